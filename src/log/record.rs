@@ -1,0 +1,189 @@
+//! A record's bytes inside a frame.
+//!
+//! ```text
+//! record  := len:varint kind:u8 flags:u8 [content key: 16] [redelivery key: 18] body
+//! body    := protobuf: Report (without sequence) | Reject | Event | nothing
+//! ```
+//! The keys of deduplication lie beside the body so that they are rebuilt from the log's tail
+//! after a restart, and the body is passed on to subscribers as it is.
+use crate::model::wire::{Fields, WireError, put_varint};
+
+/// What a record is. Persisted: the numbers never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// `citygate.v1.Report`.
+    Report = 1,
+    /// [`crate::model::Reject`].
+    Reject = 2,
+    /// `citygate.v1.Event`.
+    Event = 3,
+    /// No body: the redelivery key's packet id is free again (MQTT PUBREL).
+    Release = 4,
+}
+
+impl Kind {
+    const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::Report),
+            2 => Some(Self::Reject),
+            3 => Some(Self::Event),
+            4 => Some(Self::Release),
+            _ => None,
+        }
+    }
+}
+
+/// Identity of one transmission: promise 6 (a).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RedeliveryKey {
+    /// The MQTT session's random number (a clean start draws a new one), or a hash of the `CoAP` peer.
+    pub session: u64,
+    /// MQTT packet id or `CoAP` message id.
+    pub packet_id: u16,
+    /// Hash of the payload and its topic.
+    pub payload: u64,
+}
+
+/// Keys of a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// Hash over device, readings and device-given times: promise 6 (b). None without such times.
+    pub content: Option<u128>,
+    /// Identity of the transmission, where the protocol redelivers.
+    pub redelivery: Option<RedeliveryKey>,
+    /// The transmission was `QoS` 2: its packet id is open until released.
+    pub exactly_once: bool,
+}
+
+const HAS_CONTENT: u8 = 1;
+const HAS_REDELIVERY: u8 = 2;
+const EXACTLY_ONCE: u8 = 4;
+
+/// Longest record in bytes; a longer one is refused at append.
+pub const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// One record in place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RecordView<'a> {
+    /// What the body is.
+    pub kind: Kind,
+    /// Keys of deduplication.
+    pub keys: Keys,
+    /// Protobuf.
+    pub body: &'a [u8],
+}
+
+/// Appends a record whose body is `body`.
+pub fn put(out: &mut Vec<u8>, kind: Kind, keys: &Keys, body: &[u8]) {
+    let mut flags = 0;
+    let mut len = 2 + body.len();
+    if keys.content.is_some() {
+        flags |= HAS_CONTENT;
+        len += 16;
+    }
+    if keys.redelivery.is_some() {
+        flags |= HAS_REDELIVERY;
+        len += 18;
+    }
+    if keys.exactly_once {
+        flags |= EXACTLY_ONCE;
+    }
+    put_varint(out, len as u64);
+    out.extend_from_slice(&[kind as u8, flags]);
+    if let Some(content) = keys.content {
+        out.extend_from_slice(&content.to_le_bytes());
+    }
+    if let Some(key) = keys.redelivery {
+        out.extend_from_slice(&key.session.to_le_bytes());
+        out.extend_from_slice(&key.packet_id.to_le_bytes());
+        out.extend_from_slice(&key.payload.to_le_bytes());
+    }
+    out.extend_from_slice(body);
+}
+
+/// Takes the next record off `fields`, which stands at a record's length.
+///
+/// # Errors
+/// Truncated, of an unknown kind, or too short for its keys.
+pub fn take<'a>(fields: &mut Fields<'a>) -> Result<RecordView<'a>, WireError> {
+    let len = fields.varint()?;
+    let record = fields.take(len)?;
+    parse(record).ok_or(WireError {
+        what: "record header",
+        left: fields.rest().len(),
+    })
+}
+
+fn parse(record: &[u8]) -> Option<RecordView<'_>> {
+    let (&[kind, flags], mut rest) = record.split_first_chunk()?;
+    let mut keys = Keys {
+        exactly_once: flags & EXACTLY_ONCE != 0,
+        ..Keys::default()
+    };
+    if flags & HAS_CONTENT != 0 {
+        let (content, tail) = rest.split_first_chunk()?;
+        keys.content = Some(u128::from_le_bytes(*content));
+        rest = tail;
+    }
+    if flags & HAS_REDELIVERY != 0 {
+        let (session, tail) = rest.split_first_chunk()?;
+        let (packet_id, tail) = tail.split_first_chunk()?;
+        let (payload, tail) = tail.split_first_chunk()?;
+        keys.redelivery = Some(RedeliveryKey {
+            session: u64::from_le_bytes(*session),
+            packet_id: u16::from_le_bytes(*packet_id),
+            payload: u64::from_le_bytes(*payload),
+        });
+        rest = tail;
+    }
+    Some(RecordView {
+        kind: Kind::from_byte(kind)?,
+        keys,
+        body: rest,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn keys() -> impl Strategy<Value = Keys> {
+        (any::<Option<u128>>(), any::<Option<(u64, u16, u64)>>(), any::<bool>()).prop_map(
+            |(content, redelivery, exactly_once)| Keys {
+                content,
+                redelivery: redelivery.map(|(session, packet_id, payload)| RedeliveryKey {
+                    session,
+                    packet_id,
+                    payload,
+                }),
+                exactly_once,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn records_round_trip(keys in keys(), body: Vec<u8>, number in 1u8..=4) {
+            let kind = Kind::from_byte(number).expect("1 to 4");
+            let mut out = Vec::new();
+            put(&mut out, kind, &keys, &body);
+            put(&mut out, Kind::Event, &Keys::default(), b"next");
+            let mut fields = Fields::new(&out);
+            prop_assert_eq!(take(&mut fields), Ok(RecordView { kind, keys, body: &body }));
+            prop_assert_eq!(take(&mut fields).map(|r| r.body), Ok(&b"next"[..]));
+            prop_assert!(fields.rest().is_empty());
+        }
+
+        #[test]
+        fn truncated_and_flipped_records_do_not_panic(keys in keys(), body: Vec<u8>, at: prop::sample::Index, bit in 0u8..8) {
+            let mut out = Vec::new();
+            put(&mut out, Kind::Report, &keys, &body);
+            let at = at.index(out.len());
+            prop_assert!(take(&mut Fields::new(&out[..at])).is_err());
+            out[at] ^= 1 << bit;
+            let _ = take(&mut Fields::new(&out));
+        }
+    }
+}
