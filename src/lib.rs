@@ -3,3 +3,5 @@
 pub mod model;
 pub mod log;
 pub mod telemetry;
+pub mod catalogue;
+pub mod intake;
