@@ -50,6 +50,10 @@ fn telemetry(subscribe_output: &str) -> Service {
         .package("citygate.v1")
         .comment("Live stream and history of all that devices reported.")
         .method(method("subscribe", "Subscribe", subscribe_output))
-        .method(method("query", "Query", "crate::model::proto::QueryResponse"))
+        .method(method(
+            "query",
+            "Query",
+            "crate::model::proto::QueryResponse",
+        ))
         .build()
 }

@@ -40,7 +40,10 @@ pub struct Delivery {
 
 /// What must be durable before the answer leaves. 0: nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ticket { pub log: u64, pub rejects: u64 }
+pub struct Ticket {
+    pub log: u64,
+    pub rejects: u64,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -56,14 +59,22 @@ pub enum Verdict {
     Refused(Refusal),
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal { /// 0x97
- DiskFull, /// 0x97: reject budget of the address or device
- Budget, /// 0x89
- Backlog, /// 0x8B
- Closed }
+pub enum Refusal {
+    /// 0x97
+    DiskFull,
+    /// 0x97: reject budget of the address or device
+    Budget,
+    /// 0x89
+    Backlog,
+    /// 0x8B
+    Closed,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answer { pub ticket: Ticket, pub verdict: Verdict }
+pub struct Answer {
+    pub ticket: Ticket,
+    pub verdict: Verdict,
+}
 
 /// Uplinks decoded and not yet appended: those of one socket read.
 #[derive(Default)]
@@ -72,19 +83,45 @@ pub struct Pending {}
 pub struct Intake {}
 impl Intake {
     /// Decodes, normalises and encodes one uplink into `pending`. Pure of locks.
-    pub fn take(&self, uplink: &Uplink<'_>, pending: &mut Pending) { todo!() }
+    pub fn take(&self, uplink: &Uplink<'_>, pending: &mut Pending) {
+        todo!()
+    }
     /// Deduplicates and appends all of `pending`, in order; one answer per uplink, in order. Empties it.
-    pub fn commit(&self, pending: &mut Pending, waiter: &Arc<Notify>) -> Vec<Answer> { todo!() }
+    pub fn commit(&self, pending: &mut Pending, waiter: &Arc<Notify>) -> Vec<Answer> {
+        todo!()
+    }
     /// Durable or voided (then close without an ack)? The waiter given to commit is notified at each change.
-    pub fn settled(&self, ticket: Ticket) -> Settled { todo!() }
+    pub fn settled(&self, ticket: Ticket) -> Settled {
+        todo!()
+    }
     /// Frees a QoS 2 packet id (PUBREL). PUBCOMP leaves after the ticket. None: the id is not open (v5: 0x92).
-    pub fn release(&self, session: u64, packet_id: u16, waiter: &Arc<Notify>) -> Result<Option<Ticket>, Refusal> { todo!() }
+    pub fn release(
+        &self,
+        session: u64,
+        packet_id: u16,
+        waiter: &Arc<Notify>,
+    ) -> Result<Option<Ticket>, Refusal> {
+        todo!()
+    }
     /// Appends an event about a device or (empty id) the gateway. Best effort when refusing: counted and logged.
-    pub fn event(&self, event: EventDraft<'_>) { todo!() }
+    pub fn event(&self, event: EventDraft<'_>) {
+        todo!()
+    }
     /// Refuse new connections now?
-    pub fn refusing(&self) -> Option<Refusal> { todo!() }
+    pub fn refusing(&self) -> Option<Refusal> {
+        todo!()
+    }
     /// The device that topic (routes) or client names, for wills: None if no route matches.
-    pub fn device_of(&self, topic: &str, client: &str, user: &str) -> Option<String> { todo!() }
+    pub fn device_of(&self, topic: &str, client: &str, user: &str) -> Option<String> {
+        todo!()
+    }
 }
 #[derive(Clone, Copy, Debug)]
-pub struct EventDraft<'a> { pub device_id: &'a str, pub kind: &'a str, pub name: &'a str, pub at: Timestamp, pub severity: i32, pub detail: &'a [(&'a str, &'a str)] }
+pub struct EventDraft<'a> {
+    pub device_id: &'a str,
+    pub kind: &'a str,
+    pub name: &'a str,
+    pub at: Timestamp,
+    pub severity: i32,
+    pub detail: &'a [(&'a str, &'a str)],
+}

@@ -150,8 +150,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn keys() -> impl Strategy<Value = Keys> {
-        (any::<Option<u128>>(), any::<Option<(u64, u16, u64)>>(), any::<bool>()).prop_map(
-            |(content, redelivery, exactly_once)| Keys {
+        (
+            any::<Option<u128>>(),
+            any::<Option<(u64, u16, u64)>>(),
+            any::<bool>(),
+        )
+            .prop_map(|(content, redelivery, exactly_once)| Keys {
                 content,
                 redelivery: redelivery.map(|(session, packet_id, payload)| RedeliveryKey {
                     session,
@@ -159,8 +163,7 @@ mod tests {
                     payload,
                 }),
                 exactly_once,
-            },
-        )
+            })
     }
 
     proptest! {

@@ -75,8 +75,16 @@ mod tests {
 
     #[test]
     fn ids_of_the_field_are_accepted() {
-        for id in ["pole-7", "urn:imei:863703031234567", "m_1.2", &"x".repeat(64)] {
-            assert_eq!(DeviceId::parse(id).map(|id| id.to_string()), Ok(id.to_owned()));
+        for id in [
+            "pole-7",
+            "urn:imei:863703031234567",
+            "m_1.2",
+            &"x".repeat(64),
+        ] {
+            assert_eq!(
+                DeviceId::parse(id).map(|id| id.to_string()),
+                Ok(id.to_owned())
+            );
         }
     }
 

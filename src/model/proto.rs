@@ -8,5 +8,8 @@ pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/citygat
 
 /// The generated client of `TelemetryService`, for commands and tests.
 pub mod client {
-    include!(concat!(env!("OUT_DIR"), "/client/citygate.v1.TelemetryService.rs"));
+    include!(concat!(
+        env!("OUT_DIR"),
+        "/client/citygate.v1.TelemetryService.rs"
+    ));
 }

@@ -306,8 +306,8 @@ fn label_of(message: &[u8]) -> Result<(&str, &str), WireError> {
 mod tests {
     use super::*;
     use crate::model::proto;
-    use prost::Message;
     use proptest::prelude::*;
+    use prost::Message;
 
     fn value() -> impl Strategy<Value = Value<'static>> {
         prop_oneof![

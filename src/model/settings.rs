@@ -95,7 +95,9 @@ impl<'p> Section<'p> {
 
     /// A text.
     pub fn text(&mut self, key: &'static str) -> Option<String> {
-        self.get(key, "must be a text", |value| value.as_str().map(str::to_owned))
+        self.get(key, "must be a text", |value| {
+            value.as_str().map(str::to_owned)
+        })
     }
 
     /// One of a closed set of words.
@@ -109,7 +111,9 @@ impl<'p> Section<'p> {
 
     /// A file or folder.
     pub fn path(&mut self, key: &'static str) -> Option<PathBuf> {
-        self.get(key, "must be a path", |value| value.as_str().map(PathBuf::from))
+        self.get(key, "must be a path", |value| {
+            value.as_str().map(PathBuf::from)
+        })
     }
 
     /// `true` or `false`.
@@ -142,13 +146,20 @@ impl<'p> Section<'p> {
 
     /// An IP address and port.
     pub fn address(&mut self, key: &'static str) -> Option<SocketAddr> {
-        self.get(key, "must be an IP address and port, such as 127.0.0.1:1883", |value| {
-            value.as_str()?.parse().ok()
-        })
+        self.get(
+            key,
+            "must be an IP address and port, such as 127.0.0.1:1883",
+            |value| value.as_str()?.parse().ok(),
+        )
     }
 
     /// A time such as "7d", "90s", "1h", in `min..=max`.
-    pub fn duration(&mut self, key: &'static str, min: Duration, max: Duration) -> Option<Duration> {
+    pub fn duration(
+        &mut self,
+        key: &'static str,
+        min: Duration,
+        max: Duration,
+    ) -> Option<Duration> {
         let rule = format!(
             "must be a time from {} to {}, such as \"90s\", \"24h\" or \"7d\"",
             show_duration(min),
@@ -221,7 +232,8 @@ impl<'p> Section<'p> {
         for (at, item) in items.into_iter().enumerate() {
             let path = format!("{}[{at}]", self.name(key));
             let Value::Table(table) = item else {
-                self.problems.push(Problem::new(path, item, "must be a table"));
+                self.problems
+                    .push(Problem::new(path, item, "must be a table"));
                 continue;
             };
             let mut section = Section::new(path, table, self.problems);
@@ -327,7 +339,9 @@ fn distance(a: &str, b: &str) -> usize {
         let mut left = i + 1;
         let mut next = vec![left];
         for (to, above) in b.iter().zip(row.iter().skip(1)) {
-            left = (corner + usize::from(from != *to)).min(left + 1).min(above + 1);
+            left = (corner + usize::from(from != *to))
+                .min(left + 1)
+                .min(above + 1);
             corner = *above;
             next.push(left);
         }
@@ -349,7 +363,11 @@ mod tests {
         let mut problems = Vec::new();
         let mut section = Section::new("log", table, &mut problems);
         section.address("bind");
-        section.duration("retain", Duration::from_secs(1), Duration::from_secs(86_400));
+        section.duration(
+            "retain",
+            Duration::from_secs(1),
+            Duration::from_secs(86_400),
+        );
         section.size("retain_bytes", 1 << 20, 1 << 40);
         section.integer("window", 1, 10);
         section.finish();
@@ -357,15 +375,24 @@ mod tests {
         assert_eq!(shown.len(), 5, "{shown:#?}");
         assert_eq!(
             shown.get(2).map(String::as_str),
-            Some("log.retain_bytes = \"1KiB\": must be a size from 1MiB to 1TiB, such as \"512MiB\" or \"20GiB\"")
+            Some(
+                "log.retain_bytes = \"1KiB\": must be a size from 1MiB to 1TiB, such as \"512MiB\" or \"20GiB\""
+            )
         );
-        assert!(shown.last().is_some_and(|p| p.contains("did you mean `bind`?")));
+        assert!(
+            shown
+                .last()
+                .is_some_and(|p| p.contains("did you mean `bind`?"))
+        );
     }
 
     #[test]
     fn times_and_sizes_are_read_and_shown() {
         assert_eq!(parse_duration("7d"), Some(Duration::from_secs(604_800)));
-        assert_eq!(parse_duration("20y"), Some(Duration::from_secs(630_720_000)));
+        assert_eq!(
+            parse_duration("20y"),
+            Some(Duration::from_secs(630_720_000))
+        );
         assert_eq!(parse_duration("d"), None);
         assert_eq!(parse_size("20GiB"), Some(20 << 30));
         assert_eq!(parse_size("99999999999TiB"), None);
@@ -376,7 +403,10 @@ mod tests {
     #[test]
     fn nearest_finds_a_slip_and_nothing_far() {
         let names = ["active_energy_import", "voltage"];
-        assert_eq!(nearest("active_energy_inport", names), Some("active_energy_import"));
+        assert_eq!(
+            nearest("active_energy_inport", names),
+            Some("active_energy_import")
+        );
         assert_eq!(nearest("banana", names), None);
     }
 }

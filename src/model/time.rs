@@ -9,7 +9,9 @@ pub struct Timestamp(i64);
 
 /// Why a text is no time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no time: need RFC 3339, such as 2026-11-23T08:00:00Z, or without an offset for the device's zone")]
+#[error(
+    "{text:?} is no time: need RFC 3339, such as 2026-11-23T08:00:00Z, or without an offset for the device's zone"
+)]
 pub struct TimestampError {
     /// The text, cut to 64 characters.
     pub text: String,
@@ -153,7 +155,12 @@ mod tests {
 
     #[test]
     fn texts_that_are_no_time_are_refused() {
-        for text in ["", "yesterday", "2026-13-01T00:00:00Z", "9999-01-01T00:00:00Z"] {
+        for text in [
+            "",
+            "yesterday",
+            "2026-13-01T00:00:00Z",
+            "9999-01-01T00:00:00Z",
+        ] {
             assert!(Timestamp::parse(text, &TimeZone::UTC).is_err(), "{text}");
         }
     }

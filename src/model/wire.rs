@@ -191,7 +191,10 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// Truncated, or wire type 3, 4, 6 or 7.
     #[inline]
-    #[expect(clippy::should_implement_trait, reason = "an iterator could not return the error and end")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator could not return the error and end"
+    )]
     pub fn next(&mut self) -> Result<Option<(u32, Field<'a>)>, WireError> {
         if self.0.is_empty() {
             return Ok(None);
@@ -261,7 +264,10 @@ mod tests {
         let Ok(Some((8, Field::Bytes(body)))) = fields.next() else {
             panic!("no field 8")
         };
-        assert_eq!(Fields::new(body).next(), Ok(Some((1, Field::Bytes(&[7; 300])))));
+        assert_eq!(
+            Fields::new(body).next(),
+            Ok(Some((1, Field::Bytes(&[7; 300]))))
+        );
         assert_eq!(fields.next(), Ok(None));
     }
 }
