@@ -112,7 +112,8 @@ pub(super) struct Shared {
     voided: Mutex<VecDeque<(u64, u64)>>,
     any_voided: AtomicBool,
     pub(super) free: AtomicU64,
-    pub(super) full: AtomicBool,
+    /// After a write that found no room: how much room there must be beyond `min_free`, else 0.
+    pub(super) needed: AtomicU64,
     pub(super) segments: Mutex<Segments>,
     pub(super) cache: Mutex<Cache>,
     pub(super) failed: watch::Sender<Option<FailedSync>>,
@@ -154,8 +155,8 @@ impl Shared {
     fn refusing(&self) -> Option<AppendError> {
         let free = self.free.load(Ordering::Relaxed);
         let min_free = self.options.min_free;
-        let full = self.full.load(Ordering::Relaxed) || free < min_free;
-        full.then_some(AppendError::DiskFull { free, min_free })
+        let needed = self.needed.load(Ordering::Relaxed);
+        (free < min_free.saturating_add(needed)).then_some(AppendError::DiskFull { free, min_free })
     }
 }
 
@@ -200,7 +201,7 @@ impl Log {
             voided: Mutex::default(),
             any_voided: AtomicBool::new(false),
             free: AtomicU64::new(u64::MAX),
-            full: AtomicBool::new(false),
+            needed: AtomicU64::new(0),
             segments: Mutex::new(segments),
             cache: Mutex::new(Cache::new(cache_bytes)),
             failed: watch::Sender::new(None),

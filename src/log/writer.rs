@@ -131,7 +131,10 @@ impl Writer {
                     first,
                     last, "disk is full: not taken, senders will come again"
                 );
-                self.shared.full.store(true, Ordering::Relaxed);
+                self.shared
+                    .needed
+                    .store(self.out.len() as u64, Ordering::Relaxed);
+                self.look_at_disk();
                 self.shared.void(first, last);
             }
             (self.settle)(&group.weights, durable);
