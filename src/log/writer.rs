@@ -308,10 +308,9 @@ impl Writer {
             Ok(disk) => {
                 let free = disk.f_bavail.saturating_mul(disk.f_frsize);
                 self.shared.free.store(free, Ordering::Relaxed);
-                // After a failed write there must be clearly more room than the group needed.
-                if self.shared.full.load(Ordering::Relaxed) && free >= self.shared.options.min_free
-                {
-                    self.shared.full.store(false, Ordering::Relaxed);
+                let needed = self.shared.needed.load(Ordering::Relaxed);
+                if needed > 0 && free >= self.shared.options.min_free.saturating_add(needed) {
+                    self.shared.needed.store(0, Ordering::Relaxed);
                     info!(free, "disk has room again");
                 }
             }
