@@ -27,6 +27,21 @@ struct Unit {
     div: i64,
 }
 
+/// A row of the table: `base = value * mul / div`.
+const fn unit(names: &'static str, mul: i64, div: i64) -> Unit {
+    shifted(names, mul, 0, div)
+}
+
+/// A row with an offset: `base = (value * mul + add) / div`.
+const fn shifted(names: &'static str, mul: i64, add: i64, div: i64) -> Unit {
+    Unit {
+        names,
+        mul,
+        add,
+        div,
+    }
+}
+
 impl Unit {
     fn names(&self) -> impl Iterator<Item = &'static str> {
         self.names.split_ascii_whitespace()
@@ -81,6 +96,14 @@ impl Quantity {
         Self::all().find(|quantity| quantity.unit(name).is_some())
     }
 
+    /// What a catalogue's unit measures: the first with this code, else the first with this name (a
+    /// `C` that an operator writes is a coulomb).
+    pub(super) fn of_code(code: &str) -> Option<&'static Self> {
+        Self::all()
+            .find(|quantity| quantity.code(code) == Some(code))
+            .or_else(|| Self::of(code))
+    }
+
     fn unit(&self, name: &str) -> Option<&'static Unit> {
         self.units.iter().find(|unit| unit.is(name))
     }
@@ -90,16 +113,13 @@ impl Quantity {
         self.unit(name).map(Unit::code)
     }
 
-    /// The code nearest to `name`, over all quantities.
+    /// The code of the name nearest to `name`, over all quantities.
     pub(super) fn nearest_code(name: &str) -> Option<&'static str> {
-        Self::all()
-            .find_map(|quantity| quantity.code(name))
-            .or_else(|| {
-                let codes = Self::all()
-                    .flat_map(|quantity| quantity.units)
-                    .map(Unit::code);
-                nearest(name, codes)
-            })
+        let names = Self::all()
+            .flat_map(|quantity| quantity.units)
+            .flat_map(Unit::names);
+        let near = nearest(name, names)?;
+        Self::of_code(near)?.code(near)
     }
 }
 

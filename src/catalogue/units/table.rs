@@ -11,25 +11,12 @@
 //! a temperature, `%` measures humidity, oxygen and brightness. The metric says which group holds.
 //! What stays out, because it would be a guess: `mwh` and `MWH` (milli or mega), `BTU`, `cal` and
 //! `gal` (several definitions), and `Nm3` as an `m3` (it depends on the gas's state).
-use super::{Quantity, Unit};
-
-const fn unit(names: &'static str, mul: i64, div: i64) -> Unit {
-    Unit {
-        names,
-        mul,
-        add: 0,
-        div,
-    }
-}
-
-const fn shifted(names: &'static str, mul: i64, add: i64, div: i64) -> Unit {
-    Unit {
-        names,
-        mul,
-        add,
-        div,
-    }
-}
+use super::electric::{
+    APPARENT_ENERGY, APPARENT_POWER, CAPACITANCE, CHARGE, CONDUCTANCE, CONDUCTIVITY, CURRENT, DATA,
+    DATA_RATE, ENERGY, FREQUENCY, LEVEL, POWER, POWER_LEVEL, REACTIVE_ENERGY, REACTIVE_POWER,
+    RESISTANCE, VOLTAGE, VOLTAGE_LEVEL,
+};
+use super::{Quantity, Unit, shifted, unit};
 
 const fn quantity(key: &'static str, name: &'static str, units: &'static [Unit]) -> Quantity {
     Quantity { key, name, units }
@@ -53,51 +40,23 @@ pub(super) const QUANTITIES: &[Quantity] = &[
     ),
     quantity("battery_level", "battery level", BATTERY_LEVEL),
     quantity("mass_concentration", "mass per volume", MASS_CONCENTRATION),
-    quantity("energy", "energy", super::electric::ENERGY),
-    quantity("power", "power", super::electric::POWER),
-    quantity(
-        "apparent_power",
-        "apparent power",
-        super::electric::APPARENT_POWER,
-    ),
-    quantity(
-        "reactive_power",
-        "reactive power",
-        super::electric::REACTIVE_POWER,
-    ),
-    quantity(
-        "apparent_energy",
-        "apparent energy",
-        super::electric::APPARENT_ENERGY,
-    ),
-    quantity(
-        "reactive_energy",
-        "reactive energy",
-        super::electric::REACTIVE_ENERGY,
-    ),
-    quantity("voltage", "voltage", super::electric::VOLTAGE),
-    quantity("current", "electric current", super::electric::CURRENT),
-    quantity("charge", "electric charge", super::electric::CHARGE),
-    quantity("resistance", "resistance", super::electric::RESISTANCE),
-    quantity("conductance", "conductance", super::electric::CONDUCTANCE),
-    quantity(
-        "conductivity",
-        "conductivity",
-        super::electric::CONDUCTIVITY,
-    ),
-    quantity("capacitance", "capacitance", super::electric::CAPACITANCE),
-    quantity("frequency", "frequency", super::electric::FREQUENCY),
-    quantity(
-        "level",
-        "a level without a reference",
-        super::electric::LEVEL,
-    ),
-    quantity("power_level", "power level", super::electric::POWER_LEVEL),
-    quantity(
-        "voltage_level",
-        "voltage level",
-        super::electric::VOLTAGE_LEVEL,
-    ),
+    quantity("energy", "energy", ENERGY),
+    quantity("power", "power", POWER),
+    quantity("apparent_power", "apparent power", APPARENT_POWER),
+    quantity("reactive_power", "reactive power", REACTIVE_POWER),
+    quantity("apparent_energy", "apparent energy", APPARENT_ENERGY),
+    quantity("reactive_energy", "reactive energy", REACTIVE_ENERGY),
+    quantity("voltage", "voltage", VOLTAGE),
+    quantity("current", "electric current", CURRENT),
+    quantity("charge", "electric charge", CHARGE),
+    quantity("resistance", "resistance", RESISTANCE),
+    quantity("conductance", "conductance", CONDUCTANCE),
+    quantity("conductivity", "conductivity", CONDUCTIVITY),
+    quantity("capacitance", "capacitance", CAPACITANCE),
+    quantity("frequency", "frequency", FREQUENCY),
+    quantity("level", "a level without a reference", LEVEL),
+    quantity("power_level", "power level", POWER_LEVEL),
+    quantity("voltage_level", "voltage level", VOLTAGE_LEVEL),
     quantity("sound_level", "sound level", SOUND_LEVEL),
     quantity("sound_level_a", "A-weighted sound level", SOUND_LEVEL_A),
     quantity("volume", "volume", VOLUME),
@@ -125,8 +84,8 @@ pub(super) const QUANTITIES: &[Quantity] = &[
     quantity("pressure", "pressure", PRESSURE),
     quantity("illuminance", "illuminance", ILLUMINANCE),
     quantity("irradiance", "irradiance", IRRADIANCE),
-    quantity("data", "amount of data", super::electric::DATA),
-    quantity("data_rate", "data rate", super::electric::DATA_RATE),
+    quantity("data", "amount of data", DATA),
+    quantity("data_rate", "data rate", DATA_RATE),
     quantity("count", "a count", &[unit("{count} count beats pcs", 1, 1)]),
     quantity("turbidity", "turbidity", &[unit("NTU", 1, 1)]),
     quantity("acidity", "acidity", &[unit("[pH] pH ph PH", 1, 1)]),
