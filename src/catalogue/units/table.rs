@@ -1,7 +1,7 @@
 //! The units, as data: one row a unit, grouped by what they measure.
 //!
 //! `unit("code other names", mul, div)` means `base = value * mul / div`, where the base is any unit
-//! of the group whose row says 1, 1; whole numbers keep 12340 `W.h` at exactly 12.34 `kW.h`. The
+//! of the group whose row says 1, 1; whole numbers keep 12008 `W.h` at exactly 12.008 `kW.h`. The
 //! first name is the code that the catalogue writes: UCUM, except where UCUM has none (`dBm`, `var`).
 //! The others are the names of `SenML` (RFC 8428 §12.1; RFC 8798 §2 and §3) and the spellings that
 //! devices send, in the plain form that [`super::plain`] makes of them (no blanks, `^`, raised
@@ -124,7 +124,9 @@ pub(super) const QUANTITIES: &[Quantity] = &[
     ),
 ];
 
-/// A plain number is the ratio itself; RFC 8428 writes it `/`, RFC 8798 has `/100` and `/1000`.
+/// A plain number is the ratio itself; RFC 8428 writes it `/`, RFC 8798 has `/100` and `/1000`. `%` is
+/// UCUM's, a hundredth. RFC 8428 §12.1 note 1 has a historical `%` that means `/`: a codec that follows
+/// it to the letter says `/` here.
 const RATIO: &[Unit] = &[
     unit("1 /", 1, 1),
     unit("% /100 percent", 1, 100),
