@@ -5,10 +5,10 @@
 //! allocation. A rule is `(value * mul + add) / div`: dividing by 1000 gives the double nearest to
 //! 12.008, multiplying by 0.001 does not.
 //!
-//! Letters are never folded: `mW` and `MW` are a factor of a thousand million apart. What devices write in
-//! other cases is listed in the table, where only one meaning is possible. A unit of another
-//! quantity is an error that names both, never a guess; between volume and mass of a gas the gas
-//! must be known.
+//! Letters are never folded: `mW` and `MW` are a factor of a thousand million apart. What devices
+//! write in other cases is listed in the table, where only one meaning is possible. A unit of another
+//! quantity is an error that names both, never a guess; between volume and mass of a gas the gas must
+//! be known.
 mod electric;
 mod rule;
 mod table;
