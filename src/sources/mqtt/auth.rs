@@ -199,12 +199,11 @@ impl Users {
     /// May this user connect?
     pub fn allows(&self, login: Option<&(String, String)>) -> bool {
         let (name, password) = login.map_or(("", ""), |(name, password)| (name, password));
-        match self.secrets.get(name) {
-            Some(secret) => secret.matches(password),
-            None => {
-                self.nobody.matches(password);
-                false
-            }
+        if let Some(secret) = self.secrets.get(name) {
+            secret.matches(password)
+        } else {
+            self.nobody.matches(password);
+            false
         }
     }
 }
@@ -222,8 +221,8 @@ mod tests {
         (dir, users)
     }
 
-    fn login(name: &str, password: &str) -> Option<(String, String)> {
-        Some((name.to_owned(), password.to_owned()))
+    fn login(name: &str, password: &str) -> (String, String) {
+        (name.to_owned(), password.to_owned())
     }
 
     #[test]
@@ -234,10 +233,10 @@ mod tests {
             "[[user]]\nname = 'a'\npassword_sha256 = 'salt:{hash}'\n[[user]]\nname = 'b'\npassword_file = 'secret'"
         ));
         let users = users.expect("valid");
-        assert!(users.allows(login("a", "secret").as_ref()));
-        assert!(users.allows(login("b", "plain text").as_ref()));
-        assert!(!users.allows(login("a", "plain text").as_ref()));
-        assert!(!users.allows(login("nobody", "").as_ref()));
+        assert!(users.allows(Some(&login("a", "secret"))));
+        assert!(users.allows(Some(&login("b", "plain text"))));
+        assert!(!users.allows(Some(&login("a", "plain text"))));
+        assert!(!users.allows(Some(&login("nobody", ""))));
         assert!(!users.allows(None));
     }
 

@@ -97,8 +97,8 @@ fn version(body: &[u8]) -> Result<(Version, u8), (Option<Version>, Fault)> {
         [0, 4, b'M', b'Q', b'T', b'T', 4, flags, ..] => Ok((Version::V4, *flags)),
         [0, 4, b'M', b'Q', b'T', b'T', 5, flags, ..] => Ok((Version::V5, *flags)),
         [0, 4, b'M', b'Q', b'T', b'T', other, ..] if *other > 5 => level(Version::V5, *other),
-        [0, 4, b'M', b'Q', b'T', b'T', other, ..] => level(Version::V4, *other),
-        [0, 6, b'M', b'Q', b'I', b's', b'd', b'p', other, ..] => level(Version::V4, *other),
+        [0, 4, b'M', b'Q', b'T', b'T', other, ..]
+        | [0, 6, b'M', b'Q', b'I', b's', b'd', b'p', other, ..] => level(Version::V4, *other),
         _ => Err((
             None,
             Fault::Malformed {

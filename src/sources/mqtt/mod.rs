@@ -82,10 +82,10 @@ impl Default for Config {
             window_bytes: 1 << 20,
             connections_max: 20_000,
             sessions_max: 200_000,
-            session_expiry_max: Duration::from_secs(7 * 86_400),
+            session_expiry_max: Duration::from_hours(7 * 24),
             connect_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
-            idle_max: Duration::from_secs(12 * 3_600),
+            idle_max: Duration::from_hours(12),
             grace: Duration::from_secs(3),
         }
     }

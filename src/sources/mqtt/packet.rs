@@ -25,6 +25,7 @@ pub enum Version {
 
 /// Quality of service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "the standard's words")]
 pub enum Qos {
     /// 0: unpromised.
     AtMostOnce,

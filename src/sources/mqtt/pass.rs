@@ -208,7 +208,7 @@ impl Connection {
         let greeted = &self.greeted;
         // A session that ends with its connection sees no redelivery. Its QoS 2 messages have a key
         // all the same, under a number that never comes again, so that PUBREL finds them.
-        let delivery = (assured && (greeted.persistent || exactly_once)).then(|| Delivery {
+        let delivery = (assured && (greeted.persistent || exactly_once)).then_some(Delivery {
             key: RedeliveryKey {
                 session: greeted.number,
                 packet_id: publish.packet_id,

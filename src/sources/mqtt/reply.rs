@@ -11,6 +11,7 @@ use rumqttc::v5::mqttbytes::v5;
 /// Which ack, as its first byte on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
+#[expect(clippy::enum_variant_names, reason = "the standard's words")]
 pub enum Ack {
     /// Answers a PUBLISH of `QoS` 1.
     PubAck = 0x40,

@@ -7,53 +7,21 @@
 //! connection is stopped before the new one gets its CONNACK, and its end changes nothing any more
 //! (each connection has a number, its epoch).
 pub mod disk;
+mod handle;
 pub mod record;
+mod wills;
 
-use super::connect::Will;
+pub use handle::Handle;
+pub use wills::DueWill;
+
 use crate::model::Timestamp;
 use disk::{DiskError, SessionDisk, Writer, Written};
 use record::Record;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
-
-/// Wills that may wait for their delay. Past it a will acts at once.
-const WILLS_MAX: usize = 20_000;
-
-/// How others reach a connection.
-#[derive(Debug, Default)]
-pub struct Handle {
-    /// Wakes the connection: something settled, or it was told to stop.
-    pub waiter: Arc<Notify>,
-    /// True: taken over. Held while the connection reads and appends, so that after a takeover
-    /// nothing of the old connection is appended after something of the new one.
-    taken: Mutex<bool>,
-    halt: AtomicBool,
-}
-
-impl Handle {
-    /// Keeps a takeover out until the guard is dropped; true: it has happened.
-    pub fn taken(&self) -> MutexGuard<'_, bool> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Is the gateway stopping?
-    pub fn halting(&self) -> bool {
-        self.halt.load(Ordering::Relaxed)
-    }
-
-    fn take_over(&self) {
-        *self.taken() = true;
-        self.waiter.notify_one();
-    }
-
-    fn stop(&self) {
-        self.halt.store(true, Ordering::Relaxed);
-        self.waiter.notify_one();
-    }
-}
+use wills::Wills;
 
 /// Random numbers: a keyed hash of a counter, the key drawn from the system once.
 #[derive(Debug, Default)]
@@ -71,28 +39,12 @@ struct Entry {
     live: Option<(u64, Arc<Handle>)>,
 }
 
-/// A will that acts now.
-#[derive(Debug)]
-pub struct DueWill {
-    /// Whose.
-    pub client: Box<str>,
-    /// User name, "" if none.
-    pub user: Box<str>,
-    /// What it says.
-    pub will: Box<Will>,
-    /// How the connection ended.
-    pub cause: &'static str,
-}
-
 #[derive(Default)]
 struct Table {
     entries: HashMap<Box<str>, Entry>,
     /// Sessions without a connection, by the time it ended: the oldest goes first.
     ended: BTreeMap<(Timestamp, u64), Box<str>>,
-    /// By due time; the number keeps equal times apart.
-    wills: BTreeMap<(Timestamp, u64), DueWill>,
-    /// Whose will waits, and where.
-    will_of: HashMap<Box<str>, (Timestamp, u64)>,
+    wills: Wills,
 }
 
 /// What a CONNECT asks of its session.
@@ -154,12 +106,6 @@ fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
 }
 
 impl Table {
-    fn cancel_will(&mut self, client: &str) {
-        if let Some(place) = self.will_of.remove(client) {
-            self.wills.remove(&place);
-        }
-    }
-
     /// Takes a session without a connection out.
     fn remove_ended(&mut self, place: (Timestamp, u64)) -> Option<Box<str>> {
         let client = self.ended.remove(&place)?;
@@ -261,7 +207,7 @@ impl Sessions {
             };
             written = (!on_disk.is_some_and(same)).then(|| writer.written());
         }
-        table.cancel_will(open.client);
+        table.wills.cancel(open.client);
         if let Some(Record {
             number,
             ended_at: Some(ended_at),
@@ -347,30 +293,12 @@ impl Sessions {
         if reconnected {
             return Ok(());
         }
-        if table.wills.len() >= WILLS_MAX {
-            return Err(will);
-        }
-        table.cancel_will(&will.client);
-        let place = (due, self.numbers.draw());
-        table.will_of.insert(will.client.clone(), place);
-        table.wills.insert(place, will);
-        Ok(())
+        table.wills.delay(will, due)
     }
 
     /// Takes the wills whose delay is over.
     pub fn due_wills(&self, now: Timestamp) -> Vec<DueWill> {
-        let mut table = lock(&self.shared);
-        let mut due = Vec::new();
-        while let Some(first) = table
-            .wills
-            .first_entry()
-            .filter(|first| first.key().0 <= now)
-        {
-            let will = first.remove();
-            table.will_of.remove(&will.client);
-            due.push(will);
-        }
-        due
+        lock(&self.shared).wills.due(now)
     }
 
     /// Forgets sessions that have expired.

@@ -17,7 +17,7 @@ fn v4_bytes(change: impl FnOnce(&mut v4::Connect)) -> Vec<u8> {
     bytes.to_vec()
 }
 
-fn v5_bytes(properties: Option<v5::ConnectProperties>, will: Option<v5::LastWill>) -> Vec<u8> {
+fn v5_bytes(properties: Option<v5::ConnectProperties>, will: Option<&v5::LastWill>) -> Vec<u8> {
     let connect = v5::Connect {
         keep_alive: 60,
         client_id: "pole-7".into(),
@@ -25,7 +25,7 @@ fn v5_bytes(properties: Option<v5::ConnectProperties>, will: Option<v5::LastWill
         properties,
     };
     let mut bytes = BytesMut::new();
-    connect.write(&will, &None, &mut bytes).unwrap();
+    connect.write(&will.cloned(), &None, &mut bytes).unwrap();
     bytes.to_vec()
 }
 
@@ -62,7 +62,7 @@ fn connect_of_5() {
         correlation_data: None,
         user_properties: Vec::new(),
     });
-    let connect = read_all(&v5_bytes(Some(properties), Some(will))).unwrap();
+    let connect = read_all(&v5_bytes(Some(properties), Some(&will))).unwrap();
     assert_eq!(
         (connect.version, connect.expiry_secs),
         (Version::V5, Some(3600))

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 use super::*;
+use crate::sources::mqtt::connect::Will;
 use fjall::{Database, KeyspaceCreateOptions};
 use std::path::Path;
 
