@@ -18,4 +18,5 @@ pub mod catalogue;
 pub mod intake;
 pub mod log;
 pub mod model;
+pub mod sources;
 pub mod telemetry;
