@@ -1,5 +1,6 @@
 //! citygate: a city's gateway for meter and sensor readings.
 #![doc = include_str!("../README.md")]
+pub mod api;
 pub mod catalogue;
 pub mod intake;
 pub mod log;
