@@ -10,6 +10,7 @@ mod query;
 pub mod status;
 mod subscribe;
 
+pub use incoming::accept;
 pub use subscribe::HEARTBEAT;
 
 use crate::api::selection::Selection;
