@@ -49,7 +49,7 @@ impl Problem {
     }
 
     /// 500 for what a caller cannot help; the cause goes to the log, not to the caller.
-    pub fn internal(what: &str, cause: &dyn std::error::Error) -> Self {
+    pub fn internal(what: &str, cause: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error = cause, "{what}");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, what)
     }
