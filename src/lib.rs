@@ -14,6 +14,7 @@
 //! Modules may use those below them in this list, never those beside or above (`tests/house.rs`):
 //! `cli`, `app`, `config`, `sim`, `api`, `sources`, `history`, `intake`, `codecs`, `inventory`,
 //! `catalogue`, `log` and `state`, `telemetry`, `model`.
+pub mod api;
 pub mod catalogue;
 pub mod intake;
 pub mod log;
