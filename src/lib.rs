@@ -4,4 +4,5 @@ pub mod catalogue;
 pub mod intake;
 pub mod log;
 pub mod model;
+pub mod sim;
 pub mod telemetry;
