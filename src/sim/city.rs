@@ -2,9 +2,10 @@
 //!
 //! The order of all messages comes from a heap of due times, so it needs no task and no timer per
 //! device, and one seed gives one sequence of messages, byte for byte.
-use super::device::{Device, Kind, Sent};
+use super::Rng;
+use super::device::{Device, Sent};
+use super::kind::Kind;
 use super::supply::Message;
-use super::{Rng, device};
 use crate::model::{DeviceId, Timestamp};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -255,7 +256,7 @@ impl City {
 }
 
 fn interval_s(kind: Kind) -> f64 {
-    device::Kind::interval_and_share(kind).0
+    kind.interval_and_share().0
 }
 
 #[expect(clippy::cast_precision_loss, reason = "at most DEVICES_MAX")]

@@ -4,109 +4,14 @@
 //! with it. Some devices fail on purpose, at a settable rate, in the ways that devices fail.
 use super::Rng;
 use super::curves::Moment;
+use super::fault::Fault;
+use super::kind::Kind;
 use std::fmt::Write;
 
-/// What a device is. The names are those of the catalogue's kinds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
-    PoleLight,
-    PoleEnvironment,
-    TunnelGas,
-    TunnelEnvironment,
-    Electricity,
-    Gas,
-    Water,
-    Heat,
-}
-
-impl Kind {
-    pub(super) const ALL: [Self; 8] = [
-        Self::PoleLight,
-        Self::PoleEnvironment,
-        Self::TunnelGas,
-        Self::TunnelEnvironment,
-        Self::Electricity,
-        Self::Gas,
-        Self::Water,
-        Self::Heat,
-    ];
-
-    /// The catalogue's name.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::PoleLight => "pole.light",
-            Self::PoleEnvironment => "pole.environment",
-            Self::TunnelGas => "tunnel.gas",
-            Self::TunnelEnvironment => "tunnel.environment",
-            Self::Electricity => "meter.electricity",
-            Self::Gas => "meter.gas",
-            Self::Water => "meter.water",
-            Self::Heat => "meter.heat",
-        }
-    }
-
-    /// First part of its devices' ids.
-    pub(super) const fn prefix(self) -> &'static str {
-        match self {
-            Self::PoleLight => "lamp",
-            Self::PoleEnvironment => "air",
-            Self::TunnelGas => "tg",
-            Self::TunnelEnvironment => "te",
-            Self::Electricity => "em",
-            Self::Gas => "gm",
-            Self::Water => "wm",
-            Self::Heat => "hm",
-        }
-    }
-
-    /// Seconds between two messages, and how many of 100 devices are of this kind by default.
-    pub(super) const fn interval_and_share(self) -> (f64, f64) {
-        match self {
-            Self::PoleLight => (60.0, 20.0),
-            Self::PoleEnvironment => (60.0, 10.0),
-            Self::TunnelGas => (15.0, 5.0),
-            Self::TunnelEnvironment => (30.0, 5.0),
-            Self::Electricity => (60.0, 30.0),
-            Self::Gas => (300.0, 10.0),
-            Self::Water => (300.0, 12.0),
-            Self::Heat => (300.0, 8.0),
-        }
-    }
-
-    /// Poles send no time of their own; meters and tunnels do.
-    const fn is_dated(self) -> bool {
-        !matches!(self, Self::PoleLight | Self::PoleEnvironment)
-    }
-}
-
-/// How a message goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
-    /// The last values again and again, under new times.
-    Stuck,
-    /// The clock is years off.
-    Clock,
-    /// A value far outside any range.
-    Spike,
-    /// A metric that no catalogue has.
-    UnknownMetric,
-    /// The message breaks off.
-    Malformed,
-    /// Nothing for a while.
-    Silent,
-    /// The same message twice.
-    Repeated,
-}
-
-const FAULTS: [Fault; 7] = [
-    Fault::Stuck,
-    Fault::Clock,
-    Fault::Spike,
-    Fault::UnknownMetric,
-    Fault::Malformed,
-    Fault::Silent,
-    Fault::Repeated,
-];
+/// How many messages a stuck sensor repeats.
+const STUCK_MESSAGES: u32 = 12;
+/// How many messages of a silent device are missing.
+const SILENT_MESSAGES: u32 = 6;
 
 /// What a device does at its time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -188,7 +93,12 @@ impl Device {
             .at_ms
             .map_or(0.0, |last| (at_ms - last).max(0) as f64 / 3.6e6);
         self.at_ms = Some(at_ms);
-        let fault = self.draw_fault(faults);
+        let fault = Fault::draw(&mut self.rng, faults);
+        match fault {
+            Some(Fault::Stuck) => self.stuck_for = STUCK_MESSAGES,
+            Some(Fault::Silent) => self.silent_for = SILENT_MESSAGES,
+            _ => {}
+        }
         self.silent_for = self.silent_for.saturating_sub(1);
         let stuck = self.stuck_for > 0 && !self.body.is_empty();
         self.stuck_for = self.stuck_for.saturating_sub(1);
@@ -209,22 +119,6 @@ impl Device {
             twice: fault == Some(Fault::Repeated),
             faulty: fault.is_some(),
         }
-    }
-
-    fn draw_fault(&mut self, faults: f64) -> Option<Fault> {
-        // Both draws happen always, so that the rate of faults does not change the other values.
-        let (hit, which) = (self.rng.chance(faults), self.rng.below(FAULTS.len() as u64));
-        let fault = usize::try_from(which)
-            .ok()
-            .and_then(|at| FAULTS.get(at))
-            .copied();
-        let fault = fault.filter(|_| hit)?;
-        match fault {
-            Fault::Stuck => self.stuck_for = 12,
-            Fault::Silent => self.silent_for = 6,
-            _ => {}
-        }
-        Some(fault)
     }
 
     fn encode(&self, at_ms: i64, fault: Option<Fault>) -> Vec<u8> {
@@ -442,95 +336,4 @@ impl Device {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-    use super::*;
-    use serde_json::Value;
-
-    const START_MS: i64 = 1_795_392_000_000;
-
-    fn device(kind: Kind) -> Device {
-        Device::new(kind, Rng::stream(7, 3))
-    }
-
-    #[test]
-    fn every_kind_sends_a_flat_object() {
-        for kind in Kind::ALL {
-            let sent = device(kind).send(START_MS, 0.0);
-            let json: Value = serde_json::from_slice(&sent.payload).unwrap();
-            assert!(json.as_object().unwrap().len() >= 4, "{kind:?}: {json}");
-            assert_eq!(json.get("ts").is_some(), kind.is_dated(), "{kind:?}");
-            assert!(!sent.twice && !sent.faulty);
-        }
-    }
-
-    #[test]
-    fn registers_only_grow_and_agree_with_the_power() {
-        for (kind, name) in [
-            (Kind::Electricity, "active_energy_import"),
-            (Kind::Gas, "gas_volume"),
-            (Kind::Water, "water_volume"),
-            (Kind::Heat, "heat_energy"),
-        ] {
-            let mut device = device(kind);
-            let read = |device: &mut Device, step: i64| {
-                let sent = device.send(START_MS + step * 900_000, 0.0);
-                serde_json::from_slice::<Value>(&sent.payload).unwrap()[name]
-                    .as_f64()
-                    .unwrap()
-            };
-            let first = read(&mut device, 0);
-            let mut last = first;
-            for step in 1..=4 * 24 * 7 {
-                let next = read(&mut device, step);
-                assert!(next >= last, "{name} fell from {last} to {next}");
-                last = next;
-            }
-            assert!(last > first, "{name} stands still for a week in winter");
-        }
-    }
-
-    #[test]
-    fn phases_are_labelled() {
-        let sent = device(Kind::Electricity).send(START_MS, 0.0);
-        let json: Value = serde_json::from_slice(&sent.payload).unwrap();
-        assert_eq!(json["voltage"][2]["labels"]["phase"], "c");
-        let volts = json["voltage"][0]["value"].as_f64().unwrap();
-        assert!((200.0..245.0).contains(&volts), "{volts}");
-    }
-
-    #[test]
-    fn faults_are_of_every_sort_and_as_often_as_asked() {
-        let mut device = device(Kind::Electricity);
-        let (mut faulty, mut twice, mut silent, mut broken, mut spiked) = (0, 0, 0, 0, 0);
-        for step in 0..7_000 {
-            let sent = device.send(START_MS + step * 60_000, 0.1);
-            faulty += u32::from(sent.faulty);
-            twice += u32::from(sent.twice);
-            let text = String::from_utf8(sent.payload).unwrap();
-            silent += u32::from(text.is_empty());
-            broken += u32::from(serde_json::from_str::<Value>(&text).is_err() && !text.is_empty());
-            spiked += u32::from(text.contains("88888888"));
-        }
-        assert!((600..800).contains(&faulty), "{faulty} of 7000");
-        for (what, count) in [
-            ("twice", twice),
-            ("silent", silent),
-            ("broken", broken),
-            ("spiked", spiked),
-        ] {
-            assert!(count > 20, "{what}: {count}");
-        }
-    }
-
-    #[test]
-    fn values_do_not_depend_on_the_rate_of_faults() {
-        let (mut with, mut without) = (device(Kind::PoleLight), device(Kind::PoleLight));
-        let mut same = 0;
-        for step in 0..200 {
-            let at = START_MS + step * 60_000;
-            same += u32::from(with.send(at, 0.01).payload == without.send(at, 0.0).payload);
-        }
-        assert!(same > 150, "{same} of 200 are the same");
-    }
-}
+mod tests;

@@ -13,27 +13,36 @@ mod city;
 mod client;
 mod curves;
 mod device;
+mod dispatch;
+mod fault;
+mod kind;
 mod latency;
+mod mapping;
 mod packet;
 mod replay;
 mod rng;
+mod session;
 mod supply;
 mod tally;
+mod target;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use city::{City, CityOptions, Mix, MixError};
-pub use client::{Broken, ConnectionError, Session};
 pub use latency::Histogram;
+pub use mapping::{Mapping, MappingError};
 pub use packet::PacketError;
-pub use replay::{Mapping, MappingError, Replay, ReplayError, ReplayOptions, RowError};
+pub use replay::{Device, Replay, ReplayError, ReplayOptions, RowError};
 pub use rng::Rng;
+pub use session::{Broken, ConnectionError, Session};
 pub use supply::Message;
 pub use tally::{Summary, Tally};
+pub use target::{Target, TargetError};
 
 use crate::model::Timestamp;
 use client::Connection;
-use std::fmt;
-use std::str::FromStr;
+use dispatch::{Feed, dispatch};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -51,65 +60,6 @@ const ROWS_MAX: usize = 256;
 const OTHER_FILES: u64 = 64;
 /// Most connections: those that one address can make to another.
 pub const CONNECTIONS_MAX: usize = 28_000;
-
-/// Where a gateway listens, `mqtt://host:port`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-}
-
-/// Why a text is no [`Target`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no gateway: need mqtt://host:port, such as mqtt://127.0.0.1:1883")]
-pub struct TargetError {
-    text: String,
-}
-
-impl FromStr for Target {
-    type Err = TargetError;
-
-    fn from_str(text: &str) -> Result<Self, TargetError> {
-        let error = || TargetError {
-            text: text.to_owned(),
-        };
-        let rest = match text.split_once("://") {
-            Some(("mqtt" | "tcp", rest)) => rest,
-            Some(_) => return Err(error()),
-            None => text,
-        };
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
-        // An IPv6 address stands in brackets, so the last colon outside them parts off the port.
-        let (host, port) = match rest.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => (host, port.parse().map_err(|_| error())?),
-            _ => (rest, 1883),
-        };
-        let bare = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'));
-        let host = bare.unwrap_or(host);
-        if host.is_empty() || host.contains(['/', '@', '[']) || bare.is_none() && host.contains(':')
-        {
-            return Err(error());
-        }
-        Ok(Self {
-            host: host.to_owned(),
-            port,
-        })
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "mqtt://[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "mqtt://{}:{}", self.host, self.port)
-        }
-    }
-}
 
 /// What is published.
 #[derive(Debug)]
@@ -339,77 +289,6 @@ fn spawn_all(
     }
 }
 
-/// Messages with the time, from the start of the run, at which they are due.
-enum Feed {
-    City {
-        city: Box<City>,
-        left: u64,
-        tally: Arc<Tally>,
-    },
-    Rows {
-        rows: mpsc::Receiver<Result<Message, ReplayError>>,
-        every: Option<f64>,
-        sent: u64,
-    },
-}
-
-impl Feed {
-    async fn next(&mut self) -> Result<Option<(Duration, Message)>, Error> {
-        match self {
-            Self::City { left: 0, .. } => Ok(None),
-            Self::City { city, left, tally } => {
-                *left -= 1;
-                let next = city.next_message();
-                tally
-                    .faults
-                    .store(city.faults_played(), std::sync::atomic::Ordering::Relaxed);
-                Ok(Some(next))
-            }
-            Self::Rows { rows, every, sent } => {
-                let Some(message) = rows.recv().await.transpose()? else {
-                    return Ok(None);
-                };
-                #[expect(clippy::cast_precision_loss, reason = "exact to 2^53 messages")]
-                let due = every.map_or(Duration::ZERO, |every| {
-                    Duration::try_from_secs_f64(every * *sent as f64).unwrap_or(Duration::MAX)
-                });
-                *sent += 1;
-                Ok(Some((due, message)))
-            }
-        }
-    }
-}
-
-/// Waits for each message's time and queues it at its lane's connection. A full queue holds up all
-/// lanes: the load is then as much as the gateway acknowledges.
-async fn dispatch(
-    mut feed: Feed,
-    queues: Vec<mpsc::Sender<Message>>,
-    stop: CancellationToken,
-) -> Ended {
-    let started = Instant::now();
-    let work = async {
-        while let Some((due, message)) = feed.next().await? {
-            let at = started + due;
-            if at > Instant::now() {
-                sleep_until(at).await;
-            }
-            let lanes = queues.len() as u64;
-            let lane = usize::try_from(message.lane % lanes).unwrap_or(0);
-            let Some(queue) = queues.get(lane) else { break };
-            if queue.send(message).await.is_err() {
-                // The connection gave up and says why itself.
-                break;
-            }
-        }
-        Ok(())
-    };
-    tokio::select! {
-        ended = work => ended,
-        () = stop.cancelled() => Ok(()),
-    }
-}
-
 /// Raises the soft limit of open files as far as the hard one allows: each connection is a file.
 /// What it does not allow shows as an error of the connection.
 fn raise_file_limit(connections: usize) {
@@ -425,39 +304,5 @@ fn raise_file_limit(connections: usize) {
                 maximum: limit.maximum,
             },
         );
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    #[test]
-    fn targets_are_read_and_shown() {
-        for (text, shown) in [
-            ("mqtt://127.0.0.1:1883", "mqtt://127.0.0.1:1883"),
-            ("mqtt://gateway/", "mqtt://gateway:1883"),
-            ("localhost:2883", "mqtt://localhost:2883"),
-            ("mqtt://[::1]:1884", "mqtt://[::1]:1884"),
-            ("[::1]", "mqtt://[::1]:1883"),
-        ] {
-            assert_eq!(text.parse::<Target>().unwrap().to_string(), shown);
-        }
-    }
-
-    #[test]
-    fn what_is_no_target_says_what_it_needs() {
-        for text in [
-            "",
-            "http://x:1",
-            "mqtt://",
-            "mqtt://x:70000",
-            "mqtt://u@x",
-            "::1",
-        ] {
-            let error = text.parse::<Target>().unwrap_err().to_string();
-            assert!(error.contains("need mqtt://host:port"), "{text}: {error}");
-        }
     }
 }
