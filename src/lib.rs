@@ -19,5 +19,6 @@ pub mod catalogue;
 pub mod intake;
 pub mod log;
 pub mod model;
+pub mod sim;
 pub mod sources;
 pub mod telemetry;
