@@ -114,6 +114,55 @@ impl Fault {
     }
 }
 
+/// Bad parts of one uplink that are kept one by one; further ones are summed up in a last one.
+/// Each part carries the payload, so this bounds what one uplink may write: 33 x 4 KiB.
+pub const FAULTS_MAX: usize = 32;
+
+/// The bad parts of one uplink, at most [`FAULTS_MAX`] and a number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    list: Vec<Fault>,
+    more: usize,
+}
+
+impl Faults {
+    /// Notes a bad part.
+    pub fn push(&mut self, fault: Fault) {
+        if self.list.len() < FAULTS_MAX {
+            self.list.push(fault);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// The parts that were kept.
+    pub fn list(&self) -> &[Fault] {
+        &self.list
+    }
+
+    /// None?
+    pub const fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Drops all, keeps the memory.
+    pub fn clear(&mut self) {
+        self.list.clear();
+        self.more = 0;
+    }
+
+    /// What sums up those that were not kept.
+    pub fn summary(&self) -> Option<Fault> {
+        (self.more > 0).then(|| {
+            let sentence = format!(
+                "{} more bad parts; the first {FAULTS_MAX} are kept one by one",
+                self.more
+            );
+            Fault::part(Reason::TooManyReadings, "..", sentence)
+        })
+    }
+}
+
 /// Longest piece of a payload that a sentence quotes, in characters.
 const QUOTED_MAX: usize = 60;
 
@@ -145,6 +194,18 @@ mod tests {
             let same = Reason::ALL.iter().filter(|r| r.as_str() == reason.as_str());
             assert_eq!(same.count(), 1, "{reason}");
         }
+    }
+
+    #[test]
+    fn faults_are_bounded_and_counted() {
+        let mut faults = Faults::default();
+        assert_eq!(faults.summary(), None);
+        for _ in 0..40 {
+            faults.push(Fault::whole(Reason::WrongType, "x"));
+        }
+        assert_eq!(faults.list().len(), FAULTS_MAX);
+        let summary = faults.summary().expect("8 more");
+        assert!(summary.sentence.starts_with("8 more"), "{summary}");
     }
 
     #[test]

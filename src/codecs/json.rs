@@ -14,15 +14,15 @@
 //! of a number stays recoverable and nothing is copied. It has no last-wins here: every key is seen.
 //! `serde_json::Value` was not taken: it allocates per key and loses duplicates.
 mod diagnose;
+mod syntax;
 mod thingsboard;
 
 pub use thingsboard::{Attributes, attributes, connection, gateway};
 
 use super::{Decoded, Fault, Group, Limits, Reason, Sample, Sent, SentTime, quote};
-use serde::de::{DeserializeSeed, Deserializer as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fmt;
+use syntax::{array, members};
 
 /// Decodes a payload of profile `json`.
 ///
@@ -76,7 +76,7 @@ fn document<'a>(
                     out.place(group),
                     "an object of metric names and values",
                 );
-                out.fault(fault);
+                out.faults.push(fault);
                 Ok(())
             })
         }
@@ -132,7 +132,7 @@ fn object<'a>(
             quote(one),
             quote(other)
         );
-        out.fault(Fault::part(
+        out.faults.push(Fault::part(
             Reason::DuplicateKey,
             out.place_of(group, &key, None),
             sentence,
@@ -156,7 +156,8 @@ fn object<'a>(
         Some(None) => {
             out.samples.truncate(first);
             let place = out.place_of(group, "ts", None);
-            out.fault(wrong(time.unwrap_or_default(), place, NEED_TIME));
+            out.faults
+                .push(wrong(time.unwrap_or_default(), place, NEED_TIME));
         }
     }
     Ok(())
@@ -188,7 +189,7 @@ fn metric<'a>(
                     return extended(key.clone(), element, group, Some(place), out);
                 }
                 let place = out.place_of(group, &key, Some(place));
-                out.fault(wrong(
+                out.faults.push(wrong(
                     element,
                     place,
                     "an object with `value` in an array of values",
@@ -197,7 +198,8 @@ fn metric<'a>(
             })?;
             if item == 0 {
                 let place = out.place_of(group, &key, None);
-                out.fault(wrong(value, place, "a value, or at least one in the array"));
+                out.faults
+                    .push(wrong(value, place, "a value, or at least one in the array"));
             }
             Ok(())
         }
@@ -214,7 +216,8 @@ fn metric<'a>(
                 }),
                 Err(sentence) => {
                     let place = out.place_of(group, &key, None);
-                    out.fault(Fault::part(Reason::Malformed, place, sentence));
+                    out.faults
+                        .push(Fault::part(Reason::Malformed, place, sentence));
                 }
             }
             Ok(())
@@ -306,7 +309,7 @@ fn extended<'a>(
         }
         Err((reason, sentence)) => {
             let place = out.place_of(group, &key, item);
-            out.fault(Fault::part(reason, place, sentence));
+            out.faults.push(Fault::part(reason, place, sentence));
         }
     }
     Ok(())
@@ -437,126 +440,6 @@ fn wrong(found: &str, place: String, needed: &str) -> Fault {
         place,
         format!("{} is not {needed}", quote(found)),
     )
-}
-
-/// Calls `each` for every member of the object in `text`, in order, duplicates included.
-fn members<'a, S>(
-    text: &'a str,
-    each: impl FnMut(Cow<'a, str>, &'a str, &mut S) -> Result<(), Fault>,
-    state: &mut S,
-) -> Result<(), Fault> {
-    let mut fault = None;
-    let mut json = serde_json::Deserializer::from_str(text);
-    let visitor = Members {
-        each,
-        state,
-        fault: &mut fault,
-    };
-    let done = json.deserialize_map(visitor).and_then(|()| json.end());
-    match (fault, done) {
-        (Some(fault), _) => Err(fault),
-        (None, Err(error)) => Err(diagnose::syntax(text, &error)),
-        (None, Ok(())) => Ok(()),
-    }
-}
-
-/// Calls `each` for every element of the array in `text`.
-fn array<'a>(text: &'a str, each: impl FnMut(&'a str) -> Result<(), Fault>) -> Result<(), Fault> {
-    let mut fault = None;
-    let mut json = serde_json::Deserializer::from_str(text);
-    let visitor = Elements {
-        each,
-        fault: &mut fault,
-    };
-    let done = json.deserialize_seq(visitor).and_then(|()| json.end());
-    match (fault, done) {
-        (Some(fault), _) => Err(fault),
-        (None, Err(error)) => Err(diagnose::syntax(text, &error)),
-        (None, Ok(())) => Ok(()),
-    }
-}
-
-/// Stands for a fault that `each` returned; its own text is never shown.
-fn stop<E: serde::de::Error>() -> E {
-    E::custom("stopped")
-}
-
-struct Members<'f, F, S> {
-    each: F,
-    state: &'f mut S,
-    fault: &'f mut Option<Fault>,
-}
-
-impl<'de, F, S> Visitor<'de> for Members<'_, F, S>
-where
-    F: FnMut(Cow<'de, str>, &'de str, &mut S) -> Result<(), Fault>,
-{
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key_seed(Key)? {
-            let value: &'de RawValue = map.next_value()?;
-            if let Err(fault) = (self.each)(key, value.get(), self.state) {
-                *self.fault = Some(fault);
-                return Err(stop());
-            }
-        }
-        Ok(())
-    }
-}
-
-struct Elements<'f, F> {
-    each: F,
-    fault: &'f mut Option<Fault>,
-}
-
-impl<'de, F: FnMut(&'de str) -> Result<(), Fault>> Visitor<'de> for Elements<'_, F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<(), A::Error> {
-        while let Some(element) = elements.next_element::<&'de RawValue>()? {
-            if let Err(fault) = (self.each)(element.get()) {
-                *self.fault = Some(fault);
-                return Err(stop());
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A key, borrowed unless it has escapes.
-struct Key;
-
-impl<'de> DeserializeSeed<'de> for Key {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        json.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Key {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(key))
-    }
-
-    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(key.to_owned()))
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 mod fault;
 pub mod json;
 
-pub use fault::{Fault, Reason, quote};
+pub use fault::{FAULTS_MAX, Fault, Faults, Reason, quote};
 
 use std::borrow::Cow;
 
@@ -40,10 +40,6 @@ pub struct Limits {
     /// Most readings.
     pub readings_max: usize,
 }
-
-/// Bad parts of one uplink that are kept one by one; further ones are summed up in a last one.
-/// Each part carries the payload, so this bounds what one uplink may write: 33 x 4 KiB.
-pub const FAULTS_MAX: usize = 32;
 
 /// Most groups: every sample may have a time of its own, and empty objects have one too.
 const GROUPS_MAX: usize = u32::MAX as usize;
@@ -112,10 +108,8 @@ pub struct Decoded<'a> {
     pub groups: Vec<Group<'a>>,
     /// In order.
     pub samples: Vec<Sample<'a>>,
-    /// Parts that are no samples, at most [`FAULTS_MAX`].
-    pub faults: Vec<Fault>,
-    /// Further bad parts.
-    pub faults_more: usize,
+    /// Parts that are no samples.
+    pub faults: Faults,
 }
 
 impl<'a> Decoded<'a> {
@@ -128,16 +122,6 @@ impl<'a> Decoded<'a> {
             groups: recycle(self.groups, |_| Group::default()),
             samples: recycle(self.samples, |_| Sample::empty()),
             faults: self.faults,
-            faults_more: 0,
-        }
-    }
-
-    /// Notes a bad part.
-    pub fn fault(&mut self, fault: Fault) {
-        if self.faults.len() < FAULTS_MAX {
-            self.faults.push(fault);
-        } else {
-            self.faults_more += 1;
         }
     }
 
@@ -270,14 +254,5 @@ mod tests {
         drop(payload);
         assert!(recycled.samples.is_empty());
         assert_eq!(recycled.samples.capacity(), capacity);
-    }
-
-    #[test]
-    fn faults_are_bounded_and_counted() {
-        let mut decoded = Decoded::default();
-        for _ in 0..40 {
-            decoded.fault(Fault::whole(Reason::WrongType, "x"));
-        }
-        assert_eq!((decoded.faults.len(), decoded.faults_more), (FAULTS_MAX, 8));
     }
 }

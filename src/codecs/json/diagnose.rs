@@ -110,7 +110,6 @@ pub(super) fn salvage(text: &str, limits: &Limits, out: &mut Decoded<'_>) -> Res
         .map(crate::codecs::Sample::into_owned)
         .collect();
     out.faults = decoded.faults;
-    out.faults_more = decoded.faults_more;
     Ok(())
 }
 

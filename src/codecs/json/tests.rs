@@ -115,7 +115,7 @@ fn bad_parts_leave_the_good_ones() {
             {"ts":true,"voltage":2},{"current":{"value":1,"unit":5}},{"current":{}},{"current":[]}]"#,
     );
     assert_eq!(out.samples.len(), 1);
-    let parts: Vec<_> = out.faults.iter().map(|f| f.part.as_str()).collect();
+    let parts: Vec<_> = out.faults.list().iter().map(|f| f.part.as_str()).collect();
     assert_eq!(
         parts,
         [
@@ -129,7 +129,12 @@ fn bad_parts_leave_the_good_ones() {
             "[8].current"
         ]
     );
-    assert!(out.faults.iter().all(|f| f.reason == Reason::WrongType));
+    assert!(
+        out.faults
+            .list()
+            .iter()
+            .all(|f| f.reason == Reason::WrongType)
+    );
 }
 
 #[test]
@@ -154,10 +159,13 @@ fn not_a_number_costs_only_itself() {
 fn a_time_or_values_twice_takes_the_object_out() {
     let out = decoded(r#"[{"ts":1,"voltage":1,"ts":2},{"voltage":3}]"#);
     assert_eq!(out.samples.len(), 1);
-    assert_eq!(out.faults[0].reason, Reason::DuplicateKey);
-    assert_eq!(out.faults[0].sentence, "`ts` is there twice, as 1 and 2");
+    assert_eq!(out.faults.list()[0].reason, Reason::DuplicateKey);
+    assert_eq!(
+        out.faults.list()[0].sentence,
+        "`ts` is there twice, as 1 and 2"
+    );
     let out = decoded(r#"{"a":{"value":1,"value":2},"b":1}"#);
-    assert_eq!(out.faults[0].reason, Reason::DuplicateKey);
+    assert_eq!(out.faults.list()[0].reason, Reason::DuplicateKey);
 }
 
 #[test]
@@ -167,7 +175,12 @@ fn deep_nesting_is_refused_without_recursion() {
             open.repeat(50_000) + "1" + &(if open == "[" { "]" } else { "}" }).repeat(50_000);
         let mut out = Decoded::default();
         decode(deep.as_bytes(), &LIMITS, &mut out).unwrap();
-        assert_eq!(out.faults[0].reason, Reason::TooDeep, "{}", out.faults[0]);
+        assert_eq!(
+            out.faults.list()[0].reason,
+            Reason::TooDeep,
+            "{}",
+            out.faults.list()[0]
+        );
     }
 }
 
@@ -184,7 +197,7 @@ fn escaped_keys_and_texts_are_read() {
     let out = decoded(r#"{"volt\u0061ge":1,"firmware_version":"a\"b","x":"\ud800"}"#);
     assert_eq!(out.samples[0].metric, "voltage");
     assert_eq!(out.samples[1].value, Sent::Text("a\"b".into()));
-    assert_eq!(out.faults[0].reason, Reason::Malformed);
+    assert_eq!(out.faults.list()[0].reason, Reason::Malformed);
 }
 
 #[test]
@@ -199,7 +212,7 @@ fn a_gateway_names_its_devices() {
         .map(|s| out.device_of(s.group).unwrap())
         .collect();
     assert_eq!(of, ["m-1", "m-1", "m-2"]);
-    assert_eq!(out.faults[0].part, "m-3");
+    assert_eq!(out.faults.list()[0].part, "m-3");
     let mut out = Decoded::default();
     assert_eq!(
         gateway(b"[1]", &LIMITS, &mut out).unwrap_err().reason,

@@ -28,7 +28,7 @@ pub fn gateway<'a>(payload: &'a [u8], limits: &Limits, out: &mut Decoded<'a>) ->
                 time: SentTime::Absent,
             });
             let fault = wrong(value, out.place(group), "an array of {\"ts\", \"values\"}");
-            out.fault(fault);
+            out.faults.push(fault);
             Ok(())
         },
         out,
