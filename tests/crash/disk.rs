@@ -1,0 +1,277 @@
+//! A disk whose cache is lost with the power: the Rust side of `shim.c`.
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Compares files in steps of this many bytes.
+const BLOCK_BYTES: usize = 4096;
+
+/// What a power cut took away.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// Written and not synced, or in a file whose name was not synced. Overwritten blocks count whole.
+    pub bytes: u64,
+    /// Files and directories that are gone.
+    pub names: u64,
+    /// Bytes of unsynced tails that the platter kept all the same (see [`Disk::cut`]).
+    pub torn: u64,
+}
+
+/// Counters of the shim since the process started.
+#[derive(Debug, Clone, Copy)]
+pub struct Counters {
+    pub operations: u64,
+    pub syncs: u64,
+    pub directory_syncs: u64,
+    /// Files created that match the roll pattern.
+    pub rolls: u64,
+    /// Operation at which the shim ended the process, 0 if it did not.
+    pub died: u64,
+}
+
+static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+
+fn compile() -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/shim.c");
+    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shim.so");
+    // Another run of these tests may have the old one loaded: replace the file, never write into it.
+    let new = library.with_extension(std::process::id().to_string());
+    let status = Command::new("cc")
+        .args([
+            "-shared", "-fPIC", "-O1", "-pthread", "-Wall", "-Werror", "-o",
+        ])
+        .arg(&new)
+        .arg(&source)
+        .status()
+        .expect("a C compiler is a prerequisite of the tests");
+    assert!(status.success(), "{} does not compile", source.display());
+    fs::rename(&new, &library).unwrap();
+    library
+}
+
+pub struct Disk {
+    library: PathBuf,
+    root: PathBuf,
+    shadow: PathBuf,
+    control: PathBuf,
+    next: PathBuf,
+}
+
+impl Disk {
+    /// Makes a directory to watch inside `dir`.
+    pub fn new(dir: &Path) -> Self {
+        let dir = dir.canonicalize().unwrap();
+        let disk = Self {
+            library: LIBRARY.get_or_init(compile).clone(),
+            root: dir.join("data"),
+            shadow: dir.join("shadow"),
+            control: dir.join("control"),
+            next: dir.join("next"),
+        };
+        fs::create_dir(&disk.root).unwrap();
+        disk
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Puts the process that `command` starts onto this disk. What the directory holds now is durable.
+    pub fn attach(&self, command: &mut Command, roll_pattern: &str, delay_us: u32, relax: bool) {
+        let _ = fs::remove_dir_all(&self.shadow);
+        fs::create_dir(&self.shadow).unwrap();
+        fs::write(&self.control, [0; 4096]).unwrap();
+        command
+            .env("LD_PRELOAD", &self.library)
+            .env("CITYGATE_SHIM_ROOT", &self.root)
+            .env("CITYGATE_SHIM_SHADOW", &self.shadow)
+            .env("CITYGATE_SHIM_CTL", &self.control)
+            .env("CITYGATE_SHIM_ROLL", roll_pattern)
+            .env("CITYGATE_SHIM_DELAY_US", delay_us.to_string())
+            .env("CITYGATE_SHIM_RELAX", if relax { "dirs" } else { "" });
+    }
+
+    /// Ends the process at its `operations`-th operation from now.
+    pub fn arm(&self, operations: u64) {
+        self.put(0, operations);
+    }
+
+    /// Ends it at this operation after it began its next segment, at the directory's sync at the latest.
+    pub fn arm_roll(&self, operations: u64) {
+        self.put(1, operations);
+    }
+
+    /// From now on a sync does nothing and says that it did: the negative control of the test.
+    pub fn lie(&self) {
+        self.put(2, 1);
+    }
+
+    fn put(&self, field: u64, value: u64) {
+        let control = File::options().write(true).open(&self.control).unwrap();
+        control
+            .write_all_at(&value.to_ne_bytes(), field * 8)
+            .unwrap();
+    }
+
+    pub fn counters(&self) -> Counters {
+        let mut page = [0; 64];
+        let control = File::open(&self.control).unwrap();
+        control.read_exact_at(&mut page, 0).unwrap();
+        let field = |at: usize| u64::from_ne_bytes(page[at * 8..][..8].try_into().unwrap());
+        Counters {
+            operations: field(3),
+            syncs: field(4),
+            directory_syncs: field(5),
+            rolls: field(6),
+            died: field(7),
+        }
+    }
+
+    /// What the cut would take away now. Of a process that stopped cleanly: what it never synced.
+    pub fn unsynced(&self) -> Cut {
+        let _ = fs::remove_dir_all(&self.next);
+        let root = fs::read_to_string(self.shadow.join("root"))
+            .expect("the process died before the shim was ready");
+        self.restore(&root, &self.next);
+        compare(&self.root, &self.next)
+    }
+
+    /// Replaces the directory by what was synced. Call it once the process is gone.
+    ///
+    /// `tear` in 0..1 keeps this part of the unsynced tail of each file that only grew: a disk may have written some
+    /// of it. The rest is always lost.
+    pub fn cut(&self, tear: f64) -> Cut {
+        let mut cut = self.unsynced();
+        if tear > 0.0 {
+            cut.torn = keep_tails(&self.root, &self.next, tear);
+        }
+        fs::remove_dir_all(&self.root).unwrap();
+        fs::rename(&self.next, &self.root).unwrap();
+        fs::remove_dir_all(&self.shadow).unwrap();
+        cut
+    }
+
+    /// Builds the directory of this id from the shadow. The shadow is used up: files are linked, not copied.
+    fn restore(&self, id: &str, to: &Path) {
+        fs::create_dir(to).unwrap();
+        // No list: the directory's name was synced, its entries never.
+        let list = fs::read_to_string(self.shadow.join("d").join(id)).unwrap_or_default();
+        for line in list.lines() {
+            let mut words = line.splitn(3, ' ');
+            let (kind, id, name) = (
+                words.next().unwrap(),
+                words.next().unwrap(),
+                words.next().unwrap(),
+            );
+            let durable = self.shadow.join("f").join(id);
+            if kind == "d" {
+                self.restore(id, &to.join(name));
+            } else if durable.exists() {
+                fs::hard_link(durable, to.join(name)).unwrap();
+            } else {
+                File::create(to.join(name)).unwrap();
+            }
+        }
+    }
+}
+
+/// Paths below a directory, relative and sorted, directories too.
+pub fn tree(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![PathBuf::new()];
+    while let Some(relative) = open.pop() {
+        for entry in fs::read_dir(dir.join(&relative)).unwrap() {
+            let path = relative.join(entry.unwrap().file_name());
+            if dir.join(&path).is_dir() {
+                open.push(path.clone());
+            }
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn compare(real: &Path, durable: &Path) -> Cut {
+    let mut cut = Cut::default();
+    for path in tree(real) {
+        let (real, durable) = (real.join(&path), durable.join(&path));
+        cut.names += u64::from(!durable.exists());
+        if !real.is_dir() {
+            cut.bytes += difference(&real, &durable);
+        }
+    }
+    cut
+}
+
+/// Bytes of the first file that the second has not.
+fn difference(real: &Path, durable: &Path) -> u64 {
+    let mut ours = File::open(real).unwrap();
+    let Ok(mut theirs) = File::open(durable) else {
+        return ours.metadata().unwrap().len();
+    };
+    let (mut a, mut b) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+    let mut bytes = 0;
+    loop {
+        let (read, other) = (fill(&mut ours, &mut a), fill(&mut theirs, &mut b));
+        if read == 0 {
+            return bytes;
+        }
+        if a[..read] == b[..other] {
+            continue;
+        }
+        for (at, block) in a[..read].chunks(BLOCK_BYTES).enumerate() {
+            let from = (at * BLOCK_BYTES).min(other);
+            let to = (from + block.len()).min(other);
+            if block.get(..to - from) != b.get(from..to) {
+                bytes += block.len() as u64;
+            } else {
+                bytes += (block.len() - (to - from)) as u64;
+            }
+        }
+    }
+}
+
+fn fill(file: &mut File, buffer: &mut [u8]) -> usize {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]).unwrap() {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    filled
+}
+
+/// Keeps a part of what each file had been appended; of all bytes lost this way at least one stays lost.
+fn keep_tails(real: &Path, durable: &Path, part: f64) -> u64 {
+    let mut kept = 0;
+    for path in tree(durable) {
+        let (from, to) = (real.join(&path), durable.join(&path));
+        let Ok(long) = fs::metadata(&from) else {
+            continue;
+        };
+        let short = fs::metadata(&to).unwrap().len();
+        if !long.is_file() || long.len() <= short + 1 || difference(&to, &from) > 0 {
+            continue;
+        }
+        let share = (long.len() - short - 1).min(1 << 20) as f64 * part;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0..=1 MiB"
+        )]
+        let mut tail = vec![0; share as usize];
+        File::open(&from)
+            .unwrap()
+            .read_exact_at(&mut tail, short)
+            .unwrap();
+        let file = File::options().write(true).open(&to).unwrap();
+        file.write_all_at(&tail, short).unwrap();
+        kept += tail.len() as u64;
+    }
+    kept
+}
