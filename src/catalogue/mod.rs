@@ -2,7 +2,7 @@
 //!
 //! (Stub of the public interface; the implementation lands beside it.)
 #![allow(clippy::todo, missing_docs, unused_variables, reason = "stub")]
-use crate::model::settings::{Problem, Section};
+use crate::model::settings::Section;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Type {

@@ -28,7 +28,7 @@ pub struct Uplink<'a> {
 }
 #[derive(Clone, Copy, Debug)]
 pub struct Delivery {
-    /// Random number of the session and the packet id; `payload` may be 0, take() fills in its hash.
+    /// Random number of the session and the packet id; `payload` may be 0, `take()` fills in its hash.
     pub key: RedeliveryKey,
     /// The connection's number, unique in this process.
     pub connection: u64,

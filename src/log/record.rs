@@ -146,6 +146,7 @@ fn parse(record: &[u8]) -> Option<RecordView<'_>> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::indexing_slicing, reason = "tests")]
     use super::*;
     use proptest::prelude::*;
 

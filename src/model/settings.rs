@@ -363,11 +363,7 @@ mod tests {
         let mut problems = Vec::new();
         let mut section = Section::new("log", table, &mut problems);
         section.address("bind");
-        section.duration(
-            "retain",
-            Duration::from_secs(1),
-            Duration::from_secs(86_400),
-        );
+        section.duration("retain", Duration::from_secs(1), Duration::from_hours(24));
         section.size("retain_bytes", 1 << 20, 1 << 40);
         section.integer("window", 1, 10);
         section.finish();
@@ -388,16 +384,13 @@ mod tests {
 
     #[test]
     fn times_and_sizes_are_read_and_shown() {
-        assert_eq!(parse_duration("7d"), Some(Duration::from_secs(604_800)));
-        assert_eq!(
-            parse_duration("20y"),
-            Some(Duration::from_secs(630_720_000))
-        );
+        assert_eq!(parse_duration("7d"), Some(Duration::from_hours(168)));
+        assert_eq!(parse_duration("20y"), Some(Duration::from_hours(175_200)));
         assert_eq!(parse_duration("d"), None);
         assert_eq!(parse_size("20GiB"), Some(20 << 30));
         assert_eq!(parse_size("99999999999TiB"), None);
         assert_eq!(show_size(512 << 20), "512MiB");
-        assert_eq!(show_duration(Duration::from_secs(604_800)), "7d");
+        assert_eq!(show_duration(Duration::from_hours(168)), "7d");
     }
 
     #[test]

@@ -54,7 +54,6 @@ impl Timestamp {
     pub const fn as_secs_nanos(self) -> (i64, u32) {
         #[expect(
             clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
             reason = "rem_euclid by 1e9 lies in 0..1e9"
         )]
         let nanos = self.0.rem_euclid(1_000_000_000) as u32;
