@@ -259,6 +259,12 @@ impl Space<'_> {
         self.keyspace.disk_space()
     }
 
+    /// Writes the memtable out, which otherwise happens when it is full, so that [`Space::bytes`] counts it.
+    #[cfg(test)]
+    pub(crate) fn write_out(&self) -> Result<(), Error> {
+        Ok(self.keyspace.rotate_memtable_and_wait()?)
+    }
+
     /// Waits until the worker has room for another batch.
     fn wait_for_worker(&self) -> Result<(), Error> {
         while self.keyspace.sealed_memtable_count() >= QUEUED_MEMTABLES_MAX
@@ -302,13 +308,13 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     /// The disk. Whether the batch took effect is not known until [`State::reopen`].
-    pub fn commit(self, busy: &[&Space<'_>]) -> Result<(), Error> {
+    pub fn commit(self, busy: &[Space<'_>]) -> Result<(), Error> {
         for space in busy {
             space.wait_for_worker()?;
         }
         self.batch.commit()?;
         if self.access.database().write_buffer_size() > MEMTABLES_BYTES_MAX {
-            let large = |space: &&&Space<'_>| {
+            let large = |space: &&Space<'_>| {
                 space.keyspace.tree.active_memtable().size() > MEMTABLE_BYTES_MIN
             };
             for space in busy.iter().filter(large) {
