@@ -19,7 +19,7 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 /// Time after which points are committed, however few. Replaying that much log takes no time.
 const FLUSH_EVERY: Duration = Duration::from_secs(30);
 /// Time between two looks at what has expired.
-const EXPIRE_EVERY: Duration = Duration::from_secs(60);
+const EXPIRE_EVERY: Duration = Duration::from_mins(1);
 /// Most that the retention's clock moves between two looks. A gateway's clock that steps forward by
 /// years must not delete everything before somebody has noticed: a day takes 24 looks.
 const CLOCK_STEP_MAX: Duration = Duration::from_hours(1);

@@ -9,11 +9,8 @@ use tokio::sync::Notify;
 /// Longest that a test waits for the thread.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn log(dir: &Path, options: Options) -> Log {
-    let options = Options {
-        min_free: 1,
-        ..options
-    };
+fn log(dir: &Path, mut options: Options) -> Log {
+    options.min_free = 1;
     Log::open(
         &dir.join("log"),
         options,
@@ -66,7 +63,7 @@ fn values(history: &History) -> Vec<f64> {
 }
 
 fn minutes(range: std::ops::Range<u32>) -> Vec<ReportDraft<'static>> {
-    let time = |n| noon().minus(DAY).plus(Duration::from_secs(60) * n);
+    let time = |n| noon().minus(DAY).plus(Duration::from_mins(1) * n);
     range.map(|n| one("m", time(n), f64::from(n))).collect()
 }
 
@@ -127,12 +124,12 @@ fn what_the_log_has_forgotten_is_a_gap_told_and_counted() {
     let (history, gaps) = start(dir.path(), &log);
     wait_for("the last report", || history.stats().next > last);
     let oldest = log.oldest().0;
-    let lost = gaps.lock().unwrap().clone();
-    assert_eq!(lost.len(), 1, "{lost:?}");
-    assert_eq!(lost[0].0, first + 1);
-    assert!(lost[0].1 < oldest);
+    let told = gaps.lock().unwrap().clone();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].0, first + 1);
+    assert!(told[0].1 < oldest);
     history.close();
-    assert_eq!(history.stats().expired, lost[0].1 - lost[0].0 + 1);
+    assert_eq!(history.stats().expired, told[0].1 - told[0].0 + 1);
     drop(history);
     let (history, gaps) = start(dir.path(), &log);
     history.close();

@@ -35,7 +35,7 @@ fn a_full_disk_loses_nothing_and_is_recovered_from() {
     for n in 0..100u32 {
         fed.feed(
             u64::from(n) + 1,
-            &one("m", noon().minus(Duration::from_secs(60) * n), f64::from(n)),
+            &one("m", noon().minus(Duration::from_mins(1) * n), f64::from(n)),
         );
     }
     fed.writer.flush().unwrap();
@@ -45,7 +45,7 @@ fn a_full_disk_loses_nothing_and_is_recovered_from() {
     let filled = std::fs::write(&ballast, vec![1u8; 64 << 20]);
     assert!(filled.is_err(), "the disk is not full");
     let text: String = (0..100_000u32)
-        .map(|n| char::from(b'a' + u8::try_from(n * n % 26).unwrap()))
+        .map(|n| char::from(b'a' + u8::try_from(u64::from(n).pow(2) % 26).unwrap()))
         .collect();
     let mut sequence = durable;
     let feed_texts = |fed: &mut Fed, from: u64| {

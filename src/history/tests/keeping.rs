@@ -73,7 +73,7 @@ fn draft(step: &Step) -> Option<ReportDraft<'static>> {
     else {
         return None;
     };
-    let time = noon().minus(Duration::from_secs(900) * *back);
+    let time = noon().minus(Duration::from_mins(15) * *back);
     let mut reading = reading(METRICS[*metric], time, f64::from(*value));
     if let Some(phase) = phase {
         let phase = if *phase { "A" } else { "B" };
@@ -120,8 +120,8 @@ proptest! {
                 }
             }
         }
-        let from = noon().minus(Duration::from_secs(900) * window.0.max(window.1));
-        let to = noon().minus(Duration::from_secs(900) * window.0.min(window.1));
+        let from = noon().minus(Duration::from_mins(15) * window.0.max(window.1));
+        let to = noon().minus(Duration::from_mins(15) * window.0.min(window.1));
         for flushed in [false, true] {
             if flushed {
                 fed.writer.flush().unwrap();
@@ -150,7 +150,7 @@ fn a_query_that_pauses_sees_each_point_once_while_flushes_run() {
     let dir = tempfile::tempdir().unwrap();
     let mut fed = Fed::open(dir.path(), config(), &Clock::manual(noon()));
     let start = noon().minus(DAY * 2);
-    let minute = |n: u32| start.plus(Duration::from_secs(60) * n);
+    let minute = |n: u32| start.plus(Duration::from_mins(1) * n);
     // Even minutes are stored, odd ones in memory.
     for n in (0..2880).step_by(2) {
         fed.feed(u64::from(n), &one("m", minute(n), f64::from(n)));

@@ -26,14 +26,14 @@ fn days_past_the_retention_are_deleted_and_what_comes_late_is_counted() {
         5,
         &one("m", noon().minus(DAY * 3 + Duration::from_nanos(1)), 9.0),
     );
-    fed.feed(6, &one("m", noon().plus(Duration::from_secs(3600)), 10.0));
+    fed.feed(6, &one("m", noon().plus(Duration::from_hours(1)), 10.0));
     fed.writer.flush().unwrap();
     assert_eq!(numbers(&fed.all()), [3.0, 2.0, 1.0, 0.0, 10.0]);
     let stats = fed.shared.stats();
     assert_eq!((stats.stored, stats.late, names(&fed)), (5, 1, 4));
     // The oldest group ends at the midnight 2.5 days ago, so it goes half a day from now.
     for hour in 1..=13u32 {
-        clock.set(noon().plus(Duration::from_secs(3600) * hour));
+        clock.set(noon().plus(Duration::from_hours(1) * hour));
         fed.writer.maintain().unwrap();
         assert_eq!(names(&fed), if hour < 12 { 4 } else { 3 }, "{hour}");
     }
@@ -51,7 +51,7 @@ fn a_clock_that_steps_forward_does_not_delete_at_once() {
     fed.writer.flush().unwrap();
     let wrong = noon().plus(DAY * 3650);
     for minute in 0..60u32 {
-        clock.set(wrong.plus(Duration::from_secs(60) * minute));
+        clock.set(wrong.plus(Duration::from_mins(1) * minute));
         fed.writer.maintain().unwrap();
     }
     // Nor is what devices with a right clock send too late meanwhile.
@@ -82,7 +82,7 @@ fn too_many_bytes_cost_the_oldest_days_but_never_today() {
         access.space(&name).unwrap().write_out().unwrap();
     }
     drop(access);
-    clock.set(noon().plus(Duration::from_secs(60)));
+    clock.set(noon().plus(Duration::from_mins(1)));
     fed.writer.maintain().unwrap();
     assert_eq!(numbers(&fed.all()), [0.0]);
     assert_eq!(names(&fed), 1);
@@ -102,7 +102,7 @@ fn twenty_years_take_sixty_keyspaces_and_a_year_comes_back() {
     for hour in 0..8760u32 {
         for device in &devices {
             sequence += 1;
-            let time = start.plus(Duration::from_secs(3600) * hour);
+            let time = start.plus(Duration::from_hours(1) * hour);
             fed.feed(sequence, &one(device, time, f64::from(hour) / 10.0));
         }
     }
