@@ -15,8 +15,10 @@
 //! `cli`, `app`, `config`, `sim`, `api`, `sources`, `history`, `intake`, `codecs`, `inventory`,
 //! `catalogue`, `log` and `state`, `telemetry`, `model`.
 pub mod catalogue;
+pub mod history;
 pub mod intake;
 pub mod log;
 pub mod model;
 pub mod sources;
+pub mod state;
 pub mod telemetry;
