@@ -16,8 +16,8 @@
 //! `catalogue`, `log` and `state`, `telemetry`, `model`.
 pub mod api;
 pub mod catalogue;
-pub mod history;
 pub mod codecs;
+pub mod history;
 pub mod intake;
 pub mod inventory;
 pub mod log;
