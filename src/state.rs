@@ -88,7 +88,9 @@ pub struct State {
 
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("dir", &self.dir).finish()
+        f.debug_struct("State")
+            .field("dir", &self.dir)
+            .finish_non_exhaustive()
     }
 }
 
@@ -200,7 +202,7 @@ impl Access<'_> {
     /// The names of all keyspaces, in no order.
     pub fn names(&self) -> Vec<String> {
         let names = self.database().list_keyspace_names();
-        names.iter().map(|name| name.to_string()).collect()
+        names.iter().map(ToString::to_string).collect()
     }
 
     /// Deletes a keyspace with all that is in it, in one step.
@@ -217,7 +219,7 @@ impl Access<'_> {
     /// Starts a batch, which takes effect as a whole or not at all.
     pub fn batch(&self) -> Batch<'_> {
         Batch {
-            batch: self
+            items: self
                 .database()
                 .batch()
                 .durability(Some(PersistMode::SyncData)),
@@ -259,6 +261,12 @@ impl Space<'_> {
         self.keyspace.disk_space()
     }
 
+    /// Writes the memtable out, which otherwise happens when it is full, so that [`Space::bytes`] counts it.
+    #[cfg(test)]
+    pub(crate) fn write_out(&self) -> Result<(), Error> {
+        Ok(self.keyspace.rotate_memtable_and_wait()?)
+    }
+
     /// Waits until the worker has room for another batch.
     fn wait_for_worker(&self) -> Result<(), Error> {
         while self.keyspace.sealed_memtable_count() >= QUEUED_MEMTABLES_MAX
@@ -274,7 +282,7 @@ impl Space<'_> {
 
 /// Changes that are committed together.
 pub struct Batch<'a> {
-    batch: OwnedWriteBatch,
+    items: OwnedWriteBatch,
     access: &'a Access<'a>,
     bytes: usize,
 }
@@ -283,13 +291,13 @@ impl<'a> Batch<'a> {
     /// Adds or replaces.
     pub fn insert(&mut self, space: &Space<'a>, key: &[u8], value: &[u8]) {
         self.bytes += key.len() + value.len();
-        self.batch.insert(&space.keyspace, key, value);
+        self.items.insert(&space.keyspace, key, value);
     }
 
     /// Removes, if it is there.
     pub fn remove(&mut self, space: &Space<'a>, key: &[u8]) {
         self.bytes += key.len();
-        self.batch.remove(&space.keyspace, key);
+        self.items.remove(&space.keyspace, key);
     }
 
     /// Bytes of keys and values so far.
@@ -302,13 +310,13 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     /// The disk. Whether the batch took effect is not known until [`State::reopen`].
-    pub fn commit(self, busy: &[&Space<'_>]) -> Result<(), Error> {
+    pub fn commit(self, busy: &[Space<'_>]) -> Result<(), Error> {
         for space in busy {
             space.wait_for_worker()?;
         }
-        self.batch.commit()?;
+        self.items.commit()?;
         if self.access.database().write_buffer_size() > MEMTABLES_BYTES_MAX {
-            let large = |space: &&&Space<'_>| {
+            let large = |space: &&Space<'_>| {
                 space.keyspace.tree.active_memtable().size() > MEMTABLE_BYTES_MIN
             };
             for space in busy.iter().filter(large) {

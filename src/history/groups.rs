@@ -11,7 +11,7 @@ use std::time::Duration;
 const GROUPS_MAX: u64 = 60;
 /// Fewest groups that a new retention is divided into while others are left over.
 const GROUPS_MIN: u64 = 4;
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Days of a new group.
 fn days(retain: Duration, groups: &[DayGroup]) -> i64 {

@@ -47,7 +47,7 @@ impl Progress {
         ]
     }
 
-    /// version:u8 log_id:16 next stored conflicts late expired skipped: 8 each, little-endian.
+    /// A byte of version, 16 of the log's id, 8 of each number, little-endian.
     pub fn encode(&self) -> Vec<u8> {
         let mut row = vec![VERSION];
         row.extend_from_slice(&self.log_id.0.to_le_bytes());

@@ -24,7 +24,7 @@ fn put_runs(out: &mut Vec<u8>, values: impl Iterator<Item = u64>) {
 }
 
 /// The largest unit that divides all.
-fn put_scale(out: &mut Vec<u8>, all: impl Iterator<Item = i64> + Clone) -> i64 {
+fn put_scale(out: &mut Vec<u8>, all: &(impl Iterator<Item = i64> + Clone)) -> i64 {
     let mut largest = (0, 1);
     for (power, scale) in (0u8..).zip(SCALES) {
         if !all.clone().all(|value| value % scale == 0) {
@@ -41,7 +41,7 @@ pub(in crate::history) fn encode(out: &mut Vec<u8>, points: &[Point]) {
     out.push(VERSION);
     put_varint(out, points.len() as u64);
     let places = put_contexts(out, points);
-    let scale = put_scale(out, points.iter().map(|point| point.time));
+    let scale = put_scale(out, &points.iter().map(|point| point.time));
     let mut last = 0;
     for (at, point) in points.iter().enumerate() {
         let time = point.time / scale;
@@ -64,7 +64,7 @@ pub(in crate::history) fn encode(out: &mut Vec<u8>, points: &[Point]) {
     let delays = points
         .iter()
         .map(|point| point.received.wrapping_sub(point.time));
-    let scale = put_scale(out, delays.clone());
+    let scale = put_scale(out, &delays);
     for delay in delays {
         put_varint(out, zigzag(delay / scale));
     }
@@ -144,9 +144,14 @@ fn put_values(out: &mut Vec<u8>, points: &[Point]) {
 /// `number * exponent` as an integer, if that gives `number` back to the last bit.
 fn decimal(number: f64, exponent: f64) -> Option<i64> {
     let scaled = (number * exponent).round();
-    let exact = scaled.abs() <= EXACT_MAX && (scaled / exponent).to_bits() == number.to_bits();
+    if !(-EXACT_MAX..=EXACT_MAX).contains(&scaled) {
+        return None;
+    }
     #[expect(clippy::cast_possible_truncation, reason = "an integer up to 2^53")]
-    exact.then_some(scaled as i64)
+    let integer = scaled as i64;
+    #[expect(clippy::cast_precision_loss, reason = "an integer up to 2^53")]
+    let back = integer as f64 / exponent;
+    (back.to_bits() == number.to_bits()).then_some(integer)
 }
 
 fn put_numbers(out: &mut Vec<u8>, numbers: impl Iterator<Item = f64> + Clone) {

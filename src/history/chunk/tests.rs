@@ -128,7 +128,7 @@ fn the_bytes_of_a_chunk_stay_readable() {
         1, 2, 1, 1, 1, b'k', 1, b'd', 0, 0, 0, 1, b'V', 0, // one context
         3, 20, 5, // times: 10 s, then 15 s
         7, 4, // sequences 7, 9
-        0, 0, 0, // received when observed
+        3, 0, 0, // received when observed
         2, 1, // GOOD twice
         2, 0, // the first context twice
         2, 1, // two numbers
