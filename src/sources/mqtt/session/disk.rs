@@ -63,7 +63,7 @@ impl SessionDisk {
                 None => batch.remove(&space, client.as_bytes()),
             }
         }
-        batch.commit(&[&space])
+        batch.commit(&[space])
     }
 }
 

@@ -147,7 +147,7 @@ fn stop_reaches_every_connection() {
 
 fn load(dir: &Path, now: Timestamp) -> Sessions {
     let disk = SessionDisk::new(Arc::new(State::open(dir).unwrap()));
-    Sessions::load(disk, 3, now, |error| panic!("{error}")).unwrap()
+    Sessions::load(disk, 10, now, |error| panic!("{error}")).unwrap()
 }
 
 #[test]
