@@ -16,7 +16,11 @@
 //! `catalogue`, `log` and `state`, `telemetry`, `model`.
 pub mod api;
 pub mod catalogue;
+pub mod codecs;
 pub mod intake;
+pub mod inventory;
 pub mod log;
 pub mod model;
+pub mod sim;
+pub mod sources;
 pub mod telemetry;
