@@ -31,10 +31,27 @@ fn main() {
         let (p50, p99) = (bare[bare.len() / 2], bare[bare.len() * 99 / 100]);
         println!("round {round}: bare fdatasync p50 {p50:?} p99 {p99:?}");
         for (connections, window) in [("1", "1"), ("100", "1"), ("100", "50")] {
-            let count = if window == "50" { "500000" } else if connections == "1" { "3000" } else { "100000" };
-            let args = ["--max", "--connections", connections, "--window", window, "--count", count];
+            let count = if window == "50" {
+                "500000"
+            } else if connections == "1" {
+                "3000"
+            } else {
+                "100000"
+            };
+            let args = [
+                "--max",
+                "--connections",
+                connections,
+                "--window",
+                window,
+                "--count",
+                count,
+            ];
             let summary = simulate(server.mqtt, &args);
-            println!("round {round}: ack, {connections} x {window}: {}", summary["latency"]);
+            println!(
+                "round {round}: ack, {connections} x {window}: {}",
+                summary["latency"]
+            );
         }
     }
 }

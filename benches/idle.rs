@@ -28,22 +28,34 @@ fn main() {
     let open = || -> u64 {
         let sources = server.get("/v1/sources");
         let text = sources.to_string();
-        let mqtt = sources["sources"].as_array().and_then(|list| list.first().cloned());
-        let connections = mqtt.map(|mqtt| mqtt["connections"].clone()).unwrap_or_default();
+        let mqtt = sources["sources"]
+            .as_array()
+            .and_then(|list| list.first().cloned());
+        let connections = mqtt
+            .map(|mqtt| mqtt["connections"].clone())
+            .unwrap_or_default();
         connections
             .as_u64()
             .or_else(|| connections.as_str()?.parse().ok())
             .unwrap_or_else(|| panic!("no connections in {text}"))
     };
     while open() < CONNECTIONS {
-        assert!(start.elapsed() < Duration::from_secs(60), "{} connections after a minute", open());
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "{} connections after a minute",
+            open()
+        );
         std::thread::sleep(Duration::from_millis(500));
     }
     std::thread::sleep(Duration::from_secs(5));
     let loaded = server.rss();
     let _ = load.kill();
     let _ = load.wait();
-    println!("idle gateway: {:.1} MB RSS, {:.1} ms CPU per second", idle as f64 / 1e6, idle_cpu.as_secs_f64() * 100.0);
+    println!(
+        "idle gateway: {:.1} MB RSS, {:.1} ms CPU per second",
+        idle as f64 / 1e6,
+        idle_cpu.as_secs_f64() * 100.0
+    );
     println!(
         "{CONNECTIONS} idle connections: {:.1} MB RSS, {:.2} kB each",
         loaded as f64 / 1e6,

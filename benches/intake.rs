@@ -10,7 +10,15 @@ use std::time::{Duration, Instant};
 use support::{Server, micros_per, per_second, simulate};
 
 fn run(name: &str, server: &Server, connections: &str, window: &str, count: &str) -> f64 {
-    let args = ["--max", "--connections", connections, "--window", window, "--count", count];
+    let args = [
+        "--max",
+        "--connections",
+        connections,
+        "--window",
+        window,
+        "--count",
+        count,
+    ];
     let (cpu, start) = (server.cpu(), Instant::now());
     let summary = simulate(server.mqtt, &args);
     let acknowledged = summary["acknowledged"]
@@ -46,7 +54,9 @@ fn run(name: &str, server: &Server, connections: &str, window: &str, count: &str
 
 fn main() {
     let rounds = [("100", "50", "2000000"), ("10000", "1", "600000")];
-    println!("| server | connections x window | messages | msg/s | CPU us/msg | msg per CPU-second | RSS MB |");
+    println!(
+        "| server | connections x window | messages | msg/s | CPU us/msg | msg per CPU-second | RSS MB |"
+    );
     println!("|---|---|---|---|---|---|---|");
     for (connections, window, count) in rounds {
         let dir = tempfile::tempdir().unwrap();
@@ -58,6 +68,9 @@ fn main() {
             continue;
         };
         let theirs = run("mosquitto", &mosquitto, connections, window, count);
-        println!("{connections} x {window}: {:.2} times mosquitto's messages per CPU-second\n", theirs / ours);
+        println!(
+            "{connections} x {window}: {:.2} times mosquitto's messages per CPU-second\n",
+            theirs / ours
+        );
     }
 }

@@ -16,7 +16,15 @@ async fn main() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::citygate(dir.path());
     let count = MESSAGES.to_string();
-    let args = ["--max", "--connections", "100", "--window", "50", "--count", &count];
+    let args = [
+        "--max",
+        "--connections",
+        "100",
+        "--window",
+        "50",
+        "--count",
+        &count,
+    ];
     simulate(server.mqtt, &args);
     let mut cpu = server.cpu();
     loop {
@@ -28,21 +36,38 @@ async fn main() {
         cpu = now;
     }
     let all = Filter::default();
-    let one = Filter { metrics: vec!["voltage".to_owned(), "air_temperature".to_owned()], ..Filter::default() };
+    let one = Filter {
+        metrics: vec!["voltage".to_owned(), "air_temperature".to_owned()],
+        ..Filter::default()
+    };
     for (name, filter) in [("everything", all), ("two metrics", one)] {
-        let mut client = TelemetryServiceClient::connect(format!("http://127.0.0.1:{}", server.grpc))
-            .await
-            .unwrap()
-            .max_decoding_message_size(4 << 20);
-        let request = SubscribeRequest { filter: Some(filter), start: Some(Start::Earliest(true)) };
+        let mut client =
+            TelemetryServiceClient::connect(format!("http://127.0.0.1:{}", server.grpc))
+                .await
+                .unwrap()
+                .max_decoding_message_size(4 << 20);
+        let request = SubscribeRequest {
+            filter: Some(filter),
+            start: Some(Start::Earliest(true)),
+        };
         let (cpu, start) = (server.cpu(), Instant::now());
         let mut stream = client.subscribe(request).await.unwrap().into_inner();
         let (mut reports, mut readings) = (0u64, 0u64);
         while let Some(response) = stream.message().await.unwrap() {
             reports += response.reports.len() as u64;
-            readings += response.reports.iter().map(|report| report.readings.len() as u64).sum::<u64>();
-            let caught_up = response.lag.is_none_or(|lag| lag.seconds == 0 && lag.nanos == 0);
-            if reports >= MESSAGES || response.reports.is_empty() && caught_up && start.elapsed() > Duration::from_secs(1) {
+            readings += response
+                .reports
+                .iter()
+                .map(|report| report.readings.len() as u64)
+                .sum::<u64>();
+            let caught_up = response
+                .lag
+                .is_none_or(|lag| lag.seconds == 0 && lag.nanos == 0);
+            if reports >= MESSAGES
+                || response.reports.is_empty()
+                    && caught_up
+                    && start.elapsed() > Duration::from_secs(1)
+            {
                 break;
             }
         }

@@ -15,6 +15,7 @@
 //! `cli`, `app`, `config`, `sim`, `api`, `sources`, `history`, `intake`, `codecs`, `inventory`,
 //! `catalogue`, `log` and `state`, `telemetry`, `model`.
 pub mod catalogue;
+pub mod cli;
 pub mod intake;
 pub mod log;
 pub mod model;

@@ -58,7 +58,12 @@ impl Server {
             .stderr(fs::File::create(dir.join("stderr")).expect("writable"))
             .spawn()
             .expect("taskset is part of util-linux");
-        let server = Self { child, mqtt, http, grpc };
+        let server = Self {
+            child,
+            mqtt,
+            http,
+            grpc,
+        };
         server.wait(http);
         server
     }
@@ -79,7 +84,12 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .ok()?;
-        let server = Self { child, mqtt, http: 0, grpc: 0 };
+        let server = Self {
+            child,
+            mqtt,
+            http: 0,
+            grpc: 0,
+        };
         server.wait(mqtt);
         Some(server)
     }
@@ -99,8 +109,12 @@ impl Server {
 
     /// Resident memory in bytes.
     pub fn rss(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux says");
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .expect("Linux says");
         let kib: u64 = line
             .split_whitespace()
             .nth(1)
@@ -112,7 +126,11 @@ impl Server {
     /// `GET path` of its HTTP port, as JSON.
     pub fn get(&self, path: &str) -> Value {
         let mut stream = TcpStream::connect(("127.0.0.1", self.http)).expect("it listens");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("it reads");
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        .expect("it reads");
         let mut text = String::new();
         stream.read_to_string(&mut text).expect("it answers");
         let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
