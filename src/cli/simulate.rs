@@ -292,7 +292,7 @@ fn city(args: &Args, seed: u64, now: Timestamp) -> City {
 
 fn password(file: &Path) -> Result<String, Error> {
     let failed =
-        |error: io::Error| Error::cannot_start(format!("cannot read {}", file.display()), error);
+        |error: io::Error| Error::cannot_start(format!("cannot read {}", file.display()), &error);
     let mut text = String::new();
     let opened = File::open(file).map_err(failed)?;
     opened
@@ -305,13 +305,13 @@ fn password(file: &Path) -> Result<String, Error> {
 
 fn open_csv(args: &Args, file: &Path) -> Result<Replay, Error> {
     let named =
-        |error: sim::ReplayError| Error::wrong(format!("cannot replay {}", file.display()), error);
+        |error: sim::ReplayError| Error::wrong(format!("cannot replay {}", file.display()), &error);
     let input: Box<dyn Read + Send> = if file == Path::new("-") {
         Box::new(io::stdin())
     } else {
         let opened = File::open(file);
         Box::new(opened.map_err(|error| {
-            Error::cannot_start(format!("cannot open {}", file.display()), error)
+            Error::cannot_start(format!("cannot open {}", file.display()), &error)
         })?)
     };
     let device = match (&args.device_column, &args.device) {
