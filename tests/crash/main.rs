@@ -14,5 +14,7 @@
     clippy::indexing_slicing,
     reason = "a test says what it expects by failing"
 )]
+mod campaign;
 mod disk;
+mod log;
 mod shim;

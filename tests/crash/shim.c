@@ -49,7 +49,7 @@ struct control {
     uint64_t arm_ops;  /* die at this many operations from now; counted down */
     uint64_t arm_roll; /* die at this operation after the next roll began, at the directory's sync at the latest */
     uint64_t lie;      /* 1: a sync returns 0 and does nothing */
-    uint64_t ops, syncs, dir_syncs, rolls, died;
+    uint64_t ops, syncs, dir_syncs, rolls, died, died_in_roll;
 };
 struct id { uint64_t ino; int64_t sec; uint32_t nsec; };
 struct range { off_t from, to; };
@@ -151,16 +151,17 @@ static void dirty(struct file *file, off_t from, off_t to) {
     file->dirty_count = kept;
 }
 
-static void die(void) {
+static void die(int in_roll) {
     ctl->died = ctl->ops;
+    ctl->died_in_roll = (uint64_t)in_roll;
     syscall(SYS_kill, getpid(), SIGKILL);
     for (;;) pause();
 }
 /* One operation: called at its beginning and at its end, with `book` held. */
 static void tick(void) {
     ctl->ops++;
-    if (ctl->arm_ops && --ctl->arm_ops == 0) die();
-    if (roll_countdown && --roll_countdown == 0) die();
+    if (ctl->arm_ops && --ctl->arm_ops == 0) die(0);
+    if (roll_countdown && --roll_countdown == 0) die(1);
 }
 static void created(const char *path, int parent_known, const struct id *parent) {
     if (!roll_pattern[0] || !parent_known || strncmp(path, root, root_length) != 0) return;
@@ -269,6 +270,7 @@ static void persist_names_above(const char *path) {
         snprintf(list_path, sizeof list_path, "%s/d/%s", shadow, id_text(&parent_id, parent_name));
         int fd = sys_open(list_path, O_RDONLY);
         ssize_t length = fd < 0 ? 0 : syscall(SYS_read, fd, list, sizeof list - sizeof own - 1);
+        if (length < 0) fail("cannot read", list_path);
         if (fd >= 0) sys_close(fd);
         list[length] = 0;
         if (strstr(list, own)) continue;
@@ -296,7 +298,7 @@ static int sync_hook(int fd, long number) {
     tick();
     int count = file->dirty_count, directory = S_ISDIR(mode), ends_roll = directory && roll_open && same(&file->id, &roll_dir);
     struct id id = file->id;
-    if (ends_roll && roll_countdown) die();
+    if (ends_roll && roll_countdown) die(1);
     if (ctl->lie) {
         tick();
         pthread_mutex_unlock(&book);

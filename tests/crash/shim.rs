@@ -97,7 +97,7 @@ fn after(durable: &[(&str, &str)], script: &str, relax: bool) -> After {
         String::from_utf8_lossy(&output.stderr)
     );
     assert_eq!(disk.counters().died != 0, killed);
-    let cut = disk.cut(0.0);
+    let cut = disk.cut(0);
     After {
         files: files(disk.root()),
         cut,
