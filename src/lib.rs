@@ -16,6 +16,7 @@
 //! `catalogue`, `log` and `state`, `telemetry`, `model`.
 pub mod api;
 pub mod catalogue;
+pub mod cli;
 pub mod codecs;
 pub mod history;
 pub mod intake;
