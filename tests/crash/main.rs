@@ -16,5 +16,10 @@
 )]
 mod campaign;
 mod disk;
+mod gateway;
+mod load;
 mod log;
 mod shim;
+mod subscriber;
+#[path = "../support/mod.rs"]
+mod support;
