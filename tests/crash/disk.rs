@@ -1,4 +1,4 @@
-//! A disk whose cache is lost with the power: the Rust side of `shim.c`.
+//! A disk whose cache is lost with the power: the Rust side of `shim/shim.c`.
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::FileExt;
@@ -39,7 +39,7 @@ pub struct Counters {
 static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
 
 fn compile() -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/shim.c");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/shim/shim.c");
     let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shim.so");
     // Another run of these tests may have the old one loaded: replace the file, never write into it.
     let new = library.with_extension(std::process::id().to_string());
