@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn an_empty_section_is_the_default_and_mistakes_are_noted() {
         let mut problems = Vec::new();
-        let read = |text: &str, problems| {
+        let read = |text: &str, problems: &mut Vec<_>| {
             let table = toml::from_str(text).expect("TOML");
             let mut section = Section::new("intake", table, problems);
             let config = Config::read(&mut section);
