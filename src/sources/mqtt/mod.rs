@@ -28,6 +28,8 @@ mod reply;
 mod session;
 mod stats;
 mod window;
+#[cfg(test)]
+mod wire_tests;
 
 pub use auth::{Users, UsersError};
 pub use fault::Fault;
