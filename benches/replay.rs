@@ -35,12 +35,23 @@ async fn main() {
         }
         cpu = now;
     }
+<<<<<<< HEAD
+<<<<<<< HEAD
+=======
+=======
+>>>>>>> sim
     let channel =
         tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{}", server.grpc))
             .unwrap()
             .connect()
             .await
             .unwrap();
+<<<<<<< HEAD
+=======
+>>>>>>> intake
+=======
+>>>>>>> main
+>>>>>>> sim
     let all = Filter::default();
     let one = Filter {
         metrics: vec!["voltage".to_owned(), "air_temperature".to_owned()],
@@ -48,7 +59,24 @@ async fn main() {
     };
     for (name, filter) in [("everything", all), ("two metrics", one)] {
         let mut client =
+<<<<<<< HEAD
+<<<<<<< HEAD
             TelemetryServiceClient::new(channel.clone()).max_decoding_message_size(4 << 20);
+=======
+            TelemetryServiceClient::connect(format!("http://127.0.0.1:{}", server.grpc))
+                .await
+                .unwrap()
+                .max_decoding_message_size(4 << 20);
+>>>>>>> intake
+=======
+            TelemetryServiceClient::connect(format!("http://127.0.0.1:{}", server.grpc))
+                .await
+                .unwrap()
+                .max_decoding_message_size(4 << 20);
+=======
+            TelemetryServiceClient::new(channel.clone()).max_decoding_message_size(4 << 20);
+>>>>>>> main
+>>>>>>> sim
         let request = SubscribeRequest {
             filter: Some(filter),
             start: Some(Start::Earliest(true)),

@@ -84,3 +84,65 @@ impl Error {
         !matches!(self, Self::Sync(_) | Self::Task(_) | Self::Grace)
     }
 }
+
+/// Runs a gateway until `stop`, then drains it. `bound` is told where it listens.
+///
+/// # Errors
+/// Why it did not start, or how it ended.
+pub async fn run(
+    config: Config,
+    stop: impl Future<Output = ()>,
+    bound: impl FnOnce(&Bound),
+) -> Result<(), Error> {
+    let clock = Clock::system();
+    let listeners = Listeners::bind(&config).await?;
+    let opening = config.clone();
+    let opening_clock = clock.clone();
+    // Recovery reads and syncs files.
+    let stores = tokio::task::spawn_blocking(move || Stores::open(&opening, &opening_clock)).await??;
+    let gateway = Gateway::build(&config, stores, clock)?;
+    bound(&listeners.bound()?);
+    gateway.serve(config, listeners, stop).await
+}
+
+/// Sockets, taken before anything else, so that a second gateway ends before it touches the data.
+struct Listeners {
+    mqtt: TcpListener,
+    grpc: TcpListener,
+    http: TcpListener,
+}
+
+impl Listeners {
+    async fn bind(config: &Config) -> Result<Self, Error> {
+        Ok(Self {
+            mqtt: listen("mqtt.bind", config.mqtt.bind).await?,
+            grpc: listen("grpc.bind", config.grpc.bind).await?,
+            http: listen("http.bind", config.http.bind).await?,
+        })
+    }
+
+    fn bound(&self) -> Result<Bound, Error> {
+        let address = |key, listener: &TcpListener| {
+            listener.local_addr().map_err(|source| Error::Bind {
+                key,
+                address: SocketAddr::from(([0, 0, 0, 0], 0)),
+                source,
+            })
+        };
+        Ok(Bound {
+            mqtt: address("mqtt.bind", &self.mqtt)?,
+            grpc: address("grpc.bind", &self.grpc)?,
+            http: address("http.bind", &self.http)?,
+        })
+    }
+}
+
+async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| Error::Bind {
+            key,
+            address,
+            source,
+        })
+}

@@ -16,11 +16,14 @@
 //! `catalogue`, `log` and `state`, `telemetry`, `model`.
 pub mod api;
 pub mod catalogue;
+pub mod cli;
 pub mod codecs;
+pub mod history;
 pub mod intake;
 pub mod inventory;
 pub mod log;
 pub mod model;
 pub mod sim;
 pub mod sources;
+pub mod state;
 pub mod telemetry;

@@ -32,7 +32,7 @@ mod window;
 pub use auth::{Users, UsersError};
 pub use fault::Fault;
 pub use listener::{Error, Service, run};
-pub use session::disk::{DiskError, SessionDisk};
+pub use session::disk::SessionDisk;
 pub use session::{LoadError, Sessions};
 pub use stats::Stats;
 
