@@ -16,6 +16,7 @@
 )]
 mod campaign;
 mod disk;
+mod fjall;
 mod gateway;
 mod load;
 mod log;
