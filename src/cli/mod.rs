@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_chain_shows_each_cause_once() {
         let inner = io::Error::other("disk on fire");
-        let error = Error::cannot_start("cannot open the log", inner);
+        let error = Error::cannot_start("cannot open the log", &inner);
         assert_eq!(
             Chain(&error).to_string(),
             "cannot open the log: disk on fire"
