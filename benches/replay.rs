@@ -35,15 +35,12 @@ async fn main() {
         }
         cpu = now;
     }
-<<<<<<< HEAD
-=======
     let channel =
         tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{}", server.grpc))
             .unwrap()
             .connect()
             .await
             .unwrap();
->>>>>>> main
     let all = Filter::default();
     let one = Filter {
         metrics: vec!["voltage".to_owned(), "air_temperature".to_owned()],
@@ -51,14 +48,7 @@ async fn main() {
     };
     for (name, filter) in [("everything", all), ("two metrics", one)] {
         let mut client =
-<<<<<<< HEAD
-            TelemetryServiceClient::connect(format!("http://127.0.0.1:{}", server.grpc))
-                .await
-                .unwrap()
-                .max_decoding_message_size(4 << 20);
-=======
             TelemetryServiceClient::new(channel.clone()).max_decoding_message_size(4 << 20);
->>>>>>> main
         let request = SubscribeRequest {
             filter: Some(filter),
             start: Some(Start::Earliest(true)),

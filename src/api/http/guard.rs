@@ -20,12 +20,18 @@ const BODY_BYTES_MAX: u64 = 1 << 20;
 
 /// On every response. Nothing here is to be framed, sniffed or kept.
 const HEADERS: [(HeaderName, &str); 6] = [
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CACHE_CONTROL, "no-store"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
 ];
 
 /// The middleware.
@@ -43,7 +49,9 @@ pub async fn guard(State(http): State<Http>, request: Request, next: Next) -> Re
     http.shared.metrics.answered(response.status().as_u16());
     for (name, value) in HEADERS {
         let headers = response.headers_mut();
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     response
 }
@@ -77,7 +85,8 @@ fn check(http: &Http, headers: &HeaderMap) -> Result<(), Problem> {
 fn allowed(host: &str, names: &[Box<str>]) -> bool {
     if let Some(rest) = host.strip_prefix('[') {
         return rest.split_once(']').is_some_and(|(address, port)| {
-            address.parse::<Ipv6Addr>().is_ok() && (port.is_empty() || is_port(port.strip_prefix(':')))
+            address.parse::<Ipv6Addr>().is_ok()
+                && (port.is_empty() || is_port(port.strip_prefix(':')))
         });
     }
     let name = match host.split_once(':') {
@@ -104,15 +113,34 @@ mod tests {
     fn only_names_that_nobody_else_can_point_here_are_allowed() {
         let names = ["lixia-1".into(), "citygate.example".into()];
         for host in [
-            "127.0.0.1", "127.0.0.1:8080", "10.2.3.4:80", "[::1]:8080", "[fe80::1]", "localhost",
-            "LOCALHOST:8080", "citygate.localhost", "lixia-1:8080", "Citygate.Example", "localhost.",
+            "127.0.0.1",
+            "127.0.0.1:8080",
+            "10.2.3.4:80",
+            "[::1]:8080",
+            "[fe80::1]",
+            "localhost",
+            "LOCALHOST:8080",
+            "citygate.localhost",
+            "lixia-1:8080",
+            "Citygate.Example",
+            "localhost.",
         ] {
             assert!(allowed(host, &names), "{host}");
         }
         for host in [
-            "", "evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example",
-            "lixia-1.evil.example", "[::1", "[evil]:80", "localhost:80:80", "localhost:port", "::1",
-            "localhost:99999", "[::1]x",
+            "",
+            "evil.example",
+            "evil.example:8080",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "lixia-1.evil.example",
+            "[::1",
+            "[evil]:80",
+            "localhost:80:80",
+            "localhost:port",
+            "::1",
+            "localhost:99999",
+            "[::1]x",
         ] {
             assert!(!allowed(host, &names), "{host}");
         }

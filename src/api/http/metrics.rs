@@ -78,7 +78,10 @@ impl Collector for Scrape {
     fn encode(&self, mut out: DescriptorEncoder) -> Result<(), Error> {
         let shared = &*self.0;
         sources(&mut out, shared)?;
-        logs(&mut out, &[("readings", &shared.log), ("rejects", &shared.rejects)])?;
+        logs(
+            &mut out,
+            &[("readings", &shared.log), ("rejects", &shared.rejects)],
+        )?;
         served(&mut out, shared)?;
         process(&mut out, shared)
     }
@@ -102,22 +105,52 @@ fn sources(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(), Error
         };
         counts.iter().map(row).collect::<Vec<_>>()
     };
-    counters(out, "uplinks_received", "Uplinks that arrived", each(|counts| counts.received))?;
+    counters(
+        out,
+        "uplinks_received",
+        "Uplinks that arrived",
+        each(|counts| counts.received),
+    )?;
     let rows = counts.iter().flat_map(|(source, counts)| {
         outcomes.map(|(outcome, value)| {
-            (vec![("source", *source), ("outcome", outcome)], value(counts))
+            (
+                vec![("source", *source), ("outcome", outcome)],
+                value(counts),
+            )
         })
     });
     counters(out, "uplinks", "Uplinks by what became of them", rows)?;
     let rows = each(|counts| counts.in_flight);
-    let rows = rows.into_iter().map(|(labels, value)| (labels, double(value)));
-    gauges(out, "uplinks_in_flight", "Uplinks waiting for the disk", rows)?;
+    let rows = rows
+        .into_iter()
+        .map(|(labels, value)| (labels, double(value)));
+    gauges(
+        out,
+        "uplinks_in_flight",
+        "Uplinks waiting for the disk",
+        rows,
+    )?;
     let help = "Parts rejected out of uplinks that were logged";
-    counters(out, "reject_parts", help, each(|counts| counts.reject_parts))?;
+    counters(
+        out,
+        "reject_parts",
+        help,
+        each(|counts| counts.reject_parts),
+    )?;
     let help = "Rejects that a retry turned into reports";
-    counters(out, "rejects_recovered", help, each(|counts| counts.recovered))?;
+    counters(
+        out,
+        "rejects_recovered",
+        help,
+        each(|counts| counts.recovered),
+    )?;
     let help = "Connections or datagrams that never became an uplink";
-    counters(out, "protocol_errors", help, each(|counts| counts.protocol_errors))
+    counters(
+        out,
+        "protocol_errors",
+        help,
+        each(|counts| counts.protocol_errors),
+    )
 }
 
 fn logs(out: &mut DescriptorEncoder<'_>, logs: &[(&str, &Log)]) -> Result<(), Error> {
@@ -134,40 +167,91 @@ fn logs(out: &mut DescriptorEncoder<'_>, logs: &[(&str, &Log)]) -> Result<(), Er
             .map(move |(name, stat)| (vec![("log", *name)], value(stat)))
             .collect::<Vec<_>>()
     };
-    gauges(out, "log_segments", "Segments of a log", gauge(|stat| stat.segments))?;
-    gauges(out, "log_bytes", "Bytes of a log's segments", gauge(|stat| stat.bytes))?;
+    gauges(
+        out,
+        "log_segments",
+        "Segments of a log",
+        gauge(|stat| stat.segments),
+    )?;
+    gauges(
+        out,
+        "log_bytes",
+        "Bytes of a log's segments",
+        gauge(|stat| stat.bytes),
+    )?;
     let rows = gauge(|stat| stat.pending_bytes);
     gauges(out, "log_pending_bytes", "Bytes waiting for the disk", rows)?;
     let rows = gauge(|stat| stat.free_bytes);
-    gauges(out, "log_disk_free_bytes", "Bytes free on a log's disk", rows)?;
+    gauges(
+        out,
+        "log_disk_free_bytes",
+        "Bytes free on a log's disk",
+        rows,
+    )?;
     let rows = logs.iter().map(|(name, log)| {
-        (vec![("log", *name)], f64::from(u8::from(log.refusing().is_some())))
+        (
+            vec![("log", *name)],
+            f64::from(u8::from(log.refusing().is_some())),
+        )
     });
     gauges(out, "log_refusing", "1 while appends are refused", rows)?;
-    counters(out, "log_groups", "Groups synced", counter(|stat| stat.groups))?;
-    counters(out, "log_records", "Records made durable", counter(|stat| stat.records))?;
+    counters(
+        out,
+        "log_groups",
+        "Groups synced",
+        counter(|stat| stat.groups),
+    )?;
+    counters(
+        out,
+        "log_records",
+        "Records made durable",
+        counter(|stat| stat.records),
+    )?;
     let followers: Vec<FollowerStat> = logs.iter().flat_map(|(_, log)| log.followers()).collect();
     let watermark = logs.first().map_or(0, |(_, log)| log.watermark());
     let rows = followers.iter().map(|follower| {
         let behind = watermark.saturating_sub(follower.position);
         (vec![("reader", follower.name)], double(behind))
     });
-    gauges(out, "reader_lag_records", "Records that a reader is behind", rows)
+    gauges(
+        out,
+        "reader_lag_records",
+        "Records that a reader is behind",
+        rows,
+    )
 }
 
 fn served(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(), Error> {
     let metrics = &shared.metrics;
-    let open = [("subscribe", &metrics.subscribers), ("query", &metrics.queries)];
+    let open = [
+        ("subscribe", &metrics.subscribers),
+        ("query", &metrics.queries),
+    ];
     #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
     let rows = open.map(|(call, gauge)| (vec![("call", call)], gauge.get() as f64));
     gauges(out, "grpc_streams", "Open gRPC streams", rows)?;
     let none = |value| [(Vec::new(), value)];
     let help = "Responses sent to subscribers, heartbeats included";
-    counters(out, "subscriber_responses", help, none(metrics.responses.get()))?;
+    counters(
+        out,
+        "subscriber_responses",
+        help,
+        none(metrics.responses.get()),
+    )?;
     let help = "Reports and events sent to subscribers";
-    counters(out, "subscriber_records", help, none(metrics.records_sent.get()))?;
+    counters(
+        out,
+        "subscriber_records",
+        help,
+        none(metrics.records_sent.get()),
+    )?;
     let help = "Bytes of reports and events sent to subscribers";
-    counters(out, "subscriber_bytes", help, none(metrics.bytes_sent.get()))?;
+    counters(
+        out,
+        "subscriber_bytes",
+        help,
+        none(metrics.bytes_sent.get()),
+    )?;
     let rows = [
         ("ok", &metrics.http_ok),
         ("refused", &metrics.http_refused),
@@ -185,10 +269,21 @@ fn process(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(), Error
     gauges(out, "ready", "1 when traffic may be sent here", rows)?;
     let rows = none(now.since(shared.started_at).as_secs_f64());
     gauges(out, "uptime_seconds", "Time since the start", rows)?;
-    let rows = [(vec![("version", env!("CARGO_PKG_VERSION")), ("node", &*shared.node)], 1.0)];
+    let rows = [(
+        vec![
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("node", &*shared.node),
+        ],
+        1.0,
+    )];
     gauges(out, "build", "This build", rows)?;
     if let Some(bytes) = resident_bytes() {
-        gauges(out, "process_resident_bytes", "Memory in use", none(double(bytes)))?;
+        gauges(
+            out,
+            "process_resident_bytes",
+            "Memory in use",
+            none(double(bytes)),
+        )?;
     }
     if let Some(secs) = cpu_seconds() {
         let mut family = out.encode_descriptor(
@@ -205,7 +300,9 @@ fn process(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(), Error
 /// `VmRSS` of /proc/self/status; `None` elsewhere than on Linux.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }

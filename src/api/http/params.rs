@@ -129,10 +129,14 @@ mod tests {
 
     #[test]
     fn every_mistake_is_told() {
-        let mut params = params("limit=0&from=yesterday&to=2026-01-01T00:00:00Z&device=a&device=b&x=1");
+        let mut params =
+            params("limit=0&from=yesterday&to=2026-01-01T00:00:00Z&device=a&device=b&x=1");
         assert_eq!(params.limit("limit", 100, 1000), 100);
         assert_eq!(params.time("from"), None);
-        assert_eq!(params.time("to").unwrap().to_string(), "2026-01-01T00:00:00Z");
+        assert_eq!(
+            params.time("to").unwrap().to_string(),
+            "2026-01-01T00:00:00Z"
+        );
         params.text("device");
         let problem = serde_json::to_value(params.finish().unwrap_err()).unwrap();
         let fields: Vec<_> = problem["violations"]
@@ -147,7 +151,10 @@ mod tests {
     #[test]
     fn a_plus_that_was_not_escaped_is_still_an_offset() {
         let mut params = params("from=2026-01-01T02:00:00+02:00");
-        assert_eq!(params.time("from").unwrap().to_string(), "2026-01-01T00:00:00Z");
+        assert_eq!(
+            params.time("from").unwrap().to_string(),
+            "2026-01-01T00:00:00Z"
+        );
         assert!(params.finish().is_ok());
     }
 }

@@ -125,13 +125,11 @@ struct Found {
 }
 
 /// Walks back from `before` (exclusive; the end if `None`).
-fn page(
-    log: &Log,
-    wanted: &Wanted,
-    before: Option<u64>,
-    limit: usize,
-) -> Result<Found, ReadError> {
-    let position = |time| log.reader(Start::Since(time)).map(|reader| reader.position());
+fn page(log: &Log, wanted: &Wanted, before: Option<u64>, limit: usize) -> Result<Found, ReadError> {
+    let position = |time| {
+        log.reader(Start::Since(time))
+            .map(|reader| reader.position())
+    };
     let oldest = log.oldest().0;
     // Where retention has removed what lies behind `from`, the oldest is the end.
     let floor = match wanted.from.map(position) {
