@@ -25,8 +25,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-/// A response leaves at least this often.
-pub const HEARTBEAT: Duration = Duration::from_secs(10);
 /// Further behind than this many records, a feed reads on a blocking thread.
 const INLINE_RECORDS_MAX: u64 = 2_000;
 
@@ -35,31 +33,25 @@ pub struct Subscription {
     shared: Arc<Shared>,
     /// `None` only while it is on a blocking thread, or after that thread has panicked.
     feed: Option<Feed>,
-    halt: CancellationToken,
-    replays: Arc<Semaphore>,
+    limits: Limits,
     heartbeat_at: Instant,
     started: bool,
     ended: bool,
-    _open: Open,
 }
 
-/// Counts an open stream for as long as it lives.
-struct Open {
-    shared: Arc<Shared>,
-    _permit: OwnedSemaphorePermit,
+/// What a subscription shares with the others.
+pub struct Limits {
+    /// One of the streams that may be open.
+    pub permit: OwnedSemaphorePermit,
+    /// Feeds that may fill on a blocking thread at a time.
+    pub replays: Arc<Semaphore>,
+    /// A response leaves at least this often.
+    pub heartbeat: Duration,
+    /// The gateway stops.
+    pub halt: CancellationToken,
 }
 
-impl Open {
-    fn new(shared: Arc<Shared>, permit: OwnedSemaphorePermit) -> Self {
-        shared.metrics.subscribers.inc();
-        Self {
-            shared,
-            _permit: permit,
-        }
-    }
-}
-
-impl Drop for Open {
+impl Drop for Subscription {
     fn drop(&mut self) {
         self.shared.metrics.subscribers.dec();
     }
@@ -103,22 +95,19 @@ impl Subscription {
         shared: Arc<Shared>,
         start: Start,
         selection: Selection,
-        permit: OwnedSemaphorePermit,
-        replays: Arc<Semaphore>,
-        halt: CancellationToken,
+        limits: Limits,
     ) -> Result<Self, Status> {
         let reader = shared
             .log
             .reader(start)
             .map_err(|cause| status::cursor(&cause, &shared.log))?;
+        shared.metrics.subscribers.inc();
         Ok(Self {
             feed: Some(Feed::new(reader, selection)),
-            halt,
-            replays,
+            limits,
             heartbeat_at: Instant::now(),
             started: false,
             ended: false,
-            _open: Open::new(shared.clone(), permit),
             shared,
         })
     }
@@ -140,7 +129,7 @@ impl Subscription {
             return self.response(Filled::default());
         }
         loop {
-            if self.halt.is_cancelled() {
+            if self.limits.halt.is_cancelled() {
                 return Err(status::draining());
             }
             let filled = self.fill().await?;
@@ -151,7 +140,7 @@ impl Subscription {
                 let feed = self.feed.as_mut().ok_or_else(lost)?;
                 tokio::select! {
                     biased;
-                    () = self.halt.cancelled() => return Err(status::draining()),
+                    () = self.limits.halt.cancelled() => return Err(status::draining()),
                     () = feed.ready() => {}
                     () = tokio::time::sleep_until(self.heartbeat_at) => return self.response(filled),
                 }
@@ -169,8 +158,8 @@ impl Subscription {
             filled
         } else {
             let _turn = tokio::select! {
-                () = self.halt.cancelled() => return Err(status::draining()),
-                turn = self.replays.acquire() => turn.map_err(|_| status::draining())?,
+                () = self.limits.halt.cancelled() => return Err(status::draining()),
+                turn = self.limits.replays.acquire() => turn.map_err(|_| status::draining())?,
             };
             let work = move || {
                 let filled = feed.fill();
@@ -196,7 +185,7 @@ impl Subscription {
     }
 
     fn response(&mut self, filled: Filled) -> Result<SubscribeFrame, Status> {
-        self.heartbeat_at = Instant::now() + HEARTBEAT;
+        self.heartbeat_at = Instant::now() + self.limits.heartbeat;
         let feed = self.feed.as_ref().ok_or_else(lost)?;
         let Filled { draft, caught_up } = filled;
         let lag = match feed.appended_at() {
