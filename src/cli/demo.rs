@@ -158,8 +158,11 @@ async fn demo(args: &Args, config: Config) -> Result<Exit, Error> {
     let (tell, bound) = oneshot::channel();
     let gateway = async {
         let stop = stop_gateway.clone().cancelled_owned();
-        // Nobody listens when the demo is over already.
-        let result = app::run(config, stop, |bound| drop(tell.send(*bound))).await;
+        let result = app::run(config, stop, |bound| {
+            // Nobody listens when the demo is over already.
+            let _ = tell.send(*bound);
+        })
+        .await;
         stop_city.cancel();
         result.map_err(|error| super::run::ended(&error))
     };

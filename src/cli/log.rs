@@ -246,7 +246,8 @@ fn put_frame(out: &mut impl Write, frame: &Frame, unreadable: &mut u64) -> io::R
             },
             Kind::Reject => match Reject::decode(record.body) {
                 Ok(reject) => {
-                    output::put_json(out, &Line::Reject(json::RejectJson::new(sequence, reject)))?
+                    let reject = json::RejectJson::new(sequence, reject);
+                    output::put_json(out, &Line::Reject(reject))?;
                 }
                 Err(_) => *unreadable += 1,
             },

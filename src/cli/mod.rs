@@ -38,6 +38,7 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Command {
     /// Run a gateway until SIGTERM or SIGINT
     Run(run::Args),
@@ -123,7 +124,8 @@ impl fmt::Display for Chain<'_> {
 
 /// The environment, but for what is no UTF-8: that is none of ours.
 fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Reads a configuration and lays the environment over it.
@@ -196,11 +198,14 @@ mod tests {
 
     #[test]
     fn a_chain_shows_each_cause_once() {
-        let inner = io::Error::other("disk on fire");
-        let error = Error::cannot_start("cannot open the log", inner);
+        let cause = crate::log::OpenError::Io {
+            path: "x".into(),
+            source: io::Error::other("disk on fire"),
+        };
+        let error = Error::cannot_start("cannot look at it", &cause);
         assert_eq!(
-            Chain(&error).to_string(),
-            "cannot open the log: disk on fire"
+            error.to_string(),
+            "cannot look at it: cannot open \"x\": disk on fire"
         );
         assert_eq!(error.code(), 3);
     }

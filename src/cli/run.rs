@@ -22,7 +22,7 @@ pub(super) struct Args {
     /// Configuration; without it every key has its default
     #[arg(long, value_name = "FILE", env = "CITYGATE_CONFIG")]
     config: Option<PathBuf>,
-    /// What is logged to standard error, such as info,citygate::log=debug
+    /// What is logged to standard error, such as `info,citygate::log=debug`
     #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
     log: String,
     /// Log as JSON, one object a line
