@@ -16,6 +16,7 @@ pub mod selection;
 pub use readiness::{Phase, Readiness};
 
 use crate::catalogue::Catalogue;
+use crate::history::History;
 use crate::log::Log;
 use crate::model::{Clock, Timestamp};
 use crate::telemetry::{Accounting, Metrics};
@@ -29,6 +30,8 @@ pub struct Shared {
     pub log: Log,
     /// What could not become readings.
     pub rejects: Log,
+    /// By device and observation time.
+    pub history: History,
     /// Metrics and kinds that a filter may name.
     pub catalogue: Arc<Catalogue>,
     /// Promise 2.

@@ -45,7 +45,7 @@ fn info(status: &Status) -> ErrorInfo {
 async fn every_start_gives_what_it_says() {
     let gateway = start().await;
     let old = gateway.append(&["a", "b"]).await;
-    gateway.clock().set(START.plus(Duration::from_secs(60)));
+    gateway.clock().set(START.plus(Duration::from_mins(1)));
     let new = gateway.append(&["c"]).await;
 
     let mut all = gateway

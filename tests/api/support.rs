@@ -1,6 +1,7 @@
 //! A gateway without sources: logs in a folder, both servers on free ports.
 use citygate::api::{Phase, Readiness, Shared, grpc, http};
 use citygate::catalogue::Catalogue;
+use citygate::history::{self, History};
 use citygate::log::record::{Keys, Kind};
 use citygate::log::{Batch, Log, Options};
 use citygate::model::proto::client::telemetry_service_client::TelemetryServiceClient;
@@ -8,6 +9,7 @@ use citygate::model::proto::{SubscribeRequest, SubscribeResponse};
 use citygate::model::{
     Clock, Quality, ReadingDraft, Reject, ReportDraft, Source, Timestamp, Value,
 };
+use citygate::state::State;
 use citygate::telemetry::{Accounting, Metrics};
 use prost::Message;
 use std::future::Future;
@@ -39,7 +41,7 @@ pub struct Gateway {
     pub http: SocketAddr,
     pub halt: CancellationToken,
     pub servers: JoinSet<()>,
-    pub dir: TempDir,
+    _dir: TempDir,
 }
 
 pub fn options() -> Options {
@@ -62,9 +64,19 @@ pub async fn start() -> Gateway {
 pub async fn start_with(config: grpc::Config) -> Gateway {
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::manual(START);
+    let log = open(&dir.path().join("log"), &clock);
+    let state = Arc::new(State::open(&dir.path().join("state")).unwrap());
+    let history = History::start(
+        state,
+        log.clone(),
+        history::Config::default(),
+        clock.clone(),
+        Box::new(|_, _| {}),
+    );
     let shared = Arc::new(Shared {
         node: "test-1".into(),
-        log: open(&dir.path().join("log"), &clock),
+        log,
+        history: history.unwrap(),
         rejects: open(&dir.path().join("rejects"), &clock),
         catalogue: Arc::new(Catalogue::shipped()),
         accounting: Arc::new(Accounting::default()),
@@ -92,7 +104,7 @@ pub async fn start_with(config: grpc::Config) -> Gateway {
         http,
         halt,
         servers,
-        dir,
+        _dir: dir,
     }
 }
 
@@ -151,7 +163,7 @@ impl Gateway {
 
     /// The error of a subscription that is refused.
     pub async fn refused(&self, request: SubscribeRequest, code: Code) -> Status {
-        let status = self.subscribe(request).await.err().expect("an error");
+        let status = self.subscribe(request).await.expect_err("an error");
         assert_eq!(status.code(), code, "{status:?}");
         status
     }

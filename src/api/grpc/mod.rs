@@ -204,7 +204,7 @@ impl TelemetryService for Service {
         let permit = self.streams.clone().try_acquire_owned();
         let permit = permit.map_err(|_| status::exhausted("subscriptions", self.streams_max))?;
         let limits = subscribe::Limits {
-            permit,
+            _permit: permit,
             replays: self.replays.clone(),
             heartbeat: self.heartbeat,
             halt: self.halt.clone(),

@@ -60,19 +60,51 @@ fn counts(shared: &Shared) -> Vec<SourceCounts> {
         .collect()
 }
 
+/// History's readings. It is no store: what it takes is fixed, it rejects nothing, and it may be
+/// emptied and built again from the log. The log's readings are `stored + pending + late + skipped`,
+/// and those of `expired_records`, `lag_records` behind.
+#[derive(Debug, Serialize)]
+struct HistoryCounts {
+    #[serde(serialize_with = "text_of_u64")]
+    stored: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    pending: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    late: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    skipped: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    conflicts: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    expired_records: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    lag_records: u64,
+}
+
 /// The answer of `/v1/accounting`.
 #[derive(Debug, Serialize)]
 pub struct Accounting {
     sources: Vec<SourceCounts>,
-    /// Configured stores; the history is not one.
+    /// The configured stores.
     stores: [(); 0],
+    history: HistoryCounts,
 }
 
 /// `/v1/accounting`.
 pub async fn accounting(State(http): State<Http>) -> Json<Accounting> {
+    let stats = http.shared.history.stats();
     Json(Accounting {
         sources: counts(&http.shared),
         stores: [],
+        history: HistoryCounts {
+            stored: stats.stored,
+            pending: stats.open,
+            late: stats.late,
+            skipped: stats.skipped,
+            conflicts: stats.conflicts,
+            expired_records: stats.expired,
+            lag_records: stats.lag,
+        },
     })
 }
 

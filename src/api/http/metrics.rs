@@ -20,7 +20,7 @@ use prometheus_client::registry::Registry;
 use std::fmt::Error;
 use std::sync::Arc;
 
-/// The OpenMetrics text format, which Prometheus asks for.
+/// The `OpenMetrics` text format, which Prometheus asks for.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// `/metrics`.
@@ -37,8 +37,15 @@ pub async fn scrape(State(http): State<Http>) -> Result<impl IntoResponse, Probl
 #[derive(Debug)]
 struct Scrape(Arc<Shared>);
 
+/// A count by the name of what was counted.
+type Named = (&'static str, fn(&Counts) -> u64);
 /// One family's rows: labels and value.
 type Row<'a, T> = (Vec<(&'a str, &'a str)>, T);
+
+/// The row of a family without labels.
+const fn alone<T>(value: T) -> [Row<'static, T>; 1] {
+    [(Vec::new(), value)]
+}
 
 fn counters<'a>(
     out: &mut DescriptorEncoder<'_>,
@@ -48,6 +55,9 @@ fn counters<'a>(
 ) -> Result<(), Error> {
     let mut family = out.encode_descriptor(name, help, None, MetricType::Counter)?;
     for (labels, value) in rows {
+        if labels.is_empty() {
+            return ConstCounter::new(value).encode(family);
+        }
         ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
     }
     Ok(())
@@ -61,6 +71,9 @@ fn gauges<'a>(
 ) -> Result<(), Error> {
     let mut family = out.encode_descriptor(name, help, None, MetricType::Gauge)?;
     for (labels, value) in rows {
+        if labels.is_empty() {
+            return ConstGauge::new(value).encode(family);
+        }
         ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
     }
     Ok(())
@@ -82,6 +95,7 @@ impl Collector for Scrape {
             &mut out,
             &[("readings", &shared.log), ("rejects", &shared.rejects)],
         )?;
+        history(&mut out, shared)?;
         served(&mut out, shared)?;
         process(&mut out, shared)
     }
@@ -92,7 +106,7 @@ fn sources(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(), Error
         .into_iter()
         .map(|source| (source.name(), shared.accounting.snapshot(source)))
         .collect();
-    let outcomes: [(&str, fn(&Counts) -> u64); 5] = [
+    let outcomes: [Named; 5] = [
         ("logged", |counts| counts.logged),
         ("rejected", |counts| counts.rejected),
         ("duplicate", |counts| counts.duplicate),
@@ -221,6 +235,50 @@ fn logs(out: &mut DescriptorEncoder<'_>, logs: &[(&str, &Log)]) -> Result<(), Er
     )
 }
 
+fn history(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(), Error> {
+    let stats = shared.history.stats();
+    let rows = [
+        ("stored", stats.stored),
+        ("late", stats.late),
+        ("skipped", stats.skipped),
+    ];
+    let rows = rows.map(|(outcome, value)| (vec![("outcome", outcome)], value));
+    counters(
+        out,
+        "history_readings",
+        "Readings by what history did with them",
+        rows,
+    )?;
+    let help = "Readings of one series and time with different values";
+    counters(out, "history_conflicts", help, alone(stats.conflicts))?;
+    let help = "Records that retention or damage took before history read them";
+    counters(out, "history_expired_records", help, alone(stats.expired))?;
+    let help = "Chunks that could not be read";
+    counters(out, "history_damaged_chunks", help, alone(stats.damaged))?;
+    let help = "Readings in memory, to be stored";
+    gauges(
+        out,
+        "history_open_readings",
+        help,
+        alone(double(stats.open)),
+    )?;
+    let help = "Records that history is behind the log";
+    gauges(out, "history_lag_records", help, alone(double(stats.lag)))?;
+    gauges(
+        out,
+        "history_bytes",
+        "Bytes of history's tables",
+        alone(double(stats.bytes)),
+    )?;
+    let help = "How long the last commit took";
+    gauges(
+        out,
+        "history_commit_seconds",
+        help,
+        alone(stats.flush.as_secs_f64()),
+    )
+}
+
 fn served(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(), Error> {
     let metrics = &shared.metrics;
     let open = [
@@ -230,27 +288,26 @@ fn served(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(), Error>
     #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
     let rows = open.map(|(call, gauge)| (vec![("call", call)], gauge.get() as f64));
     gauges(out, "grpc_streams", "Open gRPC streams", rows)?;
-    let none = |value| [(Vec::new(), value)];
     let help = "Responses sent to subscribers, heartbeats included";
     counters(
         out,
         "subscriber_responses",
         help,
-        none(metrics.responses.get()),
+        alone(metrics.responses.get()),
     )?;
     let help = "Reports and events sent to subscribers";
     counters(
         out,
         "subscriber_records",
         help,
-        none(metrics.records_sent.get()),
+        alone(metrics.records_sent.get()),
     )?;
     let help = "Bytes of reports and events sent to subscribers";
     counters(
         out,
         "subscriber_bytes",
         help,
-        none(metrics.bytes_sent.get()),
+        alone(metrics.bytes_sent.get()),
     )?;
     let rows = [
         ("ok", &metrics.http_ok),
@@ -264,10 +321,9 @@ fn served(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(), Error>
 fn process(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(), Error> {
     let now = shared.clock.now();
     let ready = shared.readiness.reasons(now).is_empty();
-    let none = |value| [(Vec::new(), value)];
-    let rows = none(f64::from(u8::from(ready)));
+    let rows = alone(f64::from(u8::from(ready)));
     gauges(out, "ready", "1 when traffic may be sent here", rows)?;
-    let rows = none(now.since(shared.started_at).as_secs_f64());
+    let rows = alone(now.since(shared.started_at).as_secs_f64());
     gauges(out, "uptime_seconds", "Time since the start", rows)?;
     let rows = [(
         vec![
@@ -282,17 +338,14 @@ fn process(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(), Error
             out,
             "process_resident_bytes",
             "Memory in use",
-            none(double(bytes)),
+            alone(double(bytes)),
         )?;
     }
     if let Some(secs) = cpu_seconds() {
-        let mut family = out.encode_descriptor(
-            "process_cpu_seconds",
-            "Processor time used",
-            None,
-            MetricType::Counter,
-        )?;
-        ConstCounter::new(secs).encode(family.encode_family(&Vec::<(&str, &str)>::new())?)?;
+        let help = "Processor time used";
+        let family =
+            out.encode_descriptor("process_cpu_seconds", help, None, MetricType::Counter)?;
+        ConstCounter::new(secs).encode(family)?;
     }
     Ok(())
 }

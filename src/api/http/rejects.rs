@@ -174,10 +174,9 @@ fn window_of(
 ) -> Result<(VecDeque<(u64, Reject)>, u64), ReadError> {
     let mut found = VecDeque::new();
     let mut reached = start;
-    let mut reader = match log.reader(Start::At(start)) {
-        Ok(reader) => reader,
+    let Ok(mut reader) = log.reader(Start::At(start)) else {
         // Retention has just passed the window, so nothing older is left either.
-        Err(_) => return Ok((found, reached)),
+        return Ok((found, reached));
     };
     while reader.position() < end {
         let frames = match reader.read(READ_BYTES) {

@@ -70,22 +70,16 @@ async fn connection(stream: TcpStream, app: Router, halt: CancellationToken) {
             .max_headers(HEADERS_MAX)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
     );
-    let ended = tokio::select! {
-        ended = serving.as_mut() => Ok(ended),
-        () = halt.cancelled() => Err(()),
-        () = tokio::time::sleep(AGE_MAX) => Err(()),
+    let mut ended = tokio::select! {
+        ended = serving.as_mut() => Some(ended),
+        () = halt.cancelled() => None,
+        () = tokio::time::sleep(AGE_MAX) => None,
     };
-    let ended = match ended {
-        Ok(ended) => ended,
-        Err(()) => {
-            serving.as_mut().graceful_shutdown();
-            match tokio::time::timeout(GRACE, serving).await {
-                Ok(ended) => ended,
-                Err(_) => return,
-            }
-        }
-    };
-    if let Err(error) = ended {
+    if ended.is_none() {
+        serving.as_mut().graceful_shutdown();
+        ended = tokio::time::timeout(GRACE, serving).await.ok();
+    }
+    if let Some(Err(error)) = ended {
         tracing::debug!(%error, "HTTP connection ended");
     }
 }
