@@ -15,8 +15,11 @@
 //! `cli`, `app`, `config`, `sim`, `api`, `sources`, `history`, `intake`, `codecs`, `inventory`,
 //! `catalogue`, `log` and `state`, `telemetry`, `model`.
 pub mod api;
+pub mod app;
 pub mod catalogue;
+pub mod cli;
 pub mod codecs;
+pub mod config;
 pub mod history;
 pub mod intake;
 pub mod inventory;

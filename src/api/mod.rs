@@ -17,8 +17,10 @@ pub use readiness::{Phase, Readiness};
 
 use crate::catalogue::Catalogue;
 use crate::history::History;
+use crate::intake::Intake;
 use crate::log::Log;
 use crate::model::{Clock, Timestamp};
+use crate::sources::mqtt;
 use crate::telemetry::{Accounting, Metrics};
 use std::sync::Arc;
 
@@ -32,6 +34,10 @@ pub struct Shared {
     pub rejects: Log,
     /// By device and observation time.
     pub history: History,
+    /// For its counters.
+    pub intake: Arc<Intake>,
+    /// The listener for devices, for its counters.
+    pub mqtt: Arc<mqtt::Service>,
     /// Metrics and kinds that a filter may name.
     pub catalogue: Arc<Catalogue>,
     /// Promise 2.

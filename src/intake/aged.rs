@@ -119,7 +119,13 @@ impl<K: Key, V> Aged<K, V> {
         if self.table.len() >= self.entries_max && self.pop_oldest() {
             self.evicted += 1;
         }
-        let entry = Slot { key, value, at, older: NONE, newer: NONE };
+        let entry = Slot {
+            key,
+            value,
+            at,
+            older: NONE,
+            newer: NONE,
+        };
         let slot = match self.free.pop() {
             Some(slot) => {
                 if let Some(place) = self.slots.get_mut(index(slot)) {
@@ -155,7 +161,11 @@ impl<K: Key, V> Aged<K, V> {
 
     /// Takes out all that was inserted before `at`.
     pub(super) fn expire(&mut self, at: u32) {
-        while self.slots.get(index(self.oldest)).is_some_and(|slot| slot.at < at) {
+        while self
+            .slots
+            .get(index(self.oldest))
+            .is_some_and(|slot| slot.at < at)
+        {
             self.pop_oldest();
         }
     }

@@ -29,7 +29,11 @@ impl Budgets {
     pub(super) fn charge(&mut self, senders: &[u64], bytes: u64, now: u32) -> bool {
         self.spent.expire(now.saturating_sub(HOUR_SECS));
         let max = self.bytes_max;
-        let over = |sender: &u64| self.spent.get(sender).is_some_and(|(spent, _)| *spent >= max);
+        let over = |sender: &u64| {
+            self.spent
+                .get(sender)
+                .is_some_and(|(spent, _)| *spent >= max)
+        };
         if senders.iter().any(over) {
             return false;
         }
@@ -66,9 +70,15 @@ mod tests {
     fn a_budget_is_per_sender_and_hour() {
         let mut budgets = Budgets::new(100);
         assert!(budgets.charge(&[1, 2], 60, 0));
-        assert!(budgets.charge(&[1, 3], 60, 0), "the one that exceeds is written");
+        assert!(
+            budgets.charge(&[1, 3], 60, 0),
+            "the one that exceeds is written"
+        );
         assert!(!budgets.charge(&[1, 4], 1, 3_600));
-        assert!(budgets.charge(&[4], 1, 3_600), "a refused one charges nobody");
+        assert!(
+            budgets.charge(&[4], 1, 3_600),
+            "a refused one charges nobody"
+        );
         assert!(budgets.charge(&[1], 1, 3_601));
     }
 

@@ -182,7 +182,11 @@ impl Dedup {
     /// A release out of the log's tail. It frees what it released, not a later message of that id.
     pub(super) fn restore_release(&mut self, key: &RedeliveryKey) {
         let id = packet_id(key);
-        if self.deliveries.get(&id).is_some_and(|(known, _)| known.payload == key.payload) {
+        if self
+            .deliveries
+            .get(&id)
+            .is_some_and(|(known, _)| known.payload == key.payload)
+        {
             self.deliveries.remove(&id);
         }
     }
@@ -199,11 +203,23 @@ const fn packet_id(key: &RedeliveryKey) -> PacketId {
 mod tests {
     use super::*;
 
-    const KEY: RedeliveryKey = RedeliveryKey { session: 7, packet_id: 1, payload: 99 };
-    const FIRST: Original = Original { log: 10, rejects: 0 };
+    const KEY: RedeliveryKey = RedeliveryKey {
+        session: 7,
+        packet_id: 1,
+        payload: 99,
+    };
+    const FIRST: Original = Original {
+        log: 10,
+        rejects: 0,
+    };
 
     const fn sent(connection: u64, dup: bool, exactly_once: bool) -> Transmission {
-        Transmission { key: KEY, connection, dup, exactly_once }
+        Transmission {
+            key: KEY,
+            connection,
+            dup,
+            exactly_once,
+        }
     }
 
     fn dedup() -> Dedup {
@@ -238,7 +254,11 @@ mod tests {
             let mut second = sent(two, dup, exactly_once);
             second.key.payload += u64::from(!same);
             let found = dedup.redelivered(&second);
-            assert_eq!(found, duplicate.then_some(FIRST), "{one} {two} {dup} {same} {exactly_once}");
+            assert_eq!(
+                found,
+                duplicate.then_some(FIRST),
+                "{one} {two} {dup} {same} {exactly_once}"
+            );
         }
     }
 
@@ -248,7 +268,14 @@ mod tests {
         dedup.deliver(&sent(1, false, false), FIRST, 0);
         let mut other = sent(1, false, false);
         other.key.payload = 5;
-        dedup.deliver(&other, Original { log: 11, rejects: 0 }, 0);
+        dedup.deliver(
+            &other,
+            Original {
+                log: 11,
+                rejects: 0,
+            },
+            0,
+        );
         assert_eq!(dedup.redelivered(&sent(2, true, false)), None);
     }
 
@@ -278,10 +305,24 @@ mod tests {
         let reject = |rejects| Original { log: 0, rejects };
         dedup.restore(&KEY, FIRST, false, 0);
         dedup.restore(&KEY, reject(3), false, 0);
-        let both = Original { log: 10, rejects: 3 };
+        let both = Original {
+            log: 10,
+            rejects: 3,
+        };
         assert_eq!(dedup.redelivered(&sent(1, true, false)), Some(both));
-        dedup.restore(&KEY, Original { log: 20, rejects: 0 }, false, 0);
-        let newer = Original { log: 20, rejects: 0 };
+        dedup.restore(
+            &KEY,
+            Original {
+                log: 20,
+                rejects: 0,
+            },
+            false,
+            0,
+        );
+        let newer = Original {
+            log: 20,
+            rejects: 0,
+        };
         assert_eq!(dedup.redelivered(&sent(1, true, false)), Some(newer));
     }
 

@@ -75,11 +75,20 @@ pub(super) fn normalise<'d>(
     faults: &mut Faults,
 ) -> Outcome {
     origins.clear();
-    let mut outcome = Outcome { dated: true, clock: None };
+    let mut outcome = Outcome {
+        dated: true,
+        clock: None,
+    };
     let first = range.start;
     // Samples of one group lie together, mostly: its time is judged once.
     let mut judged: Option<(u32, Judged)> = None;
-    for (at, sample) in decoded.samples.get(range).unwrap_or_default().iter().enumerate() {
+    for (at, sample) in decoded
+        .samples
+        .get(range)
+        .unwrap_or_default()
+        .iter()
+        .enumerate()
+    {
         let time = match judged {
             Some((group, time)) if group == sample.group => time,
             _ => judge(decoded, sample.group, context),
@@ -93,30 +102,54 @@ pub(super) fn normalise<'d>(
                 continue;
             }
         };
-        let mut origin = Origin { group: sample.group, sample: first + at, fate: Fate::Dated };
+        let mut origin = Origin {
+            group: sample.group,
+            sample: first + at,
+            fate: Fate::Dated,
+        };
         if let Some(earlier) = twice(readings, origins, &reading, sample.group) {
             origin.fate = Fate::Twice;
             let other = decoded.samples.get(earlier);
             faults.push(duplicate(decoded, sample, other));
         }
         let reading = match time {
-            Judged::Plausible(time) => ReadingDraft { observed_at: time, ..reading },
+            Judged::Plausible(time) => ReadingDraft {
+                observed_at: time,
+                ..reading
+            },
             Judged::Absent => {
                 outcome.dated = false;
-                origin.fate = if origin.fate == Fate::Twice { Fate::Twice } else { Fate::Undated };
+                origin.fate = if origin.fate == Fate::Twice {
+                    Fate::Twice
+                } else {
+                    Fate::Undated
+                };
                 reading
             }
             Judged::Implausible(claimed) => {
                 outcome.dated = false;
-                origin.fate = if origin.fate == Fate::Twice { Fate::Twice } else { Fate::Doubted };
-                note_clock(&mut outcome, decoded, sample.group, claimed, context.received_at);
+                origin.fate = if origin.fate == Fate::Twice {
+                    Fate::Twice
+                } else {
+                    Fate::Doubted
+                };
+                note_clock(
+                    &mut outcome,
+                    decoded,
+                    sample.group,
+                    claimed,
+                    context.received_at,
+                );
                 doubt(reading)
             }
         };
         readings.push(reading);
         origins.push(origin);
     }
-    if origins.iter().any(|origin| matches!(origin.fate, Fate::Doubted | Fate::Twice)) {
+    if origins
+        .iter()
+        .any(|origin| matches!(origin.fate, Fate::Doubted | Fate::Twice))
+    {
         drop_unusable(decoded, readings, origins, faults);
     }
     outcome
@@ -138,7 +171,9 @@ fn note_clock(
     if outcome.clock.is_some() {
         return;
     }
-    let raw = decoded.group(group).map_or("", |group| time::raw(&group.time));
+    let raw = decoded
+        .group(group)
+        .map_or("", |group| time::raw(&group.time));
     let secs = |time: Timestamp| time.as_secs_nanos().0;
     outcome.clock = Some(ClockWrong {
         raw: quote(raw),
@@ -195,9 +230,9 @@ fn drop_unusable(
 ) {
     let all = || origins.iter().zip(readings.iter());
     let series = |at: usize, reading: &ReadingDraft<'_>| {
-        let mut others = all().enumerate().filter(|(other, (origin, _))| {
-            *other != at && origin.fate != Fate::Twice
-        });
+        let mut others = all()
+            .enumerate()
+            .filter(|(other, (origin, _))| *other != at && origin.fate != Fate::Twice);
         others.any(|(_, (_, other))| {
             std::ptr::eq(other.metric, reading.metric) && other.labels == reading.labels
         })
@@ -210,11 +245,17 @@ fn drop_unusable(
             Fate::Doubted => !series(at, reading),
         })
         .collect();
-    for (origin, _) in origins.iter().zip(&keep).filter(|(origin, keep)| {
-        origin.fate == Fate::Doubted && !**keep
-    }) {
-        let Some(sample) = decoded.samples.get(origin.sample) else { continue };
-        let raw = decoded.group(origin.group).map_or("", |group| time::raw(&group.time));
+    for (origin, _) in origins
+        .iter()
+        .zip(&keep)
+        .filter(|(origin, keep)| origin.fate == Fate::Doubted && !**keep)
+    {
+        let Some(sample) = decoded.samples.get(origin.sample) else {
+            continue;
+        };
+        let raw = decoded
+            .group(origin.group)
+            .map_or("", |group| time::raw(&group.time));
         let sentence = format!(
             "time {} is before 2015, over an hour ahead or unreadable, and the report has other \
              readings of `{}`: without true times they cannot be told apart",
@@ -233,7 +274,10 @@ type Bad = (Reason, String);
 /// One sample as a reading at the time of reception.
 fn read<'d>(sample: &'d Sample<'_>, context: &Context<'d>) -> Result<ReadingDraft<'d>, Bad> {
     let name = sample.metric.trim();
-    let metric = context.catalogue.metric(name).ok_or_else(|| unknown(name, context.catalogue))?;
+    let metric = context
+        .catalogue
+        .metric(name)
+        .ok_or_else(|| unknown(name, context.catalogue))?;
     let mut reading = ReadingDraft {
         metric: &metric.name,
         unit: &metric.unit,
@@ -246,6 +290,12 @@ fn read<'d>(sample: &'d Sample<'_>, context: &Context<'d>) -> Result<ReadingDraf
     };
     match (&sample.value, &metric.kind_of_value) {
         (Sent::Null, _) => reading.quality = Quality::NotAvailable,
+        (Sent::Number(number, text), Type::Number)
+            if metric.absent == Some(*number) && sample.unit.is_empty() =>
+        {
+            reading.quality = Quality::NotAvailable;
+            reading.raw = Cow::Borrowed(text);
+        }
         (Sent::Number(number, text), Type::Number) => {
             let value = canonical(context.catalogue, metric, *number, &sample.unit)?;
             if value.to_bits() != number.to_bits() {
@@ -259,7 +309,10 @@ fn read<'d>(sample: &'d Sample<'_>, context: &Context<'d>) -> Result<ReadingDraf
             reading.value = Value::Number(value);
         }
         (Sent::NotFinite(literal), _) => {
-            let sentence = format!("{} is no number; send null where there is no value", quote(literal));
+            let sentence = format!(
+                "{} is no number; send null where there is no value",
+                quote(literal)
+            );
             return Err((Reason::NotFinite, sentence));
         }
         (value, kind) => {
@@ -292,7 +345,10 @@ fn word<'d>(value: &'d Sent<'_>, kind: &Type, metric: &Metric) -> Result<Value<'
             Err((Reason::UnknownWord, sentence))
         }
         (Type::Text, Sent::Text(text)) if text.len() > TEXT_LEN_MAX => {
-            let sentence = format!("text of {} bytes; at most {TEXT_LEN_MAX} are kept", text.len());
+            let sentence = format!(
+                "text of {} bytes; at most {TEXT_LEN_MAX} are kept",
+                text.len()
+            );
             Err((Reason::TooLong, sentence))
         }
         (Type::Text, Sent::Text(text)) => Ok(Value::Text(Cow::Borrowed(text))),
@@ -303,7 +359,11 @@ fn word<'d>(value: &'d Sent<'_>, kind: &Type, metric: &Metric) -> Result<Value<'
                 Type::Word(_) => "one of its words as a text",
                 Type::Text => "a text",
             };
-            let sentence = format!("{} is not what `{}` needs: {needed}", show(value), metric.name);
+            let sentence = format!(
+                "{} is not what `{}` needs: {needed}",
+                show(value),
+                metric.name
+            );
             Err((Reason::WrongType, sentence))
         }
     }
@@ -356,8 +416,14 @@ fn labels<'d>(sample: &'d Sample<'_>) -> Result<Vec<(Cow<'d, str>, Cow<'d, str>)
             );
             return Err((Reason::InvalidLabel, sentence));
         }
-        if labels.iter().any(|(other, _): &(Cow<'_, str>, _)| other == name) {
-            return Err((Reason::DuplicateKey, format!("label `{name}` is there twice")));
+        if labels
+            .iter()
+            .any(|(other, _): &(Cow<'_, str>, _)| other == name)
+        {
+            return Err((
+                Reason::DuplicateKey,
+                format!("label `{name}` is there twice"),
+            ));
         }
         labels.push((Cow::Borrowed(name.as_ref()), Cow::Borrowed(value.as_ref())));
     }

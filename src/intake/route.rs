@@ -107,7 +107,11 @@ impl Routes {
     pub fn read(top: &mut Section<'_>, catalogue: &Catalogue) -> Self {
         let mut routes = top.sections("route", |section| read(section, catalogue));
         if routes.len() > ROUTES_MAX {
-            top.problem("route", routes.len(), format!("at most {ROUTES_MAX} routes"));
+            top.problem(
+                "route",
+                routes.len(),
+                format!("at most {ROUTES_MAX} routes"),
+            );
             routes.truncate(ROUTES_MAX);
         }
         let configured = routes.into_iter().flatten();
@@ -158,8 +162,13 @@ fn read(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Route> {
         section.problem("profile", &profile, rule);
     }
     if !kind.is_empty() && !catalogue.kinds().any(|known| *known.name == *kind) {
-        let near = catalogue.nearest_kind(&kind).map(|near| format!("; did you mean `{near}`?"));
-        let rule = format!("must be a kind of the catalogue{}", near.unwrap_or_default());
+        let near = catalogue
+            .nearest_kind(&kind)
+            .map(|near| format!("; did you mean `{near}`?"));
+        let rule = format!(
+            "must be a kind of the catalogue{}",
+            near.unwrap_or_default()
+        );
         section.problem("kind", &kind, rule);
     }
     if district.len() > DISTRICT_LEN_MAX || district.chars().any(char::is_control) {
@@ -167,7 +176,11 @@ fn read(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Route> {
         section.problem("district", &district, rule);
     }
     let Some(topic) = topic else {
-        section.problem("topic", "", "is missing: a topic such as plant/+/{device}/up");
+        section.problem(
+            "topic",
+            "",
+            "is missing: a topic such as plant/+/{device}/up",
+        );
         return None;
     };
     match parse(&topic) {
@@ -210,7 +223,11 @@ fn parse(topic: &str) -> Result<Vec<Level>, &'static str> {
 
 /// The codec of a target's profile, `json` where it names none; `Err`: the unknown name.
 pub(super) fn codec<'a>(target: &Target<'a>) -> Result<(&'static str, Decode), &'a str> {
-    let profile = if target.profile.is_empty() { "json" } else { target.profile };
+    let profile = if target.profile.is_empty() {
+        "json"
+    } else {
+        target.profile
+    };
     codecs::named(profile).ok_or(profile)
 }
 
@@ -242,13 +259,19 @@ mod tests {
         let routes = Routes::default();
         let find = |topic| routes.find(topic).map(|t| (t.device, t.profile, t.shape));
         let telemetry = Shape::Telemetry;
-        assert_eq!(find("city/m-1/json"), Some((Some("m-1"), "json", telemetry)));
+        assert_eq!(
+            find("city/m-1/json"),
+            Some((Some("m-1"), "json", telemetry))
+        );
         assert_eq!(find("city/m-1"), Some((Some("m-1"), "", telemetry)));
         assert_eq!(find("city"), None);
         assert_eq!(find("city/m-1/json/x"), None);
         assert_eq!(find("/city/m-1"), None);
         assert_eq!(find("v1/devices/me/telemetry"), Some((None, "", telemetry)));
-        assert_eq!(find("v1/gateway/telemetry"), Some((None, "", Shape::Gateway)));
+        assert_eq!(
+            find("v1/gateway/telemetry"),
+            Some((None, "", Shape::Gateway))
+        );
         assert_eq!(find("v1/devices/me/rpc/response/1"), None);
     }
 
@@ -260,11 +283,17 @@ mod tests {
         );
         assert!(problems.is_empty(), "{problems:?}");
         let found = routes.find("plant/7/m-1/up").expect("a route");
-        assert_eq!((found.device, found.kind, found.district), (Some("m-1"), "meter.gas", "370102"));
+        assert_eq!(
+            (found.device, found.kind, found.district),
+            (Some("m-1"), "meter.gas", "370102")
+        );
         assert_eq!(routes.find("plant/7/m-1/down"), None);
         let found = routes.find("city/m-2/dlt645").expect("a route");
         assert_eq!((found.device, found.profile), (Some("m-2"), "json"));
-        assert_eq!(routes.find("city/m-2/a/b").and_then(|t| t.device), Some("m-2"));
+        assert_eq!(
+            routes.find("city/m-2/a/b").and_then(|t| t.device),
+            Some("m-2")
+        );
         assert_eq!(routes.find("city/m-2").and_then(|t| t.device), Some("m-2"));
     }
 
@@ -277,7 +306,12 @@ mod tests {
              [[route]]\ntopic = 'a+/{device}'\nprofil = 'json'\n",
         );
         assert_eq!(problems.len(), 7, "{problems:#?}");
-        assert!(problems.iter().any(|p| p.contains("did you mean `meter.gas`")), "{problems:#?}");
+        assert!(
+            problems
+                .iter()
+                .any(|p| p.contains("did you mean `meter.gas`")),
+            "{problems:#?}"
+        );
     }
 
     #[test]

@@ -55,17 +55,30 @@ fn from_number(text: &str) -> Option<Timestamp> {
         for _ in fraction.len()..9 {
             billionths *= 10;
         }
-        let unit_nanos = if whole >= MILLISECONDS_FROM { 1_000_000 } else { 1_000_000_000 };
+        let unit_nanos = if whole >= MILLISECONDS_FROM {
+            1_000_000
+        } else {
+            1_000_000_000
+        };
         let fraction_nanos = billionths / (1_000_000_000 / unit_nanos);
         let sign = if text.starts_with('-') { -1 } else { 1 };
-        let nanos = whole.saturating_mul(unit_nanos).saturating_add(sign * fraction_nanos);
+        let nanos = whole
+            .saturating_mul(unit_nanos)
+            .saturating_add(sign * fraction_nanos);
         return Some(Timestamp::from_nanos(nanos));
     }
     // With an exponent, or longer than a time needs.
     let number = text.parse::<f64>().ok()?;
     #[expect(clippy::cast_precision_loss, reason = "1e11 is exact")]
-    let unit = if number >= MILLISECONDS_FROM as f64 { 1e6 } else { 1e9 };
-    #[expect(clippy::cast_possible_truncation, reason = "clamped, and implausible then")]
+    let unit = if number >= MILLISECONDS_FROM as f64 {
+        1e6
+    } else {
+        1e9
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "clamped, and implausible then"
+    )]
     Some(Timestamp::from_nanos((number * unit) as i64))
 }
 
@@ -90,34 +103,67 @@ mod tests {
         let at = |nanos| Judged::Plausible(Timestamp::from_nanos(nanos));
         assert_eq!(number("1763900000"), at(1_763_900_000_000_000_000));
         assert_eq!(number("1763900000000"), at(1_763_900_000_000_000_000));
-        assert_eq!(number("1763900000.123456789"), at(1_763_900_000_123_456_789));
+        assert_eq!(
+            number("1763900000.123456789"),
+            at(1_763_900_000_123_456_789)
+        );
         assert_eq!(number("1763900000123.5"), at(1_763_900_000_123_500_000));
         assert_eq!(number("1.7639e9"), at(1_763_900_000_000_000_000));
-        let at_limit = Timestamp::from_nanos(99_999_999_999_000_000_000);
-        assert_eq!(number("99999999999"), Judged::Implausible(Some(Timestamp::MAX.min(at_limit))));
-        assert_eq!(number("100000000000"), Judged::Implausible(Some(Timestamp::from_secs(100_000_000))));
+        assert_eq!(
+            number("99999999999"),
+            Judged::Implausible(Some(Timestamp::MAX)),
+            "seconds, in the year 5138"
+        );
+        assert_eq!(
+            number("100000000000"),
+            Judged::Implausible(Some(Timestamp::from_secs(100_000_000)))
+        );
     }
 
     #[test]
     fn the_future_and_the_far_past_are_implausible() {
         let secs = NOW.as_secs_nanos().0;
-        assert!(matches!(number(&(secs + 3_600).to_string()), Judged::Plausible(_)));
-        assert!(matches!(number(&(secs + 3_601).to_string()), Judged::Implausible(_)));
+        assert!(matches!(
+            number(&(secs + 3_600).to_string()),
+            Judged::Plausible(_)
+        ));
+        assert!(matches!(
+            number(&(secs + 3_601).to_string()),
+            Judged::Implausible(_)
+        ));
         assert!(matches!(number("1420070400"), Judged::Plausible(_)));
-        for text in ["1420070399", "0", "-1763900000.5", "1e300", "1763900000000000"] {
-            assert!(matches!(number(text), Judged::Implausible(Some(_))), "{text}");
+        for text in [
+            "1420070399",
+            "0",
+            "-1763900000.5",
+            "1e300",
+            "1763900000000000",
+        ] {
+            assert!(
+                matches!(number(text), Judged::Implausible(Some(_))),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn wall_time_is_in_the_devices_zone() {
         let expected = Timestamp::from_secs(1_795_363_200); // 2026-11-22T16:00:00Z
-        assert_eq!(text("2026-11-23 00:00:00", "Asia/Shanghai"), Judged::Plausible(expected));
-        assert_eq!(text("2026-11-22T16:00:00Z", "Asia/Shanghai"), Judged::Plausible(expected));
+        assert_eq!(
+            text("2026-11-23 00:00:00", "Asia/Shanghai"),
+            Judged::Plausible(expected)
+        );
+        assert_eq!(
+            text("2026-11-22T16:00:00Z", "Asia/Shanghai"),
+            Judged::Plausible(expected)
+        );
         for unreadable in ["", "yesterday", "0000-00-00 00:00:00", "1763900000"] {
             assert_eq!(text(unreadable, "Asia/Shanghai"), Judged::Implausible(None));
         }
-        assert_eq!(judge(&SentTime::Absent, NOW, &TimeZone::UTC), Judged::Absent);
+        assert_eq!(
+            judge(&SentTime::Absent, NOW, &TimeZone::UTC),
+            Judged::Absent
+        );
     }
 
     proptest! {

@@ -16,7 +16,7 @@ struct Seen {
     payloads: Mutex<Vec<Vec<u8>>>,
     dups: AtomicU64,
     sessions: Mutex<HashSet<String>>,
-    /// Hangs up after this many PUBLISHes, as often as the count says.
+    /// Hangs up after this many publications, as often as the count says.
     hang_up: Mutex<Vec<u64>>,
     code: u8,
 }

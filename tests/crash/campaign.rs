@@ -18,9 +18,9 @@ const OPERATIONS_MAX: u64 = 400;
 /// Operations of a roll, with some to spare: create, write, sync, directory, each with a beginning and an end.
 const ROLL_OPERATIONS_MAX: u64 = 7;
 /// Nothing that the test waits for takes so long.
-const BOUND: Duration = Duration::from_secs(60);
+const BOUND: Duration = Duration::from_mins(1);
 
-/// SplitMix64: the test is repeatable up to the scheduling of threads.
+/// A `SplitMix64` generator: the test is repeatable up to the scheduling of threads.
 #[derive(Clone)]
 pub struct Rng(pub u64);
 

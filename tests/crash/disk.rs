@@ -1,4 +1,4 @@
-//! A disk whose cache is lost with the power: the Rust side of `shim.c`.
+//! A disk whose cache is lost with the power: the Rust side of `shim/shim.c`.
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::FileExt;
@@ -25,7 +25,7 @@ pub struct Cut {
 /// Counters of the shim since the process started.
 #[derive(Debug, Clone, Copy)]
 pub struct Counters {
-    pub operations: u64,
+    /// Of files.
     pub syncs: u64,
     pub directory_syncs: u64,
     /// Files created that match the roll pattern.
@@ -39,7 +39,7 @@ pub struct Counters {
 static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
 
 fn compile() -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/shim.c");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/shim/shim.c");
     let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shim.so");
     // Another run of these tests may have the old one loaded: replace the file, never write into it.
     let new = library.with_extension(std::process::id().to_string());
@@ -126,7 +126,6 @@ impl Disk {
         control.read_exact_at(&mut page, 0).unwrap();
         let field = |at: usize| u64::from_ne_bytes(page[at * 8..][..8].try_into().unwrap());
         Counters {
-            operations: field(3),
             syncs: field(4),
             directory_syncs: field(5),
             rolls: field(6),
@@ -213,28 +212,25 @@ fn compare(real: &Path, durable: &Path) -> Cut {
 }
 
 /// Bytes of the first file that the second has not.
-fn difference(real: &Path, durable: &Path) -> u64 {
-    let mut real = File::open(real).unwrap();
-    let Ok(mut durable) = File::open(durable) else {
-        return real.metadata().unwrap().len();
+fn difference(of: &Path, to: &Path) -> u64 {
+    let mut of = File::open(of).unwrap();
+    let Ok(mut to) = File::open(to) else {
+        return of.metadata().unwrap().len();
     };
-    let (mut a, mut b) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+    let (mut left, mut right) = (vec![0; 1 << 20], vec![0; 1 << 20]);
     let mut bytes = 0;
     loop {
-        let (read, other) = (fill(&mut real, &mut a), fill(&mut durable, &mut b));
-        if read == 0 {
+        let size = fill(&mut of, &mut left);
+        let common = fill(&mut to, &mut right).min(size);
+        if size == 0 {
             return bytes;
         }
-        if a[..read] == b[..other] {
-            continue;
-        }
-        let common = read.min(other);
-        bytes += (read - common) as u64;
-        let blocks = a[..common].chunks(BLOCK_BYTES);
+        bytes += (size - common) as u64;
+        let blocks = left[..common].chunks(BLOCK_BYTES);
         bytes += blocks
-            .zip(b.chunks(BLOCK_BYTES))
-            .filter(|(a, b)| *a != &b[..a.len()])
-            .map(|(a, _)| a.len() as u64)
+            .zip(right[..common].chunks(BLOCK_BYTES))
+            .filter(|(left, right)| left != right)
+            .map(|(left, _)| left.len() as u64)
             .sum::<u64>();
     }
 }

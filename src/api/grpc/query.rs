@@ -160,8 +160,8 @@ mod tests {
         let now = Timestamp::from_secs(1_800_000_000);
         let request = |from: Option<i64>, to: Option<i64>| proto::QueryRequest {
             filter: None,
-            from: from.map(|secs| Timestamp::from_secs(secs).into()),
-            to: to.map(|secs| Timestamp::from_secs(secs).into()),
+            from: from.map(|seconds| prost_types::Timestamp { seconds, nanos: 0 }),
+            to: to.map(|seconds| prost_types::Timestamp { seconds, nanos: 0 }),
         };
         let secs = Timestamp::from_secs;
         assert_eq!(

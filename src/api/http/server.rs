@@ -25,8 +25,8 @@ const HEADERS_MAX: usize = 64;
 /// After this time a connection ends with its next answer, so that peers that never read do not
 /// hold one for ever.
 const AGE_MAX: Duration = Duration::from_mins(10);
-/// What a connection gets to finish its last answer, within the 5 s of a drain.
-const GRACE: Duration = Duration::from_secs(3);
+/// What a connection gets to finish its last answer, within the 5 s that sources and readers share.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Serves until `halt`, then finishes what is being answered.
 pub async fn serve(

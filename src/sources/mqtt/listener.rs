@@ -48,7 +48,12 @@ impl Service {
     pub fn state(&self) -> crate::sources::State {
         crate::sources::State {
             name: "mqtt".to_owned(),
-            bind: self.config.bind.to_string(),
+            bind: self
+                .stats
+                .bound
+                .get()
+                .unwrap_or(&self.config.bind)
+                .to_string(),
             connections: self.stats.connections.load(Ordering::Relaxed),
             sessions: self.sessions.len() as u64,
             last_error: self.stats.last_error(),
@@ -80,6 +85,9 @@ pub async fn run(
     service: Arc<Service>,
     halt: CancellationToken,
 ) -> Result<(), Error> {
+    if let Ok(bound) = listener.local_addr() {
+        service.stats.bound.get_or_init(|| bound);
+    }
     let mut tasks = JoinSet::new();
     let mut ticks = 0u32;
     let mut tick = interval(TICK);

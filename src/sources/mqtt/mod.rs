@@ -28,11 +28,13 @@ mod reply;
 mod session;
 mod stats;
 mod window;
+#[cfg(test)]
+mod wire_tests;
 
 pub use auth::{Users, UsersError};
 pub use fault::Fault;
 pub use listener::{Error, Service, run};
-pub use session::disk::{DiskError, SessionDisk};
+pub use session::disk::SessionDisk;
 pub use session::{LoadError, Sessions};
 pub use stats::Stats;
 

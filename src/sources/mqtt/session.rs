@@ -15,7 +15,8 @@ pub use handle::Handle;
 pub use wills::DueWill;
 
 use crate::model::Timestamp;
-use disk::{DiskError, SessionDisk, Writer, Written};
+use crate::state;
+use disk::{SessionDisk, Writer, Written};
 use record::Record;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
@@ -135,7 +136,7 @@ impl Sessions {
         disk: SessionDisk,
         limit: usize,
         now: Timestamp,
-        failed: impl Fn(DiskError) + Send + 'static,
+        failed: impl Fn(state::Error) + Send + 'static,
     ) -> Result<Self, LoadError> {
         let mut sessions = Self::in_memory(limit);
         let mut gone = Vec::new();
@@ -365,7 +366,7 @@ impl Sessions {
 pub enum LoadError {
     /// The disk.
     #[error(transparent)]
-    Disk(#[from] DiskError),
+    Disk(#[from] state::Error),
     /// The writer's thread.
     #[error("no thread for the sessions")]
     Thread(#[from] std::io::Error),

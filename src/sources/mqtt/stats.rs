@@ -2,8 +2,9 @@
 use super::fault::Fault;
 use crate::model::Timestamp;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Plain atomics: one writer each per event, read when somebody looks.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub struct Stats {
     pub refusals: AtomicU64,
     /// Wills that became events.
     pub wills: AtomicU64,
+    /// Where the listener listens, once it does.
+    pub bound: OnceLock<SocketAddr>,
     faults: [AtomicU64; Fault::KINDS],
     last_error: Mutex<String>,
 }

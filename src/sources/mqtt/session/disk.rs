@@ -7,49 +7,44 @@
 //! The thread asks for the latest state when it writes, so two changes of one session can never
 //! arrive in the wrong order, and a device that flaps costs one entry. Rejected: a queue of changes,
 //! which has to be bounded and ordered.
-use fjall::{Database, Keyspace, PersistMode};
+use crate::state::{self, State};
 use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Sessions that may wait for the disk, by client id. Each has a small entry; when the disk hangs,
 /// new sessions are refused past this.
 pub const DIRTY_MAX: usize = 65_536;
 
-/// Where sessions are kept: a keyspace that the caller opened.
-#[derive(Clone)]
-pub struct SessionDisk {
-    /// For batches and syncs.
-    pub database: Database,
-    /// Holds sessions and nothing else.
-    pub keyspace: Keyspace,
-}
+/// The keyspace, which holds sessions and nothing else.
+const SPACE: &str = "sessions";
+/// Above every key: keys are UTF-8, in which this byte does not occur.
+const BEYOND: &[u8] = &[0xff];
+/// Pause after a failed write, before what could not be written is tried again.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// A failed read or write.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {what} sessions")]
-pub struct DiskError {
-    /// "read" or "write".
-    pub what: &'static str,
-    /// Why.
-    #[source]
-    pub source: fjall::Error,
-}
+/// Where sessions are kept.
+#[derive(Clone, Debug)]
+pub struct SessionDisk(Arc<State>);
 
 impl SessionDisk {
+    /// In the state's keyspace "sessions".
+    pub const fn new(state: Arc<State>) -> Self {
+        Self(state)
+    }
+
     /// All that is there: client id and value.
     ///
     /// # Errors
     /// Unreadable.
-    pub fn read(&self) -> Result<Vec<(String, Vec<u8>)>, DiskError> {
-        let failed = |source| DiskError {
-            what: "read",
-            source,
-        };
+    pub fn read(&self) -> Result<Vec<(String, Vec<u8>)>, state::Error> {
+        let access = self.0.access()?;
+        let space = access.space(SPACE)?;
         let mut all = Vec::new();
-        for item in self.keyspace.iter() {
-            let (key, value) = item.into_inner().map_err(failed)?;
+        for item in space.range(&[], BEYOND) {
+            let (key, value) = item?;
             // Only UTF-8 is ever written.
             if let Ok(client) = std::str::from_utf8(&key) {
                 all.push((client.to_owned(), value.to_vec()));
@@ -58,22 +53,17 @@ impl SessionDisk {
         Ok(all)
     }
 
-    fn write(&self, states: &[(Box<str>, Option<Vec<u8>>)]) -> Result<(), DiskError> {
-        let mut batch = self
-            .database
-            .batch()
-            .durability(Some(PersistMode::SyncData));
+    fn write(&self, states: &[(Box<str>, Option<Vec<u8>>)]) -> Result<(), state::Error> {
+        let access = self.0.access()?;
+        let space = access.space(SPACE)?;
+        let mut batch = access.batch();
         for (client, value) in states {
             match value {
-                Some(value) => batch.insert(&self.keyspace, client.as_bytes(), value.as_slice()),
-                None => batch.remove(&self.keyspace, client.as_bytes()),
+                Some(value) => batch.insert(&space, client.as_bytes(), value),
+                None => batch.remove(&space, client.as_bytes()),
             }
         }
-        let failed = |source| DiskError {
-            what: "write",
-            source,
-        };
-        batch.commit().map_err(failed)
+        batch.commit(&[space])
     }
 }
 
@@ -114,7 +104,7 @@ impl Writer {
     pub fn start(
         disk: SessionDisk,
         state: impl Fn(&str) -> Option<Vec<u8>> + Send + 'static,
-        failed: impl Fn(DiskError) + Send + 'static,
+        failed: impl Fn(state::Error) + Send + 'static,
     ) -> std::io::Result<Self> {
         let shared = Arc::<Shared>::default();
         let seen = Arc::clone(&shared);
@@ -175,7 +165,7 @@ fn run(
     shared: &Shared,
     disk: &SessionDisk,
     state: impl Fn(&str) -> Option<Vec<u8>>,
-    failed: impl Fn(DiskError),
+    failed: impl Fn(state::Error),
 ) {
     loop {
         let mut queue = shared.lock();
@@ -196,10 +186,28 @@ fn run(
                 (client, value)
             })
             .collect();
-        let written = states.is_empty() || disk.write(&states).map_err(&failed).is_ok();
+        let written = if states.is_empty() {
+            Ok(())
+        } else {
+            disk.write(&states)
+        };
         for done in waiting {
             // The connection may have gone meanwhile.
-            let _ = done.send(written);
+            let _ = done.send(written.is_ok());
+        }
+        if let Err(cause) = written
+            && !closed
+        {
+            failed(cause);
+            // Who waited has been told; the others' changes are still to be written.
+            let mut queue = shared.lock();
+            queue
+                .dirty
+                .extend(states.into_iter().map(|(client, _)| client));
+            let paused = shared
+                .wake
+                .wait_timeout_while(queue, RETRY_PAUSE, |queue| !queue.closed);
+            drop(paused.unwrap_or_else(PoisonError::into_inner));
         }
         if closed {
             return;

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 use super::*;
 use crate::sources::mqtt::connect::Will;
-use fjall::{Database, KeyspaceCreateOptions};
+use crate::state::State;
 use std::path::Path;
 
 fn at(secs: i64) -> Timestamp {
@@ -146,12 +146,8 @@ fn stop_reaches_every_connection() {
 }
 
 fn load(dir: &Path, now: Timestamp) -> Sessions {
-    let database = Database::builder(dir).open().unwrap();
-    let keyspace = database
-        .keyspace("sessions", KeyspaceCreateOptions::default)
-        .unwrap();
-    let disk = SessionDisk { database, keyspace };
-    Sessions::load(disk, 3, now, |error| panic!("{error}")).unwrap()
+    let disk = SessionDisk::new(Arc::new(State::open(dir).unwrap()));
+    Sessions::load(disk, 10, now, |error| panic!("{error}")).unwrap()
 }
 
 #[test]
@@ -200,11 +196,7 @@ fn sessions_survive_a_restart() {
 #[test]
 fn thousands_that_connect_at_once_share_their_syncs() {
     let dir = tempfile::tempdir().unwrap();
-    let database = Database::builder(dir.path()).open().unwrap();
-    let keyspace = database
-        .keyspace("sessions", KeyspaceCreateOptions::default)
-        .unwrap();
-    let disk = SessionDisk { database, keyspace };
+    let disk = SessionDisk::new(Arc::new(State::open(dir.path()).unwrap()));
     let sessions = Sessions::load(disk, 5_000, at(0), |error| panic!("{error}")).unwrap();
     let waiting: Vec<_> = (0..2_000)
         .map(|n| {
