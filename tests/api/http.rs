@@ -165,7 +165,10 @@ async fn every_error_is_a_problem() {
         .await
         .problem(400);
     get(&gateway, "/v1/devices/%ff/readings").await.problem(400);
-    get(&gateway, "/v1/rejects?reason=%zz%ff").await;
+    let told = get(&gateway, "/v1/rejects?reason=unknown_metrik")
+        .await
+        .problem(400);
+    assert!(told.contains("did you mean \"unknown_metric\"?"), "{told}");
     let told = get(&gateway, "/v1/devices/m/readings?metric=voltagge")
         .await
         .problem(400);
@@ -295,7 +298,7 @@ async fn rejects_come_newest_first_in_pages_with_their_bytes() {
             "&from=2027-01-15T08:00:10Z&to=2027-01-15T08:00:20Z",
             Box::new(|n| (10..20).contains(&n)),
         ),
-        ("&reason=none", Box::new(|_| false)),
+        ("&device=none", Box::new(|_| false)),
     ] {
         let expected: Vec<i64> = (0..400).rev().filter(|n| matches(*n)).collect();
         let mut seen = Vec::new();
