@@ -35,6 +35,12 @@ async fn main() {
         }
         cpu = now;
     }
+    let channel =
+        tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{}", server.grpc))
+            .unwrap()
+            .connect()
+            .await
+            .unwrap();
     let all = Filter::default();
     let one = Filter {
         metrics: vec!["voltage".to_owned(), "air_temperature".to_owned()],
@@ -42,10 +48,7 @@ async fn main() {
     };
     for (name, filter) in [("everything", all), ("two metrics", one)] {
         let mut client =
-            TelemetryServiceClient::connect(format!("http://127.0.0.1:{}", server.grpc))
-                .await
-                .unwrap()
-                .max_decoding_message_size(4 << 20);
+            TelemetryServiceClient::new(channel.clone()).max_decoding_message_size(4 << 20);
         let request = SubscribeRequest {
             filter: Some(filter),
             start: Some(Start::Earliest(true)),

@@ -56,8 +56,8 @@ if ! command -v cargo >/dev/null; then
     exit 1
 fi
 
-# The stamp names what is inside, so that a second run installs nothing.
-stamp="$(python3 --version) $(sha256sum <tests/requirements.txt)"
+# The stamp names the place and what is inside, so that a second run installs nothing and a moved clone starts anew.
+stamp="$root $(python3 --version) $(sha256sum <tests/requirements.txt)"
 if [ "$(cat .venv/stamp 2>/dev/null)" != "$stamp" ]; then
     rm -rf .venv
     python3 -m venv .venv

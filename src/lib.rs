@@ -14,10 +14,18 @@
 //! Modules may use those below them in this list, never those beside or above (`tests/house.rs`):
 //! `cli`, `app`, `config`, `sim`, `api`, `sources`, `history`, `intake`, `codecs`, `inventory`,
 //! `catalogue`, `log` and `state`, `telemetry`, `model`.
+pub mod api;
+pub mod app;
 pub mod catalogue;
+pub mod cli;
 pub mod codecs;
+pub mod config;
+pub mod history;
 pub mod intake;
 pub mod inventory;
 pub mod log;
 pub mod model;
+pub mod sim;
+pub mod sources;
+pub mod state;
 pub mod telemetry;

@@ -231,50 +231,39 @@ fn read_measure(section: &mut Section<'_>, kind: Option<&Type>) -> Option<Measur
             accepted: Accepted::default(),
         });
     }
-    let quantity = match &key {
-        Some(key) => Quantity::by_key(key),
-        None => Quantity::of(&unit),
-    };
-    let Some(quantity) = quantity else {
-        match key {
-            Some(key) => {
+    let quantity = match key {
+        Some(key) => {
+            let quantity = Quantity::by_key(&key);
+            if quantity.is_none() {
                 let keys: Vec<&str> = Quantity::all().map(|quantity| quantity.key).collect();
                 let rule = format!("must be one of {}", keys.join(", "));
                 section.problem("quantity", key, rule);
             }
-            None => unknown_unit(section, &unit),
+            quantity?
         }
-        return None;
+        None => Quantity::of_code(&unit).or_else(|| unknown_unit(section, &unit))?,
     };
-    match (
-        quantity.code(&unit),
-        Accepted::new(&unit, quantity, substance),
-    ) {
-        (Some(code), Some(accepted)) if code == unit => Some(Measure {
-            unit: unit.into(),
-            quantity: Some(quantity),
-            accepted,
-        }),
-        (Some(code), _) => {
-            section.problem("unit", &unit, format!("write the UCUM code `{code}`"));
-            None
+    let rule = match quantity.code(&unit) {
+        Some(code) if code == unit => {
+            return Some(Measure {
+                accepted: Accepted::new(&unit, quantity, substance)?,
+                unit: unit.into(),
+                quantity: Some(quantity),
+            });
         }
-        (None, _) => {
-            if Quantity::of(&unit).is_some() {
-                let rule = format!("does not measure {}", quantity.name);
-                section.problem("unit", &unit, rule);
-            } else {
-                unknown_unit(section, &unit);
-            }
-            None
-        }
-    }
+        Some(code) => format!("write the UCUM code `{code}`"),
+        None if Quantity::of(&unit).is_some() => format!("does not measure {}", quantity.name),
+        None => return unknown_unit(section, &unit),
+    };
+    section.problem("unit", &unit, rule);
+    None
 }
 
-fn unknown_unit(section: &mut Section<'_>, unit: &str) {
+fn unknown_unit<T>(section: &mut Section<'_>, unit: &str) -> Option<T> {
     let near = Quantity::nearest_code(unit)
         .map_or_else(String::new, |code| format!("; did you mean `{code}`?"));
     section.problem("unit", unit, format!("unknown unit{near}"));
+    None
 }
 
 /// A number with at most three decimals, in thousandths, so that rules stay whole.

@@ -3,19 +3,24 @@
 //! Each metric carries the list of unit names it takes, each with a linear rule worked out once in
 //! whole numbers, so that converting is one look-up, one multiplication and one division, without
 //! allocation. A rule is `(value * mul + add) / div`: dividing by 1000 gives the double nearest to
-//! 12.34, multiplying by 0.001 does not.
+//! 12.008, multiplying by 0.001 does not.
 //!
-//! Letters are never folded: `mW` and `MW` are a factor of a milliard apart. What devices write in
-//! other cases is listed in the table, where only one meaning is possible. A unit of another
-//! quantity is an error that names both, never a guess; between volume and mass of a gas the gas
-//! must be known.
+//! Letters are never folded: `mW` and `MW` are a factor of a thousand million apart. What devices
+//! write in other cases is listed in the table, where only one meaning is possible. A unit of another
+//! quantity is an error that names both, never a guess; between volume and mass of a gas the gas must
+//! be known.
 mod electric;
+mod rule;
 mod table;
 
 use crate::model::settings::nearest;
+use rule::{Linear, Rule};
 
 /// A device's unit longer than this is not looked at further: the longest name is 12 characters.
 const UNIT_MAX_BYTES: usize = 32;
+/// A hint compares the unit with every name taken; beyond this no name is near, and a payload of
+/// wrong units must not cost time.
+const HINT_MAX_BYTES: usize = 16;
 
 /// One unit of a [`Quantity`].
 #[derive(Debug)]
@@ -25,6 +30,21 @@ struct Unit {
     mul: i64,
     add: i64,
     div: i64,
+}
+
+/// A row of the table: `base = value * mul / div`.
+const fn unit(names: &'static str, mul: i64, div: i64) -> Unit {
+    shifted(names, mul, 0, div)
+}
+
+/// A row with an offset: `base = (value * mul + add) / div`.
+const fn shifted(names: &'static str, mul: i64, add: i64, div: i64) -> Unit {
+    Unit {
+        names,
+        mul,
+        add,
+        div,
+    }
 }
 
 impl Unit {
@@ -81,6 +101,14 @@ impl Quantity {
         Self::all().find(|quantity| quantity.unit(name).is_some())
     }
 
+    /// What a catalogue's unit measures: the first with this code, else the first with this name (a
+    /// `C` that an operator writes is a coulomb).
+    pub(super) fn of_code(code: &str) -> Option<&'static Self> {
+        Self::all()
+            .find(|quantity| quantity.code(code) == Some(code))
+            .or_else(|| Self::of(code))
+    }
+
     fn unit(&self, name: &str) -> Option<&'static Unit> {
         self.units.iter().find(|unit| unit.is(name))
     }
@@ -90,16 +118,13 @@ impl Quantity {
         self.unit(name).map(Unit::code)
     }
 
-    /// The code nearest to `name`, over all quantities.
+    /// The code of the name nearest to `name`, over all quantities.
     pub(super) fn nearest_code(name: &str) -> Option<&'static str> {
-        Self::all()
-            .find_map(|quantity| quantity.code(name))
-            .or_else(|| {
-                let codes = Self::all()
-                    .flat_map(|quantity| quantity.units)
-                    .map(Unit::code);
-                nearest(name, codes)
-            })
+        let names = Self::all()
+            .flat_map(|quantity| quantity.units)
+            .flat_map(Unit::names);
+        let near = nearest(name, names)?;
+        Self::of_code(near)?.code(near)
     }
 }
 
@@ -110,81 +135,6 @@ pub(super) struct Substance {
     pub(super) molar_mass_milli: Option<i128>,
     /// Lower explosive limit in thousandths of a volume percent.
     pub(super) explosive_limit_milli: Option<i128>,
-}
-
-/// `(value * mul + add) / div` in whole numbers. The table's numbers are below 2^53 and at most three
-/// rules are joined, so that nothing overflows; a test joins all of them.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Rule {
-    mul: i128,
-    add: i128,
-    div: i128,
-}
-
-impl Rule {
-    /// First `self`, then `next`.
-    fn then(self, next: Self) -> Self {
-        Self {
-            mul: self.mul * next.mul,
-            add: self.add * next.mul + next.add * self.div,
-            div: self.div * next.div,
-        }
-        .reduced()
-    }
-
-    fn inverse(self) -> Self {
-        Self {
-            mul: self.div,
-            add: -self.add,
-            div: self.mul,
-        }
-    }
-
-    fn reduced(self) -> Self {
-        let common = gcd(gcd(self.mul.abs(), self.add.abs()), self.div.abs()).max(1);
-        Self {
-            mul: self.mul / common,
-            add: self.add / common,
-            div: self.div / common,
-        }
-    }
-
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "what does not fit 53 bits is rounded to the nearest, which is all a double can do"
-    )]
-    fn linear(self) -> Linear {
-        Linear {
-            mul: self.mul as f64,
-            add: self.add as f64,
-            div: self.div as f64,
-        }
-    }
-}
-
-fn gcd(a: i128, b: i128) -> i128 {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
-/// A [`Rule`] ready for doubles.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Linear {
-    mul: f64,
-    add: f64,
-    div: f64,
-}
-
-impl Linear {
-    /// What is not finite stays so; what is finite stays finite (1e308 GJ is clamped to the largest
-    /// double, far outside every range).
-    fn apply(self, value: f64) -> f64 {
-        let converted = (value * self.mul + self.add) / self.div;
-        if value.is_finite() {
-            converted.clamp(f64::MIN, f64::MAX)
-        } else {
-            converted
-        }
-    }
 }
 
 /// The unit names that one metric takes.
@@ -353,7 +303,9 @@ impl UnitError {
                 canonical_quantity,
             },
             None => Self::Unknown {
-                nearest: plain.and_then(|plain| nearest(&plain, accepted.names())),
+                nearest: plain
+                    .filter(|plain| plain.len() <= HINT_MAX_BYTES)
+                    .and_then(|plain| nearest(&plain, accepted.names())),
                 unit: shown,
             },
         }

@@ -22,9 +22,18 @@ use toml::Table;
 const LATER: &[(&str, &str)] = &[
     ("broker", "city brokers are not in this version"),
     ("coap", "the CoAP server is not in this version"),
-    ("store", "external stores are not in this version; history is always kept"),
-    ("access", "tokens are not in this version; gRPC and HTTP serve loopback only"),
-    ("tls", "TLS is not in this version; gRPC and HTTP serve loopback only"),
+    (
+        "store",
+        "external stores are not in this version; history is always kept",
+    ),
+    (
+        "access",
+        "tokens are not in this version; gRPC and HTTP serve loopback only",
+    ),
+    (
+        "tls",
+        "TLS is not in this version; gRPC and HTTP serve loopback only",
+    ),
 ];
 
 /// Everything that `run` needs to know.
@@ -79,9 +88,13 @@ impl Config {
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Vec<Problem>> {
         let mut table: Table = toml::from_str(text).map_err(|error| {
-            let line = error
-                .span()
-                .map_or(1, |span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
+            let line = error.span().map_or(1, |span| {
+                text.get(..span.start)
+                    .unwrap_or_default()
+                    .lines()
+                    .count()
+                    .max(1)
+            });
             vec![Problem::new("line", line, error.message())]
         })?;
         let mut problems = Vec::new();
@@ -89,7 +102,11 @@ impl Config {
         let mut top = Section::new("", table, &mut problems);
         let config = Self::read(&mut top);
         top.finish();
-        if problems.is_empty() { Ok(config) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(problems)
+        }
     }
 
     /// The configuration of an empty file.
@@ -111,7 +128,9 @@ impl Config {
         let node = node(top);
         Self {
             node,
-            data_dir: top.path("data_dir").unwrap_or_else(|| PathBuf::from("data")),
+            data_dir: top
+                .path("data_dir")
+                .unwrap_or_else(|| PathBuf::from("data")),
             zone: top.section("site", zone),
             mqtt: top.section("mqtt", mqtt::Config::read),
             grpc: top.section("grpc", |section| {
@@ -141,7 +160,10 @@ fn node(top: &mut Section<'_>) -> String {
         crate::model::DeviceId::check(text).ok().map(str::to_owned)
     });
     named.unwrap_or_else(|| {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
         let fits = crate::model::DeviceId::check(&host).is_ok();
         if fits { host } else { "citygate".to_owned() }
     })
@@ -149,8 +171,10 @@ fn node(top: &mut Section<'_>) -> String {
 
 fn zone(site: &mut Section<'_>) -> TimeZone {
     let rule = "must be a zone of the IANA database, such as \"Asia/Shanghai\"";
-    site.get("timezone", rule, |value| TimeZone::get(value.as_str()?).ok())
-        .unwrap_or(TimeZone::UTC)
+    site.get("timezone", rule, |value| {
+        TimeZone::get(value.as_str()?).ok()
+    })
+    .unwrap_or(TimeZone::UTC)
 }
 
 /// Promise 7: without tokens, what gives readings away listens on loopback only.
@@ -194,20 +218,36 @@ mod tests {
         let problems = Config::parse(file, []).unwrap_err();
         let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(shown.len(), 5, "{shown:#?}");
-        for key in ["nod ", "site.timezone ", "mqtt.bind ", "grpc.bind ", "log.retain "] {
-            assert!(shown.iter().any(|p| p.starts_with(key)), "{key}: {shown:#?}");
+        for key in [
+            "nod ",
+            "site.timezone ",
+            "mqtt.bind ",
+            "grpc.bind ",
+            "log.retain ",
+        ] {
+            assert!(
+                shown.iter().any(|p| p.starts_with(key)),
+                "{key}: {shown:#?}"
+            );
         }
     }
 
     #[test]
     fn sections_of_later_versions_are_refused_with_words() {
         let problems = Config::parse("[coap]\nbind = '127.0.0.1:5683'", []).unwrap_err();
-        assert!(problems.iter().any(|p| p.rule.contains("not in this version")));
+        assert!(
+            problems
+                .iter()
+                .any(|p| p.rule.contains("not in this version"))
+        );
     }
 
     #[test]
     fn text_that_is_no_toml_names_its_line() {
         let problems = Config::parse("node = 'a'\n[log\n", []).unwrap_err();
-        assert!(problems.iter().any(|p| p.key == "line" && p.value == "2"), "{problems:?}");
+        assert!(
+            problems.iter().any(|p| p.key == "line" && p.value == "2"),
+            "{problems:?}"
+        );
     }
 }

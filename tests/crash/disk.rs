@@ -1,4 +1,4 @@
-//! A disk whose cache is lost with the power: the Rust side of `shim.c`.
+//! A disk whose cache is lost with the power: the Rust side of `shim/shim.c`.
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::FileExt;
@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 
 /// Compares files in steps of this many bytes.
 const BLOCK_BYTES: usize = 4096;
+/// At most this much of an unsynced tail is kept: fjall's journals grow by 64 MiB of nothing.
+const TAIL_BYTES_MAX: u64 = 1 << 20;
 
 /// What a power cut took away.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -23,19 +25,21 @@ pub struct Cut {
 /// Counters of the shim since the process started.
 #[derive(Debug, Clone, Copy)]
 pub struct Counters {
-    pub operations: u64,
+    /// Of files.
     pub syncs: u64,
     pub directory_syncs: u64,
     /// Files created that match the roll pattern.
     pub rolls: u64,
     /// Operation at which the shim ended the process, 0 if it did not.
     pub died: u64,
+    /// Did it do so between the creation of a segment and the sync of its directory?
+    pub died_in_roll: bool,
 }
 
 static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
 
 fn compile() -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/shim.c");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/shim/shim.c");
     let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shim.so");
     // Another run of these tests may have the old one loaded: replace the file, never write into it.
     let new = library.with_extension(std::process::id().to_string());
@@ -117,16 +121,16 @@ impl Disk {
     }
 
     pub fn counters(&self) -> Counters {
-        let mut page = [0; 64];
+        let mut page = [0; 72];
         let control = File::open(&self.control).unwrap();
         control.read_exact_at(&mut page, 0).unwrap();
         let field = |at: usize| u64::from_ne_bytes(page[at * 8..][..8].try_into().unwrap());
         Counters {
-            operations: field(3),
             syncs: field(4),
             directory_syncs: field(5),
             rolls: field(6),
             died: field(7),
+            died_in_roll: field(8) != 0,
         }
     }
 
@@ -141,11 +145,11 @@ impl Disk {
 
     /// Replaces the directory by what was synced. Call it once the process is gone.
     ///
-    /// `tear` in 0..1 keeps this part of the unsynced tail of each file that only grew: a disk may have written some
-    /// of it. The rest is always lost.
-    pub fn cut(&self, tear: f64) -> Cut {
+    /// `tear` keeps so many percent of the unsynced tail of each file that only grew, for a disk may have written some
+    /// of it. At least its last byte is lost.
+    pub fn cut(&self, tear: u64) -> Cut {
         let mut cut = self.unsynced();
-        if tear > 0.0 {
+        if tear > 0 {
             cut.torn = keep_tails(&self.root, &self.next, tear);
         }
         fs::remove_dir_all(&self.root).unwrap();
@@ -208,30 +212,26 @@ fn compare(real: &Path, durable: &Path) -> Cut {
 }
 
 /// Bytes of the first file that the second has not.
-fn difference(real: &Path, durable: &Path) -> u64 {
-    let mut ours = File::open(real).unwrap();
-    let Ok(mut theirs) = File::open(durable) else {
-        return ours.metadata().unwrap().len();
+fn difference(of: &Path, to: &Path) -> u64 {
+    let mut of = File::open(of).unwrap();
+    let Ok(mut to) = File::open(to) else {
+        return of.metadata().unwrap().len();
     };
-    let (mut a, mut b) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+    let (mut left, mut right) = (vec![0; 1 << 20], vec![0; 1 << 20]);
     let mut bytes = 0;
     loop {
-        let (read, other) = (fill(&mut ours, &mut a), fill(&mut theirs, &mut b));
-        if read == 0 {
+        let size = fill(&mut of, &mut left);
+        let common = fill(&mut to, &mut right).min(size);
+        if size == 0 {
             return bytes;
         }
-        if a[..read] == b[..other] {
-            continue;
-        }
-        for (at, block) in a[..read].chunks(BLOCK_BYTES).enumerate() {
-            let from = (at * BLOCK_BYTES).min(other);
-            let to = (from + block.len()).min(other);
-            if block.get(..to - from) != b.get(from..to) {
-                bytes += block.len() as u64;
-            } else {
-                bytes += (block.len() - (to - from)) as u64;
-            }
-        }
+        bytes += (size - common) as u64;
+        let blocks = left[..common].chunks(BLOCK_BYTES);
+        bytes += blocks
+            .zip(right[..common].chunks(BLOCK_BYTES))
+            .filter(|(left, right)| left != right)
+            .map(|(left, _)| left.len() as u64)
+            .sum::<u64>();
     }
 }
 
@@ -246,8 +246,8 @@ fn fill(file: &mut File, buffer: &mut [u8]) -> usize {
     filled
 }
 
-/// Keeps a part of what each file had been appended; of all bytes lost this way at least one stays lost.
-fn keep_tails(real: &Path, durable: &Path, part: f64) -> u64 {
+/// Keeps so many percent of what each file had been appended, less than all of it.
+fn keep_tails(real: &Path, durable: &Path, percent: u64) -> u64 {
     let mut kept = 0;
     for path in tree(durable) {
         let (from, to) = (real.join(&path), durable.join(&path));
@@ -255,23 +255,16 @@ fn keep_tails(real: &Path, durable: &Path, part: f64) -> u64 {
             continue;
         };
         let short = fs::metadata(&to).unwrap().len();
-        if !long.is_file() || long.len() <= short + 1 || difference(&to, &from) > 0 {
+        if !long.is_file() || long.len() <= short || difference(&to, &from) > 0 {
             continue;
         }
-        let share = (long.len() - short - 1).min(1 << 20) as f64 * part;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "0..=1 MiB"
-        )]
-        let mut tail = vec![0; share as usize];
-        File::open(&from)
-            .unwrap()
-            .read_exact_at(&mut tail, short)
-            .unwrap();
-        let file = File::options().write(true).open(&to).unwrap();
-        file.write_all_at(&tail, short).unwrap();
-        kept += tail.len() as u64;
+        let bytes = (long.len() - short - 1).min(TAIL_BYTES_MAX) * percent / 100;
+        let mut tail = vec![0; usize::try_from(bytes).unwrap()];
+        let from = File::open(&from).unwrap();
+        from.read_exact_at(&mut tail, short).unwrap();
+        let to = File::options().write(true).open(&to).unwrap();
+        to.write_all_at(&tail, short).unwrap();
+        kept += bytes;
     }
     kept
 }

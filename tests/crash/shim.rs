@@ -1,14 +1,17 @@
 //! Does the disk lose what a disk may lose, and keep what it must keep?
 //!
 //! A second process (this test binary again) plays a script of file operations under the shim; then the power is cut.
-use crate::disk::{Cut, Disk};
+use crate::disk::{Counters, Cut, Disk};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 
+/// Linux, on the platforms that we build for.
+const O_SYNC: i32 = 0o4_010_000;
 const SCRIPT: &str = "CITYGATE_CRASH_SCRIPT";
 
 /// Not a test: the process under the shim. Without a script it does nothing.
@@ -31,12 +34,8 @@ fn actor() {
             "replace" => fs::write(&path, words[2]).unwrap(),
             "poke" => {
                 let file = File::options().write(true).open(&path).unwrap();
-                std::os::unix::fs::FileExt::write_all_at(
-                    &file,
-                    words[3].as_bytes(),
-                    number(words[2]),
-                )
-                .unwrap();
+                file.write_all_at(words[3].as_bytes(), number(words[2]))
+                    .unwrap();
             }
             "cloned" => {
                 let clone = append().try_clone().unwrap();
@@ -53,19 +52,24 @@ fn actor() {
             "unlink" => fs::remove_file(&path).unwrap(),
             "mkdir" => fs::create_dir(&path).unwrap(),
             "remove_all" => fs::remove_dir_all(&path).unwrap(),
-            "kill_at" => {
-                let control = std::env::var("CITYGATE_SHIM_CTL").unwrap();
-                let control = File::options().write(true).open(control).unwrap();
-                std::os::unix::fs::FileExt::write_all_at(
-                    &control,
-                    &number(words[1]).to_ne_bytes(),
-                    0,
-                )
-                .unwrap();
+            "kill_at" => control(0, number(words[1])),
+            "roll_at" => control(1, number(words[1])),
+            "o_sync" => {
+                let mut options = File::options();
+                std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, O_SYNC);
+                drop(options.write(true).open(&path).unwrap());
             }
             unknown => panic!("`{unknown}` is no operation"),
         }
     }
+}
+
+fn control(field: u64, value: u64) {
+    let path = std::env::var("CITYGATE_SHIM_CTL").unwrap();
+    let control = File::options().write(true).open(path).unwrap();
+    control
+        .write_all_at(&value.to_ne_bytes(), field * 8)
+        .unwrap();
 }
 
 fn number(text: &str) -> u64 {
@@ -76,6 +80,7 @@ struct After {
     files: BTreeMap<String, String>,
     cut: Cut,
     killed: bool,
+    counters: Counters,
 }
 
 /// Plays `script`, cuts the power and returns what is left. `durable` was there before.
@@ -96,12 +101,14 @@ fn after(durable: &[(&str, &str)], script: &str, relax: bool) -> After {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-    assert_eq!(disk.counters().died != 0, killed);
-    let cut = disk.cut(0.0);
+    let counters = disk.counters();
+    assert_eq!(counters.died != 0, killed);
+    let cut = disk.cut(0);
     After {
         files: files(disk.root()),
         cut,
         killed,
+        counters,
     }
 }
 
@@ -234,4 +241,37 @@ fn the_process_dies_at_the_operation_asked_for() {
     assert_eq!(content(6), ("1".to_owned(), 1, true));
     assert_eq!(content(8), ("12".to_owned(), 0, true));
     assert_eq!(content(9), ("12".to_owned(), 0, false));
+}
+
+#[test]
+fn a_roll_lasts_from_the_creation_to_the_sync_of_the_directory() {
+    let script = |at| {
+        format!(
+            "roll_at {at}\ncreate a.seg\nappend a.seg x\nsync a.seg\nsync .\nappend a.seg y\nsync a.seg"
+        )
+    };
+    let none = after(&[], &script(0), false);
+    let counters = none.counters;
+    assert_eq!(
+        (counters.rolls, counters.syncs, counters.directory_syncs),
+        (1, 2, 1)
+    );
+    assert_eq!((none.files["a.seg"].as_str(), none.killed), ("xy", false));
+    // At the third operation the write has ended; at the latest it ends where the directory would be synced.
+    for (at, bytes) in [(1, 0), (3, 1), (5, 1), (99, 1)] {
+        let after = after(&[], &script(at), false);
+        assert!(after.killed && after.counters.died_in_roll, "{at}");
+        assert_eq!(
+            (after.files.len(), after.cut.bytes, after.cut.names),
+            (0, bytes, 1),
+            "{at}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_followed_ends_the_process() {
+    let died = std::panic::catch_unwind(|| after(&[("old", "old")], "o_sync old", false));
+    let said = died.err().and_then(|said| said.downcast::<String>().ok());
+    assert!(said.is_some_and(|said| said.contains("O_SYNC is not modelled")));
 }

@@ -1,23 +1,9 @@
 //! The units of electricity, radio and data; rows as in [`super::table`].
-use super::Unit;
-
-const fn unit(names: &'static str, mul: i64, div: i64) -> Unit {
-    Unit {
-        names,
-        mul,
-        add: 0,
-        div,
-    }
-}
+use super::{Unit, shifted, unit};
 
 /// Decibels above another reference: `base = value + add`.
 const fn level(names: &'static str, add: i64) -> Unit {
-    Unit {
-        names,
-        mul: 1,
-        add,
-        div: 1,
-    }
+    shifted(names, 1, add, 1)
 }
 
 /// Base J.

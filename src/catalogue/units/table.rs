@@ -1,7 +1,7 @@
 //! The units, as data: one row a unit, grouped by what they measure.
 //!
 //! `unit("code other names", mul, div)` means `base = value * mul / div`, where the base is any unit
-//! of the group whose row says 1, 1; whole numbers keep 12340 `W.h` at exactly 12.34 `kW.h`. The
+//! of the group whose row says 1, 1; whole numbers keep 12008 `W.h` at exactly 12.008 `kW.h`. The
 //! first name is the code that the catalogue writes: UCUM, except where UCUM has none (`dBm`, `var`).
 //! The others are the names of `SenML` (RFC 8428 §12.1; RFC 8798 §2 and §3) and the spellings that
 //! devices send, in the plain form that [`super::plain`] makes of them (no blanks, `^`, raised
@@ -11,25 +11,12 @@
 //! a temperature, `%` measures humidity, oxygen and brightness. The metric says which group holds.
 //! What stays out, because it would be a guess: `mwh` and `MWH` (milli or mega), `BTU`, `cal` and
 //! `gal` (several definitions), and `Nm3` as an `m3` (it depends on the gas's state).
-use super::{Quantity, Unit};
-
-const fn unit(names: &'static str, mul: i64, div: i64) -> Unit {
-    Unit {
-        names,
-        mul,
-        add: 0,
-        div,
-    }
-}
-
-const fn shifted(names: &'static str, mul: i64, add: i64, div: i64) -> Unit {
-    Unit {
-        names,
-        mul,
-        add,
-        div,
-    }
-}
+use super::electric::{
+    APPARENT_ENERGY, APPARENT_POWER, CAPACITANCE, CHARGE, CONDUCTANCE, CONDUCTIVITY, CURRENT, DATA,
+    DATA_RATE, ENERGY, FREQUENCY, LEVEL, POWER, POWER_LEVEL, REACTIVE_ENERGY, REACTIVE_POWER,
+    RESISTANCE, VOLTAGE, VOLTAGE_LEVEL,
+};
+use super::{Quantity, Unit, shifted, unit};
 
 const fn quantity(key: &'static str, name: &'static str, units: &'static [Unit]) -> Quantity {
     Quantity { key, name, units }
@@ -53,51 +40,23 @@ pub(super) const QUANTITIES: &[Quantity] = &[
     ),
     quantity("battery_level", "battery level", BATTERY_LEVEL),
     quantity("mass_concentration", "mass per volume", MASS_CONCENTRATION),
-    quantity("energy", "energy", super::electric::ENERGY),
-    quantity("power", "power", super::electric::POWER),
-    quantity(
-        "apparent_power",
-        "apparent power",
-        super::electric::APPARENT_POWER,
-    ),
-    quantity(
-        "reactive_power",
-        "reactive power",
-        super::electric::REACTIVE_POWER,
-    ),
-    quantity(
-        "apparent_energy",
-        "apparent energy",
-        super::electric::APPARENT_ENERGY,
-    ),
-    quantity(
-        "reactive_energy",
-        "reactive energy",
-        super::electric::REACTIVE_ENERGY,
-    ),
-    quantity("voltage", "voltage", super::electric::VOLTAGE),
-    quantity("current", "electric current", super::electric::CURRENT),
-    quantity("charge", "electric charge", super::electric::CHARGE),
-    quantity("resistance", "resistance", super::electric::RESISTANCE),
-    quantity("conductance", "conductance", super::electric::CONDUCTANCE),
-    quantity(
-        "conductivity",
-        "conductivity",
-        super::electric::CONDUCTIVITY,
-    ),
-    quantity("capacitance", "capacitance", super::electric::CAPACITANCE),
-    quantity("frequency", "frequency", super::electric::FREQUENCY),
-    quantity(
-        "level",
-        "a level without a reference",
-        super::electric::LEVEL,
-    ),
-    quantity("power_level", "power level", super::electric::POWER_LEVEL),
-    quantity(
-        "voltage_level",
-        "voltage level",
-        super::electric::VOLTAGE_LEVEL,
-    ),
+    quantity("energy", "energy", ENERGY),
+    quantity("power", "power", POWER),
+    quantity("apparent_power", "apparent power", APPARENT_POWER),
+    quantity("reactive_power", "reactive power", REACTIVE_POWER),
+    quantity("apparent_energy", "apparent energy", APPARENT_ENERGY),
+    quantity("reactive_energy", "reactive energy", REACTIVE_ENERGY),
+    quantity("voltage", "voltage", VOLTAGE),
+    quantity("current", "electric current", CURRENT),
+    quantity("charge", "electric charge", CHARGE),
+    quantity("resistance", "resistance", RESISTANCE),
+    quantity("conductance", "conductance", CONDUCTANCE),
+    quantity("conductivity", "conductivity", CONDUCTIVITY),
+    quantity("capacitance", "capacitance", CAPACITANCE),
+    quantity("frequency", "frequency", FREQUENCY),
+    quantity("level", "a level without a reference", LEVEL),
+    quantity("power_level", "power level", POWER_LEVEL),
+    quantity("voltage_level", "voltage level", VOLTAGE_LEVEL),
     quantity("sound_level", "sound level", SOUND_LEVEL),
     quantity("sound_level_a", "A-weighted sound level", SOUND_LEVEL_A),
     quantity("volume", "volume", VOLUME),
@@ -125,8 +84,8 @@ pub(super) const QUANTITIES: &[Quantity] = &[
     quantity("pressure", "pressure", PRESSURE),
     quantity("illuminance", "illuminance", ILLUMINANCE),
     quantity("irradiance", "irradiance", IRRADIANCE),
-    quantity("data", "amount of data", super::electric::DATA),
-    quantity("data_rate", "data rate", super::electric::DATA_RATE),
+    quantity("data", "amount of data", DATA),
+    quantity("data_rate", "data rate", DATA_RATE),
     quantity("count", "a count", &[unit("{count} count beats pcs", 1, 1)]),
     quantity("turbidity", "turbidity", &[unit("NTU", 1, 1)]),
     quantity("acidity", "acidity", &[unit("[pH] pH ph PH", 1, 1)]),
@@ -165,7 +124,9 @@ pub(super) const QUANTITIES: &[Quantity] = &[
     ),
 ];
 
-/// A plain number is the ratio itself; RFC 8428 writes it `/`, RFC 8798 has `/100` and `/1000`.
+/// A plain number is the ratio itself; RFC 8428 writes it `/`, RFC 8798 has `/100` and `/1000`. `%` is
+/// UCUM's, a hundredth. RFC 8428 §12.1 note 1 has a historical `%` that means `/`: a codec that follows
+/// it to the letter says `/` here.
 const RATIO: &[Unit] = &[
     unit("1 /", 1, 1),
     unit("% /100 percent", 1, 100),
