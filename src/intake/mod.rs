@@ -1,127 +1,167 @@
-//! From an uplink to reports or a reject, appended once.
+//! From an uplink to reports or rejects, appended once.
 //!
-//! (Stub of the public interface; the implementation lands beside it.)
-#![allow(clippy::todo, missing_docs, unused_variables, reason = "stub")]
-use crate::log::{Settled, record::RedeliveryKey};
-use crate::model::{Source, Timestamp};
-use std::sync::Arc;
+//! ```text
+//!  take:    topic -> route -> device, profile     payload -> codec -> samples -> readings -> protobuf
+//!  commit:  seen before? -> append, one batch to each log -> tickets, one answer per uplink
+//!  settled: the logs' watermarks -> the answer may leave
+//! ```
+//! [`Intake::take`] holds no lock and does no IO: a source runs it on its own task, for all uplinks
+//! of one socket read, into a [`Pending`]. [`Intake::commit`] decides and appends under one lock.
+//! A [`Ticket`] names a sequence in each of the two logs; the answer waits for both.
+//!
+//! There is no channel between decode and append: it would be a second buffer, with a loss of its own.
+mod aged;
+mod append;
+mod budget;
+mod clock;
+mod commit;
+mod config;
+mod dedup;
+mod event;
+mod normalise;
+mod pending;
+mod plan;
+mod preview;
+mod rebuild;
+mod reject;
+mod report;
+mod route;
+mod settle;
+mod take;
+mod time;
+mod uplink;
+mod value;
+
+pub use crate::codecs::Reason;
+pub use config::Config;
+pub use pending::Pending;
+pub use preview::{Assumed, Preview, preview, quality_name};
+pub use rebuild::Rebuilt;
+pub use route::{Routes, Shape, Target};
+pub use settle::{Stats, settle_log, settle_rejects};
+pub use uplink::{Answer, Delivery, EventDraft, Refusal, Ticket, Uplink, Verdict};
+
+use crate::catalogue::Catalogue;
+use crate::inventory::Inventory;
+use crate::log::{Batch, Log, Settled};
+use crate::model::Clock;
+use crate::telemetry::Accounting;
+use commit::State;
+use jiff::tz::TimeZone;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
+use xxhash_rust::xxh3::xxh3_64;
 
-/// One message from a device, as it arrived.
-#[derive(Clone, Copy, Debug)]
-pub struct Uplink<'a> {
-    pub source: Source,
-    pub received_at: Timestamp,
-    /// The sender's address.
-    pub address: std::net::SocketAddr,
-    /// MQTT topic (UTF-8, validated) or CoAP path.
-    pub topic: &'a str,
-    /// MQTT client id.
-    pub client: &'a str,
-    /// MQTT user name, "" if none.
-    pub user: &'a str,
-    pub payload: &'a [u8],
-    /// Some for assured delivery in an unclean session (QoS 1 and 2): identity of the transmission.
-    pub delivery: Option<Delivery>,
-    /// QoS 0 or NON: counts as dropped, not refused, while refusing.
-    pub unassured: bool,
-}
-#[derive(Clone, Copy, Debug)]
-pub struct Delivery {
-    /// Random number of the session and the packet id; `payload` may be 0, `take()` fills in its hash.
-    pub key: RedeliveryKey,
-    /// The connection's number, unique in this process.
-    pub connection: u64,
-    /// DUP flag.
-    pub dup: bool,
-    /// QoS 2.
-    pub exactly_once: bool,
+/// What intake is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Metrics, units, kinds.
+    pub catalogue: Arc<Catalogue>,
+    /// From topics to devices.
+    pub routes: Routes,
+    /// What is known of devices.
+    pub inventory: Inventory,
+    /// This gateway's name.
+    pub node: String,
+    /// The site's zone, for wall times.
+    pub zone: TimeZone,
+    /// Reports, events, releases. Opened with [`settle_log`].
+    pub log: Log,
+    /// Rejects. Opened with [`settle_rejects`].
+    pub rejects: Log,
+    /// Promise 2.
+    pub accounting: Arc<Accounting>,
+    /// Wall clock.
+    pub clock: Clock,
+    /// Limits.
+    pub config: Config,
 }
 
-/// What must be durable before the answer leaves. 0: nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ticket {
-    pub log: u64,
-    pub rejects: u64,
+/// Takes uplinks. Shared by all sources.
+#[derive(Debug)]
+pub struct Intake {
+    catalogue: Arc<Catalogue>,
+    routes: Routes,
+    inventory: Inventory,
+    node: String,
+    zone: TimeZone,
+    log: Log,
+    rejects: Log,
+    accounting: Arc<Accounting>,
+    clock: Clock,
+    config: Config,
+    /// Of all hashes, out of the log's random name: nobody outside can make two of them collide.
+    seed: u64,
+    state: Mutex<State>,
+    stats: Stats,
+    /// For appends that nobody waits for.
+    nobody: Arc<Notify>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// At least one report.
-    Accepted,
-    /// Had been taken before: same answer as the original.
-    Duplicate,
-    /// Refused for good: v5 reason 0x99 after the ticket.
-    RejectedPayload,
-    /// Refused for good: v5 reason 0x87 after the ticket.
-    RejectedNotAuthorised,
-    /// Come back later; nothing was kept.
-    Refused(Refusal),
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// 0x97
-    DiskFull,
-    /// 0x97: reject budget of the address or device
-    Budget,
-    /// 0x89
-    Backlog,
-    /// 0x8B
-    Closed,
+/// A panic elsewhere must not end intake: its state is changed in single steps, and an entry that
+/// says nothing true costs a copy at most.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answer {
-    pub ticket: Ticket,
-    pub verdict: Verdict,
-}
-
-/// Uplinks decoded and not yet appended: those of one socket read.
-#[derive(Default)]
-pub struct Pending {}
-
-pub struct Intake {}
 impl Intake {
-    /// Decodes, normalises and encodes one uplink into `pending`. Pure of locks.
-    pub fn take(&self, uplink: &Uplink<'_>, pending: &mut Pending) {
-        todo!()
+    /// Puts it together. Call [`Intake::rebuild`] before the first uplink.
+    pub fn new(parts: Parts) -> Self {
+        let config = parts.config;
+        let state = State {
+            dedup: dedup::Dedup::new(config.dedup_window, config.dedup_entries),
+            budgets: budget::Budgets::new(config.reject_budget),
+            clocks: clock::Clocks::default(),
+            log: Batch::default(),
+            rejects: Batch::default(),
+        };
+        Self {
+            seed: xxh3_64(&parts.log.id().0.to_le_bytes()),
+            catalogue: parts.catalogue,
+            routes: parts.routes,
+            inventory: parts.inventory,
+            node: parts.node,
+            zone: parts.zone,
+            log: parts.log,
+            rejects: parts.rejects,
+            accounting: parts.accounting,
+            clock: parts.clock,
+            config,
+            state: Mutex::new(state),
+            stats: Stats::default(),
+            nobody: Arc::new(Notify::new()),
+        }
     }
-    /// Deduplicates and appends all of `pending`, in order; one answer per uplink, in order. Empties it.
-    pub fn commit(&self, pending: &mut Pending, waiter: &Arc<Notify>) -> Vec<Answer> {
-        todo!()
-    }
-    /// Durable or voided (then close without an ack)? The waiter given to commit is notified at each change.
+
+    /// Durable, or voided (then close without an acknowledgement)? The waiter given to
+    /// [`Intake::commit`] is notified at each change.
     pub fn settled(&self, ticket: Ticket) -> Settled {
-        todo!()
+        let of = |log: &Log, sequence| match sequence {
+            0 => Settled::Durable,
+            sequence => log.settled(sequence),
+        };
+        match (of(&self.log, ticket.log), of(&self.rejects, ticket.rejects)) {
+            (Settled::Voided, _) | (_, Settled::Voided) => Settled::Voided,
+            (Settled::Pending, _) | (_, Settled::Pending) => Settled::Pending,
+            (Settled::Durable, Settled::Durable) => Settled::Durable,
+        }
     }
-    /// Frees a QoS 2 packet id (PUBREL). PUBCOMP leaves after the ticket. None: the id is not open (v5: 0x92).
-    pub fn release(
-        &self,
-        session: u64,
-        packet_id: u16,
-        waiter: &Arc<Notify>,
-    ) -> Result<Option<Ticket>, Refusal> {
-        todo!()
-    }
-    /// Appends an event about a device or (empty id) the gateway. Best effort when refusing: counted and logged.
-    pub fn event(&self, event: EventDraft<'_>) {
-        todo!()
-    }
-    /// Refuse new connections now?
+
+    /// Refuse new connections now? Rejects that cannot be written are no reason: good readings can.
     pub fn refusing(&self) -> Option<Refusal> {
-        todo!()
+        self.log.refusing().map(Refusal::from)
     }
-    /// The device that topic (routes) or client names, for wills: None if no route matches.
-    pub fn device_of(&self, topic: &str, client: &str, user: &str) -> Option<String> {
-        todo!()
+
+    /// Counters for metrics.
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The accounting that this intake keeps.
+    pub const fn accounting(&self) -> &Arc<Accounting> {
+        &self.accounting
     }
 }
-#[derive(Clone, Copy, Debug)]
-pub struct EventDraft<'a> {
-    pub device_id: &'a str,
-    pub kind: &'a str,
-    pub name: &'a str,
-    pub at: Timestamp,
-    pub severity: i32,
-    pub detail: &'a [(&'a str, &'a str)],
-}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! Memory of an idle gateway, and of 10,000 idle connections: `cargo bench --bench idle`.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a bench")]
+#[path = "support/mod.rs"]
+mod support;
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use support::{CITYGATE, LOAD_CORE, Server};
+
+const CONNECTIONS: u64 = 10_000;
+
+fn main() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::citygate(dir.path());
+    std::thread::sleep(Duration::from_secs(3));
+    let idle = server.rss();
+    let cpu = server.cpu();
+    std::thread::sleep(Duration::from_secs(10));
+    let idle_cpu = server.cpu() - cpu;
+    let mut load = Command::new("taskset")
+        .args(["-c", LOAD_CORE, CITYGATE, "simulate", "--to"])
+        .arg(format!("mqtt://127.0.0.1:{}", server.mqtt))
+        .args(["--idle", &CONNECTIONS.to_string(), "--duration", "90s"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    let open = || -> u64 {
+        let sources = server.get("/v1/sources");
+        let text = sources.to_string();
+        let mqtt = sources["sources"]
+            .as_array()
+            .and_then(|list| list.first().cloned());
+        let connections = mqtt
+            .map(|mqtt| mqtt["connections"].clone())
+            .unwrap_or_default();
+        connections
+            .as_u64()
+            .or_else(|| connections.as_str()?.parse().ok())
+            .unwrap_or_else(|| panic!("no connections in {text}"))
+    };
+    while open() < CONNECTIONS {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "{} connections after a minute",
+            open()
+        );
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    std::thread::sleep(Duration::from_secs(5));
+    let loaded = server.rss();
+    let _ = load.kill();
+    let _ = load.wait();
+    println!(
+        "idle gateway: {:.1} MB RSS, {:.1} ms CPU per second",
+        idle as f64 / 1e6,
+        idle_cpu.as_secs_f64() * 100.0
+    );
+    println!(
+        "{CONNECTIONS} idle connections: {:.1} MB RSS, {:.2} kB each",
+        loaded as f64 / 1e6,
+        (loaded - idle) as f64 / CONNECTIONS as f64 / 1e3
+    );
+}

@@ -1,0 +1,144 @@
+//! `/v1/accounting` and `/v1/sources`: promise 2, per source.
+use super::Http;
+use super::json::text_of_u64;
+use crate::model::Source;
+use crate::telemetry::Counts;
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+/// One source's counts, as texts for 64-bit integers are in proto3's JSON.
+#[derive(Debug, Serialize)]
+struct SourceCounts {
+    name: &'static str,
+    #[serde(serialize_with = "text_of_u64")]
+    received: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    logged: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    rejected: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    duplicate: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    refused: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    dropped: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    in_flight: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    reject_parts: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    recovered: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    protocol_errors: u64,
+}
+
+impl SourceCounts {
+    const fn new(source: Source, counts: Counts) -> Self {
+        Self {
+            name: source.name(),
+            received: counts.received,
+            logged: counts.logged,
+            rejected: counts.rejected,
+            duplicate: counts.duplicate,
+            refused: counts.refused,
+            dropped: counts.dropped,
+            in_flight: counts.in_flight,
+            reject_parts: counts.reject_parts,
+            recovered: counts.recovered,
+            protocol_errors: counts.protocol_errors,
+        }
+    }
+}
+
+/// History's readings. It is no store: what it takes is fixed, it rejects nothing, and it may be
+/// emptied and built again from the log. The log's readings are `stored + pending + late + skipped`,
+/// and those of `expired_records`, `lag_records` behind.
+#[derive(Debug, Serialize)]
+struct HistoryCounts {
+    #[serde(serialize_with = "text_of_u64")]
+    stored: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    pending: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    late: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    skipped: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    conflicts: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    expired_records: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    lag_records: u64,
+}
+
+/// The answer of `/v1/accounting`.
+#[derive(Debug, Serialize)]
+pub struct Accounting {
+    sources: Vec<SourceCounts>,
+    /// The configured stores.
+    stores: [(); 0],
+    history: HistoryCounts,
+}
+
+/// `/v1/accounting`.
+pub async fn accounting(State(http): State<Http>) -> Json<Accounting> {
+    let mqtt = http.shared.accounting.snapshot(Source::Mqtt);
+    let stats = http.shared.history.stats();
+    Json(Accounting {
+        // The other sources come with their listeners.
+        sources: vec![SourceCounts::new(Source::Mqtt, mqtt)],
+        stores: [],
+        history: HistoryCounts {
+            stored: stats.stored,
+            pending: stats.open,
+            late: stats.late,
+            skipped: stats.skipped,
+            conflicts: stats.conflicts,
+            expired_records: stats.expired,
+            lag_records: stats.lag,
+        },
+    })
+}
+
+/// The answer of `/v1/sources`.
+#[derive(Debug, Serialize)]
+pub struct Sources {
+    sources: Vec<SourceState>,
+}
+
+#[derive(Debug, Serialize)]
+struct SourceState {
+    #[serde(flatten)]
+    counts: SourceCounts,
+    /// Where it listens.
+    bind: String,
+    /// Devices connected now.
+    #[serde(serialize_with = "text_of_u64")]
+    connections: u64,
+    /// Sessions kept, connected or not.
+    #[serde(serialize_with = "text_of_u64")]
+    sessions: u64,
+    /// What went wrong last on the gateway's side, and when.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    last_error: String,
+    /// Why uplinks are refused now; absent: they are taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusing: Option<String>,
+}
+
+/// `/v1/sources`.
+pub async fn sources(State(http): State<Http>) -> Json<Sources> {
+    let shared = &http.shared;
+    let state = shared.mqtt.state();
+    Json(Sources {
+        sources: vec![SourceState {
+            counts: SourceCounts::new(Source::Mqtt, shared.accounting.snapshot(Source::Mqtt)),
+            bind: state.bind,
+            connections: state.connections,
+            sessions: state.sessions,
+            last_error: state.last_error,
+            refusing: shared.log.refusing().map(|why| why.to_string()),
+        }],
+    })
+}

@@ -1,0 +1,61 @@
+//! What the gateway offers to people and programs: gRPC for the city brain, HTTP for operators.
+//!
+//! ```text
+//! log ------> grpc::subscribe --\
+//! history --> grpc::query        +--> city brain
+//!    \------> http::readings ----> operators, scripts
+//! counters -> http::metrics -----> Prometheus
+//! ```
+//! Both servers only read. Each call has its own reader and its own place in the log, so that a slow
+//! or dead caller holds its own memory (a few MiB at most) and nothing else.
+pub mod grpc;
+pub mod http;
+mod readiness;
+pub mod selection;
+
+pub use readiness::{Phase, Readiness};
+
+use crate::catalogue::Catalogue;
+use crate::history::History;
+use crate::intake::Intake;
+use crate::log::Log;
+use crate::model::{Clock, Timestamp};
+use crate::sources::mqtt;
+use crate::telemetry::{Accounting, Metrics};
+use std::sync::Arc;
+
+/// What both servers look at. Built once by `app`, shared by all calls.
+pub struct Shared {
+    /// This gateway's name.
+    pub node: Box<str>,
+    /// Reports and events.
+    pub log: Log,
+    /// What could not become readings.
+    pub rejects: Log,
+    /// By device and observation time.
+    pub history: History,
+    /// For its counters.
+    pub intake: Arc<Intake>,
+    /// The listener for devices, for its counters.
+    pub mqtt: Arc<mqtt::Service>,
+    /// Metrics and kinds that a filter may name.
+    pub catalogue: Arc<Catalogue>,
+    /// Promise 2.
+    pub accounting: Arc<Accounting>,
+    /// Counters that are pushed.
+    pub metrics: Arc<Metrics>,
+    /// Wall-clock time.
+    pub clock: Clock,
+    /// May traffic be sent here?
+    pub readiness: Readiness,
+    /// When the process started.
+    pub started_at: Timestamp,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("node", &self.node)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,40 @@
+//! SIGINT and SIGTERM: the first asks for an end, the second does not wait for it.
+use std::io;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// 128 + SIGINT, as shells say it.
+const INTERRUPTED: i32 = 130;
+
+/// The two signals, caught from now on.
+#[derive(Debug)]
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Must be called in a runtime.
+    pub(super) fn catch() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Resolves at the next signal. Cancel-safe.
+    pub(super) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Cancels `stop` at the first signal and ends the process at the second. Never resolves.
+    pub(super) async fn cancel(mut self, stop: CancellationToken) -> std::convert::Infallible {
+        self.next().await;
+        stop.cancel();
+        self.next().await;
+        std::process::exit(INTERRUPTED)
+    }
+}

@@ -1,0 +1,258 @@
+//! From bytes to samples: what a device sent, in its own words.
+//!
+//! ```text
+//!  payload --CODECS[profile]--> Decoded { devices, groups (one time each), samples, faults }
+//! ```
+//! A codec knows a format and nothing else: no catalogue, no clock, no device. Names, units, ranges
+//! and times are judged by intake, the same way for every format. A codec is a function pointer and
+//! a row of [`CODECS`]; a trait would have one method and no state.
+//!
+//! A sample borrows from the payload where it can. [`Decoded`] is reused from uplink to uplink
+//! ([`Decoded::recycle`]), so that a small payload costs no allocation.
+mod fault;
+pub mod json;
+
+pub use fault::{FAULTS_MAX, Fault, Faults, Reason, quote};
+
+use std::borrow::Cow;
+
+/// Decodes a payload into `out`, which is empty. An error means that nothing of it can be used.
+pub type Decode =
+    for<'a> fn(payload: &'a [u8], limits: Limits, out: &mut Decoded<'a>) -> Result<(), Fault>;
+
+/// Every profile that needs no file. To add one: a file, its `mod` line, a row.
+pub const CODECS: &[(&str, Decode)] = &[("json", json::decode)];
+
+/// The codec of a profile, with the profile's name out of the table.
+pub fn named(profile: &str) -> Option<(&'static str, Decode)> {
+    CODECS.iter().find(|(name, _)| *name == profile).copied()
+}
+
+/// Names of all profiles, for messages: "json, senml".
+pub fn names() -> String {
+    let names: Vec<&str> = CODECS.iter().map(|(name, _)| *name).collect();
+    names.join(", ")
+}
+
+/// Bounds of one uplink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most readings.
+    pub readings_max: usize,
+}
+
+/// Most groups: every sample may have a time of its own, and empty objects have one too.
+const GROUPS_MAX: usize = u32::MAX as usize;
+
+/// A value as sent.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sent<'a> {
+    /// A number and its text, which is empty where the format is binary.
+    Number(f64, Cow<'a, str>),
+    /// True or false.
+    Flag(bool),
+    /// A text.
+    Text(Cow<'a, str>),
+    /// NaN or Infinity, which JSON does not have and some encoders write.
+    NotFinite(Cow<'a, str>),
+    /// The device says that it has no value.
+    Null,
+}
+
+/// A time as sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SentTime<'a> {
+    /// None given.
+    #[default]
+    Absent,
+    /// Seconds or milliseconds since 1970, as decimal text.
+    Number(Cow<'a, str>),
+    /// A text, possibly wall time without a zone.
+    Text(Cow<'a, str>),
+}
+
+/// Samples that share a device, a time and a place in the payload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group<'a> {
+    /// Index into [`Decoded::devices`]; `None`: the device that sent the uplink.
+    pub device: Option<u32>,
+    /// Place in the payload's array.
+    pub at: Option<u32>,
+    /// The device's time.
+    pub time: SentTime<'a>,
+}
+
+/// One value of one metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample<'a> {
+    /// Index into [`Decoded::groups`].
+    pub group: u32,
+    /// Place in an array of values of one metric.
+    pub item: Option<u32>,
+    /// As the device names it.
+    pub metric: Cow<'a, str>,
+    /// As sent.
+    pub value: Sent<'a>,
+    /// As sent; empty: the metric's canonical unit.
+    pub unit: Cow<'a, str>,
+    /// As sent.
+    pub labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+/// What a codec found in one payload.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decoded<'a> {
+    /// Children that the uplink names, in order. Samples of one device lie together.
+    pub devices: Vec<Cow<'a, str>>,
+    /// In order.
+    pub groups: Vec<Group<'a>>,
+    /// In order.
+    pub samples: Vec<Sample<'a>>,
+    /// Parts that are no samples.
+    pub faults: Faults,
+}
+
+impl<'a> Decoded<'a> {
+    /// Empties it, keeps the memory, and cuts the ties to the payload.
+    #[must_use]
+    pub fn recycle<'b>(mut self) -> Decoded<'b> {
+        self.faults.clear();
+        Decoded {
+            devices: recycle(self.devices, |_| Cow::Borrowed("")),
+            groups: recycle(self.groups, |_| Group::default()),
+            samples: recycle(self.samples, |_| Sample::empty()),
+            faults: self.faults,
+        }
+    }
+
+    /// Opens a group and returns its index.
+    pub fn open(&mut self, group: Group<'a>) -> u32 {
+        let at = self.groups.len().min(GROUPS_MAX);
+        self.groups.push(group);
+        u32::try_from(at).unwrap_or(u32::MAX)
+    }
+
+    /// The group of this index.
+    pub fn group(&self, group: u32) -> Option<&Group<'a>> {
+        self.groups.get(usize::try_from(group).ok()?)
+    }
+
+    /// The device that a group names.
+    pub fn device_of(&self, group: u32) -> Option<&str> {
+        let device = self.group(group)?.device?;
+        let device = self.devices.get(usize::try_from(device).ok()?)?;
+        Some(device.as_ref())
+    }
+
+    /// Where a group lies: nothing, `[2]`, `meter-7`, `meter-7[2]`.
+    pub fn place(&self, group: u32) -> String {
+        let mut place = self.device_of(group).map(quote).unwrap_or_default();
+        if let Some(at) = self.group(group).and_then(|group| group.at) {
+            place.extend(["[", &at.to_string(), "]"]);
+        }
+        place
+    }
+
+    /// Where a metric's value lies: `voltage`, `[2].voltage`, `meter-7[2].voltage[1]`.
+    pub fn place_of(&self, group: u32, metric: &str, item: Option<u32>) -> String {
+        let mut place = self.place(group);
+        if !place.is_empty() {
+            place.push('.');
+        }
+        place.push_str(&quote(metric));
+        if let Some(item) = item {
+            place.extend(["[", &item.to_string(), "]"]);
+        }
+        place
+    }
+}
+
+impl Sample<'_> {
+    const fn empty() -> Self {
+        Self {
+            group: 0,
+            item: None,
+            metric: Cow::Borrowed(""),
+            value: Sent::Null,
+            unit: Cow::Borrowed(""),
+            labels: Vec::new(),
+        }
+    }
+
+    /// A copy that borrows nothing.
+    pub fn into_owned<'b>(self) -> Sample<'b> {
+        Sample {
+            group: self.group,
+            item: self.item,
+            metric: owned(self.metric),
+            value: match self.value {
+                Sent::Number(number, text) => Sent::Number(number, owned(text)),
+                Sent::Flag(flag) => Sent::Flag(flag),
+                Sent::Text(text) => Sent::Text(owned(text)),
+                Sent::NotFinite(text) => Sent::NotFinite(owned(text)),
+                Sent::Null => Sent::Null,
+            },
+            unit: owned(self.unit),
+            labels: self
+                .labels
+                .into_iter()
+                .map(|(name, value)| (owned(name), owned(value)))
+                .collect(),
+        }
+    }
+}
+
+impl Group<'_> {
+    /// A copy that borrows nothing.
+    pub fn into_owned<'b>(self) -> Group<'b> {
+        Group {
+            device: self.device,
+            at: self.at,
+            time: match self.time {
+                SentTime::Absent => SentTime::Absent,
+                SentTime::Number(text) => SentTime::Number(owned(text)),
+                SentTime::Text(text) => SentTime::Text(owned(text)),
+            },
+        }
+    }
+}
+
+/// A copy that borrows nothing.
+pub fn owned<'b>(text: Cow<'_, str>) -> Cow<'b, str> {
+    Cow::Owned(text.into_owned())
+}
+
+/// Largest capacity that [`recycle`] keeps: one large uplink must not hold its memory for as long as
+/// the connection lives.
+const KEPT_MAX: usize = 256;
+
+/// Empties a vector and gives its memory to one of another lifetime: collecting in place keeps the
+/// allocation, and no element is there to be converted.
+pub fn recycle<A, B>(mut emptied: Vec<A>, never: impl Fn(A) -> B) -> Vec<B> {
+    if emptied.capacity() > KEPT_MAX {
+        return Vec::new();
+    }
+    emptied.clear();
+    emptied.into_iter().map(never).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recycled_vectors_keep_their_memory() {
+        let payload = String::from("voltage");
+        let mut decoded = Decoded::default();
+        for _ in 0..100 {
+            let mut sample = Sample::empty();
+            sample.metric = Cow::Borrowed(&payload);
+            decoded.samples.push(sample);
+        }
+        let capacity = decoded.samples.capacity();
+        let recycled: Decoded<'static> = decoded.recycle();
+        drop(payload);
+        assert!(recycled.samples.is_empty());
+        assert_eq!(recycled.samples.capacity(), capacity);
+    }
+}

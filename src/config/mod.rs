@@ -1,0 +1,253 @@
+//! The configuration: a TOML file, environment variables over it, and every mistake at once.
+//!
+//! Each module reads its own section into a struct of its own; this file gathers them and checks
+//! what concerns more than one.
+mod env;
+
+use crate::api;
+use crate::catalogue::Catalogue;
+use crate::history;
+use crate::intake;
+use crate::inventory;
+use crate::log;
+use crate::model::settings::{Problem, Section};
+use crate::sources::mqtt;
+use jiff::tz::TimeZone;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use toml::Table;
+
+/// Sections of the contract that this version cannot serve. Accepting them in silence would leave
+/// an operator waiting for readings that nobody takes.
+const LATER: &[(&str, &str)] = &[
+    ("broker", "city brokers are not in this version"),
+    ("coap", "the CoAP server is not in this version"),
+    (
+        "store",
+        "external stores are not in this version; history is always kept",
+    ),
+    (
+        "access",
+        "tokens are not in this version; gRPC and HTTP serve loopback only",
+    ),
+    (
+        "tls",
+        "TLS is not in this version; gRPC and HTTP serve loopback only",
+    ),
+];
+
+/// Everything that `run` needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This gateway's name, in every report.
+    pub node: String,
+    /// Where log, history and sessions lie.
+    pub data_dir: PathBuf,
+    /// Zone of device times without an offset.
+    pub zone: TimeZone,
+    /// `[mqtt]`
+    pub mqtt: mqtt::Config,
+    /// `[grpc]`
+    pub grpc: api::grpc::Config,
+    /// `[http]`
+    pub http: api::http::Config,
+    /// `[log]`
+    pub log: log::Options,
+    /// `[history]`
+    pub history: history::Config,
+    /// `[intake]`
+    pub intake: intake::Config,
+    /// `[devices]`
+    pub devices: inventory::Config,
+    /// `[[route]]`
+    pub routes: intake::Routes,
+    /// Shipped metrics and kinds, and `[[metric]]`, `[[kind]]`.
+    pub catalogue: Catalogue,
+}
+
+impl Config {
+    /// Reads the file at `path` and lays the environment over it.
+    ///
+    /// # Errors
+    /// Every problem found.
+    pub fn load(
+        path: &Path,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Vec<Problem>> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| vec![Problem::new("--config", path.display(), error.to_string())])?;
+        Self::parse(&text, variables)
+    }
+
+    /// As [`Config::load`], from a text.
+    ///
+    /// # Errors
+    /// Every problem found.
+    pub fn parse(
+        text: &str,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut table: Table = toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| {
+                text.get(..span.start)
+                    .unwrap_or_default()
+                    .lines()
+                    .count()
+                    .max(1)
+            });
+            vec![Problem::new("line", line, error.message())]
+        })?;
+        let mut problems = Vec::new();
+        env::overlay(&mut table, variables, &mut problems);
+        let mut top = Section::new("", table, &mut problems);
+        let config = Self::read(&mut top);
+        top.finish();
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// The configuration of an empty file.
+    ///
+    /// # Panics
+    /// Never: a test reads it.
+    pub fn standard() -> Self {
+        Self::parse("", []).expect("an empty file has no mistakes")
+    }
+
+    fn read(top: &mut Section<'_>) -> Self {
+        for (key, rule) in LATER {
+            if let Some(value) = top.raw(key) {
+                top.problem(key, value, *rule);
+            }
+        }
+        let mut catalogue = Catalogue::shipped();
+        catalogue.extend(top);
+        let node = node(top);
+        Self {
+            node,
+            data_dir: top
+                .path("data_dir")
+                .unwrap_or_else(|| PathBuf::from("data")),
+            zone: top.section("site", zone),
+            mqtt: top.section("mqtt", mqtt::Config::read),
+            grpc: top.section("grpc", |section| {
+                let config = api::grpc::Config::read(section);
+                guard(section, config.bind);
+                config
+            }),
+            http: top.section("http", |section| {
+                let config = api::http::Config::read(section);
+                guard(section, config.bind);
+                config
+            }),
+            log: top.section("log", log::Options::read),
+            history: top.section("history", history::Config::read),
+            intake: top.section("intake", intake::Config::read),
+            devices: top.section("devices", inventory::Config::read),
+            routes: intake::Routes::read(top, &catalogue),
+            catalogue,
+        }
+    }
+}
+
+fn node(top: &mut Section<'_>) -> String {
+    let rule = "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -";
+    let named = top.get("node", rule, |value| {
+        let text = value.as_str()?;
+        crate::model::DeviceId::check(text).ok().map(str::to_owned)
+    });
+    named.unwrap_or_else(|| {
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
+        let fits = crate::model::DeviceId::check(&host).is_ok();
+        if fits { host } else { "citygate".to_owned() }
+    })
+}
+
+fn zone(site: &mut Section<'_>) -> TimeZone {
+    let rule = "must be a zone of the IANA database, such as \"Asia/Shanghai\"";
+    site.get("timezone", rule, |value| {
+        TimeZone::get(value.as_str()?).ok()
+    })
+    .unwrap_or(TimeZone::UTC)
+}
+
+/// Promise 7: without tokens, what gives readings away listens on loopback only.
+fn guard(section: &mut Section<'_>, bind: SocketAddr) {
+    if !bind.ip().is_loopback() {
+        section.problem(
+            "bind",
+            bind,
+            "must be a loopback address: tokens ([access]) are not in this version; \
+             to try it on a trusted network use `citygate demo --lan`",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_complete() {
+        let config = Config::standard();
+        assert_eq!(config.mqtt.bind, "127.0.0.1:1883".parse().unwrap());
+        assert_eq!(config.grpc.bind, "127.0.0.1:50051".parse().unwrap());
+        assert_eq!(config.http.bind, "127.0.0.1:8080".parse().unwrap());
+    }
+
+    #[test]
+    fn five_mistakes_are_five_problems() {
+        let file = "
+            nod = 'x'
+            [site]
+            timezone = 'Asia/Jinan'
+            [mqtt]
+            bind = 'everywhere'
+            [grpc]
+            bind = '0.0.0.0:50051'
+            [log]
+            retain = 'always'
+        ";
+        let problems = Config::parse(file, []).unwrap_err();
+        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(shown.len(), 5, "{shown:#?}");
+        for key in [
+            "nod ",
+            "site.timezone ",
+            "mqtt.bind ",
+            "grpc.bind ",
+            "log.retain ",
+        ] {
+            assert!(
+                shown.iter().any(|p| p.starts_with(key)),
+                "{key}: {shown:#?}"
+            );
+        }
+    }
+
+    #[test]
+    fn sections_of_later_versions_are_refused_with_words() {
+        let problems = Config::parse("[coap]\nbind = '127.0.0.1:5683'", []).unwrap_err();
+        assert!(
+            problems
+                .iter()
+                .any(|p| p.rule.contains("not in this version"))
+        );
+    }
+
+    #[test]
+    fn text_that_is_no_toml_names_its_line() {
+        let problems = Config::parse("node = 'a'\n[log\n", []).unwrap_err();
+        assert!(
+            problems.iter().any(|p| p.key == "line" && p.value == "2"),
+            "{problems:?}"
+        );
+    }
+}

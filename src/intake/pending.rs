@@ -1,0 +1,108 @@
+//! Uplinks between decoding and appending.
+use super::dedup::Transmission;
+use super::normalise::{ClockWrong, Origin};
+use super::uplink::Verdict;
+use crate::codecs::{Decoded, Reason};
+use crate::log::record::Kind;
+use crate::model::{ReadingDraft, Source};
+use std::ops::Range;
+
+/// Uplinks decoded and not yet appended: those of one socket read. The sender of them bounds their
+/// number; one takes about twice its payload. The memory is kept from one use to the next, up to
+/// [`BYTES_KEPT_MAX`].
+#[derive(Debug, Default)]
+pub struct Pending {
+    pub(super) uplinks: Vec<Taken>,
+    pub(super) records: Vec<Record>,
+    pub(super) parts: Vec<Part>,
+    /// Bodies of records and parts.
+    pub(super) bytes: Vec<u8>,
+    pub(super) scratch: Scratch,
+}
+
+/// Memory of a connection that sent much once.
+const BYTES_KEPT_MAX: usize = 64 << 10;
+
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    pub(super) decoded: Decoded<'static>,
+    pub(super) readings: Vec<ReadingDraft<'static>>,
+    pub(super) origins: Vec<Origin>,
+    pub(super) hashed: Vec<u8>,
+}
+
+/// One uplink.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) source: Source,
+    pub(super) unassured: bool,
+    pub(super) transmission: Option<Transmission>,
+    pub(super) records: Range<usize>,
+    pub(super) parts: Range<usize>,
+    /// Identity of the parts, where every report is dated.
+    pub(super) parts_key: Option<u128>,
+    /// If there are no records.
+    pub(super) rejected: Verdict,
+    /// Hashes of the address and of the device, if any, whose budgets the parts are charged to.
+    pub(super) senders: (u64, Option<u64>),
+}
+
+/// A report or event.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) kind: Kind,
+    pub(super) content: Option<u128>,
+    pub(super) body: Range<usize>,
+    /// This is the event `clock_wrong` of the report before it.
+    pub(super) clock: Option<(u64, ClockWrong)>,
+    /// Set by commit: not to be appended.
+    pub(super) skip: bool,
+}
+
+/// A reject, or a part of one.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) reason: Reason,
+    pub(super) body: Range<usize>,
+}
+
+impl Pending {
+    /// Uplinks in it.
+    pub const fn len(&self) -> usize {
+        self.uplinks.len()
+    }
+
+    /// None?
+    pub const fn is_empty(&self) -> bool {
+        self.uplinks.is_empty()
+    }
+
+    /// Bytes that wait to be appended.
+    pub const fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn records_of(&self, taken: &Taken) -> &[Record] {
+        self.records.get(taken.records.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn parts_of(&self, taken: &Taken) -> &[Part] {
+        self.parts.get(taken.parts.clone()).unwrap_or_default()
+    }
+
+    /// Drops all uplinks, keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.uplinks.clear();
+        self.records.clear();
+        self.parts.clear();
+        self.bytes.clear();
+        self.bytes.shrink_to(BYTES_KEPT_MAX);
+    }
+
+    /// Appends a body and returns its place.
+    pub(super) fn body(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        start..self.bytes.len()
+    }
+}

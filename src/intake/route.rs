@@ -1,0 +1,323 @@
+//! From a topic to a device and a format.
+//!
+//! ```text
+//! [[route]] in the order of the file, then
+//!   city/{device}/{profile}            city/{device}              v1/devices/me/telemetry
+//!   v1/gateway/telemetry               v1/devices/me/attributes   v1/gateway/attributes
+//!   v1/gateway/connect                 v1/gateway/disconnect
+//! ```
+//! `+` stands for one level, a last `#` for any rest, as in MQTT 5 §4.7.1; `{device}` is a level
+//! that names the device. A handful of patterns is compared one by one, level by level: no
+//! allocation, and no tree before somebody has a hundred routes.
+use crate::catalogue::Catalogue;
+use crate::codecs::{self, Decode};
+use crate::model::settings::Section;
+
+/// Most `[[route]]`: they are looked at one by one for each uplink.
+const ROUTES_MAX: usize = 64;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Level {
+    Word(Box<str>),
+    Any,
+    Rest,
+    Device,
+    Profile,
+}
+
+/// What lies behind a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A codec's format.
+    Telemetry,
+    /// `ThingsBoard`'s `{"device": [..]}`.
+    Gateway,
+    /// `ThingsBoard`'s attributes: noted as an event.
+    Attributes,
+    /// `ThingsBoard`'s `{"device": ".."}`: a child came or went, noted as an event of this name.
+    Child(&'static str),
+}
+
+#[derive(Clone, Debug)]
+struct Route {
+    levels: Vec<Level>,
+    shape: Shape,
+    profile: Box<str>,
+    kind: Box<str>,
+    district: Box<str>,
+}
+
+/// Where a topic leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// The level that names the device; `None`: the sender's credentials name it.
+    pub device: Option<&'a str>,
+    /// Name of the profile; empty: the inventory's, else `json`.
+    pub profile: &'a str,
+    /// What to expect.
+    pub shape: Shape,
+    /// Fixed by the route, or empty.
+    pub kind: &'a str,
+    /// Fixed by the route, or empty.
+    pub district: &'a str,
+}
+
+/// All routes.
+#[derive(Clone, Debug)]
+pub struct Routes(Vec<Route>);
+
+impl Default for Routes {
+    /// Those that need no configuration.
+    fn default() -> Self {
+        use Shape::{Attributes, Child, Gateway, Telemetry};
+        let default = |(pattern, shape): &(&str, Shape)| Route {
+            levels: pattern.split('/').map(level).collect(),
+            shape: *shape,
+            profile: "".into(),
+            kind: "".into(),
+            district: "".into(),
+        };
+        let patterns = [
+            ("city/{device}/{profile}", Telemetry),
+            ("city/{device}", Telemetry),
+            ("v1/devices/me/telemetry", Telemetry),
+            ("v1/gateway/telemetry", Gateway),
+            ("v1/devices/me/attributes", Attributes),
+            ("v1/gateway/attributes", Attributes),
+            ("v1/gateway/connect", Child("child_connected")),
+            ("v1/gateway/disconnect", Child("child_disconnected")),
+        ];
+        Self(patterns.iter().map(default).collect())
+    }
+}
+
+fn level(text: &str) -> Level {
+    match text {
+        "+" => Level::Any,
+        "#" => Level::Rest,
+        "{device}" => Level::Device,
+        "{profile}" => Level::Profile,
+        word => Level::Word(word.into()),
+    }
+}
+
+impl Routes {
+    /// Reads `[[route]]`, which go before the defaults: `topic`, `profile` (default `json`), and for
+    /// all devices of the route `kind` and `district`.
+    pub fn read(top: &mut Section<'_>, catalogue: &Catalogue) -> Self {
+        let mut routes = top.sections("route", |section| read(section, catalogue));
+        if routes.len() > ROUTES_MAX {
+            top.problem(
+                "route",
+                routes.len(),
+                format!("at most {ROUTES_MAX} routes"),
+            );
+            routes.truncate(ROUTES_MAX);
+        }
+        let configured = routes.into_iter().flatten();
+        Self(configured.chain(Self::default().0).collect())
+    }
+
+    /// The first route that matches.
+    pub fn find<'a>(&'a self, topic: &'a str) -> Option<Target<'a>> {
+        self.0.iter().find_map(|route| route.matches(topic))
+    }
+}
+
+impl Route {
+    fn matches<'a>(&'a self, topic: &'a str) -> Option<Target<'a>> {
+        let mut target = Target {
+            device: None,
+            profile: &self.profile,
+            shape: self.shape,
+            kind: &self.kind,
+            district: &self.district,
+        };
+        let mut levels = topic.split('/');
+        for expected in &self.levels {
+            let Some(found) = levels.next() else {
+                // `a/#` matches `a` too (MQTT 5 §4.7.1.2).
+                return (*expected == Level::Rest).then_some(target);
+            };
+            match expected {
+                Level::Word(word) if **word == *found => {}
+                Level::Word(_) => return None,
+                Level::Any => {}
+                Level::Rest => return Some(target),
+                Level::Device => target.device = Some(found),
+                Level::Profile => target.profile = found,
+            }
+        }
+        levels.next().is_none().then_some(target)
+    }
+}
+
+fn read(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Route> {
+    let topic = section.text("topic");
+    let profile = section.text("profile").unwrap_or_else(|| "json".to_owned());
+    let kind = section.text("kind").unwrap_or_default();
+    let district = section.text("district").unwrap_or_default();
+    if codecs::named(&profile).is_none() {
+        let rule = format!("must be one of {}", codecs::names());
+        section.problem("profile", &profile, rule);
+    }
+    if !kind.is_empty() && !catalogue.kinds().any(|known| *known.name == *kind) {
+        let near = catalogue
+            .nearest_kind(&kind)
+            .map(|near| format!("; did you mean `{near}`?"));
+        let rule = format!(
+            "must be a kind of the catalogue{}",
+            near.unwrap_or_default()
+        );
+        section.problem("kind", &kind, rule);
+    }
+    if district.len() > DISTRICT_LEN_MAX || district.chars().any(char::is_control) {
+        let rule = format!("must be a text of at most {DISTRICT_LEN_MAX} bytes");
+        section.problem("district", &district, rule);
+    }
+    let Some(topic) = topic else {
+        section.problem(
+            "topic",
+            "",
+            "is missing: a topic such as plant/+/{device}/up",
+        );
+        return None;
+    };
+    match parse(&topic) {
+        Ok(levels) => Some(Route {
+            levels,
+            shape: Shape::Telemetry,
+            profile: profile.into(),
+            kind: kind.into(),
+            district: district.into(),
+        }),
+        Err(rule) => {
+            section.problem("topic", &topic, rule);
+            None
+        }
+    }
+}
+
+/// Longest district, in bytes.
+const DISTRICT_LEN_MAX: usize = 64;
+
+fn parse(topic: &str) -> Result<Vec<Level>, &'static str> {
+    let levels: Vec<Level> = topic.split('/').map(level).collect();
+    let count = |wanted: &Level| levels.iter().filter(|level| *level == wanted).count();
+    if count(&Level::Device) != 1 {
+        return Err("must have {device} exactly once, as a level of its own");
+    }
+    if count(&Level::Profile) != 0 {
+        return Err("must not have {profile}: the key `profile` says it");
+    }
+    let rests = count(&Level::Rest);
+    if rests > 1 || (rests == 1 && levels.last() != Some(&Level::Rest)) {
+        return Err("may have # only as its last level");
+    }
+    let odd = |level: &Level| matches!(level, Level::Word(word) if word.contains(['+', '#', '{', '}', '\0']));
+    if levels.iter().any(odd) {
+        return Err("may have +, #, { and } only as levels of their own: +, # and {device}");
+    }
+    Ok(levels)
+}
+
+/// The codec of a target's profile, `json` where it names none; `Err`: the unknown name.
+pub(super) fn codec<'a>(target: &Target<'a>) -> Result<(&'static str, Decode), &'a str> {
+    let profile = if target.profile.is_empty() {
+        "json"
+    } else {
+        target.profile
+    };
+    codecs::named(profile).ok_or(profile)
+}
+
+/// A topic as it may be shown: the access token in `/api/v1/{token}/..` is nobody's business.
+pub(super) fn shown(topic: &str) -> String {
+    let mut levels: Vec<&str> = topic.split('/').collect();
+    let start = usize::from(levels.first() == Some(&""));
+    if let Some(["api", "v1", token]) = levels.get_mut(start..start + 3) {
+        *token = "***";
+    }
+    levels.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routes(toml: &str) -> (Routes, Vec<String>) {
+        let mut problems = Vec::new();
+        let table = toml::from_str(toml).expect("TOML");
+        let mut section = Section::new("", table, &mut problems);
+        let routes = Routes::read(&mut section, &Catalogue::shipped());
+        section.finish();
+        (routes, problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn defaults_lead_to_device_and_profile() {
+        let routes = Routes::default();
+        let find = |topic| routes.find(topic).map(|t| (t.device, t.profile, t.shape));
+        let telemetry = Shape::Telemetry;
+        assert_eq!(
+            find("city/m-1/json"),
+            Some((Some("m-1"), "json", telemetry))
+        );
+        assert_eq!(find("city/m-1"), Some((Some("m-1"), "", telemetry)));
+        assert_eq!(find("city"), None);
+        assert_eq!(find("city/m-1/json/x"), None);
+        assert_eq!(find("/city/m-1"), None);
+        assert_eq!(find("v1/devices/me/telemetry"), Some((None, "", telemetry)));
+        assert_eq!(
+            find("v1/gateway/telemetry"),
+            Some((None, "", Shape::Gateway))
+        );
+        assert_eq!(find("v1/devices/me/rpc/response/1"), None);
+    }
+
+    #[test]
+    fn configured_routes_go_first_and_have_wildcards() {
+        let (routes, problems) = routes(
+            "[[route]]\ntopic = 'plant/+/{device}/up'\nkind = 'meter.gas'\ndistrict = '370102'\n\
+             [[route]]\ntopic = 'city/{device}/#'\n",
+        );
+        assert!(problems.is_empty(), "{problems:?}");
+        let found = routes.find("plant/7/m-1/up").expect("a route");
+        assert_eq!(
+            (found.device, found.kind, found.district),
+            (Some("m-1"), "meter.gas", "370102")
+        );
+        assert_eq!(routes.find("plant/7/m-1/down"), None);
+        let found = routes.find("city/m-2/dlt645").expect("a route");
+        assert_eq!((found.device, found.profile), (Some("m-2"), "json"));
+        assert_eq!(
+            routes.find("city/m-2/a/b").and_then(|t| t.device),
+            Some("m-2")
+        );
+        assert_eq!(routes.find("city/m-2").and_then(|t| t.device), Some("m-2"));
+    }
+
+    #[test]
+    fn every_mistake_of_every_route_is_a_problem() {
+        let (_, problems) = routes(
+            "[[route]]\ntopic = 'a/b'\nprofile = 'jsno'\nkind = 'meter.gsa'\n\
+             [[route]]\nprofile = 'json'\n\
+             [[route]]\ntopic = 'a/#/{device}'\n\
+             [[route]]\ntopic = 'a+/{device}'\nprofil = 'json'\n",
+        );
+        assert_eq!(problems.len(), 7, "{problems:#?}");
+        assert!(
+            problems
+                .iter()
+                .any(|p| p.contains("did you mean `meter.gas`")),
+            "{problems:#?}"
+        );
+    }
+
+    #[test]
+    fn tokens_are_not_shown() {
+        assert_eq!(shown("/api/v1/s3cret/telemetry"), "/api/v1/***/telemetry");
+        assert_eq!(shown("api/v1/s3cret"), "api/v1/***");
+        assert_eq!(shown("city/api/v1/x"), "city/api/v1/x");
+    }
+}

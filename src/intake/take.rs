@@ -1,0 +1,261 @@
+//! Decodes, normalises and encodes one uplink. Holds no lock and does no IO.
+use super::dedup::Transmission;
+use super::pending::{Part, Pending, Record, Taken};
+use super::report::Sender;
+use super::route::{self, Shape, Target};
+use super::uplink::{Uplink, Verdict};
+use super::{Intake, budget, reject};
+use crate::codecs::{Decode, Decoded, Fault, Faults, Limits, Reason, json};
+use crate::inventory::Entry;
+use crate::log::record::Kind;
+use crate::model::{DeviceId, proto};
+use prost::Message;
+use std::ops::Range;
+use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
+
+impl Intake {
+    /// Decodes, normalises and encodes one uplink into `pending`.
+    pub fn take(&self, uplink: &Uplink<'_>, pending: &mut Pending) {
+        let records = pending.records.len();
+        let mut faults = Faults::default();
+        let mut seen = Seen::default();
+        let mut rejected = Verdict::RejectedPayload;
+        if let Err(fault) = self.read(uplink, pending, &mut faults, &mut seen) {
+            if fault.reason.is_authorisation() {
+                rejected = Verdict::RejectedNotAuthorised;
+            }
+            faults.push(fault);
+        }
+        let mut taken = Taken {
+            source: uplink.source,
+            unassured: uplink.unassured,
+            transmission: self.transmission(uplink),
+            records: records..pending.records.len(),
+            parts: pending.parts.len()..pending.parts.len(),
+            parts_key: None,
+            rejected,
+            senders: (0, None),
+        };
+        if !faults.is_empty() {
+            self.push_parts(uplink, &seen, &faults, pending, &mut taken);
+        }
+        pending.uplinks.push(taken);
+    }
+
+    fn transmission(&self, uplink: &Uplink<'_>) -> Option<Transmission> {
+        let delivery = uplink.delivery?;
+        let mut key = delivery.key;
+        let topic = xxh3_64_with_seed(uplink.topic.as_bytes(), self.seed);
+        key.payload = xxh3_64_with_seed(uplink.payload, topic);
+        Some(Transmission {
+            key,
+            connection: delivery.connection,
+            dup: delivery.dup,
+            exactly_once: delivery.exactly_once,
+        })
+    }
+
+    #[cold]
+    fn push_parts(
+        &self,
+        uplink: &Uplink<'_>,
+        seen: &Seen<'_>,
+        faults: &Faults,
+        pending: &mut Pending,
+        taken: &mut Taken,
+    ) {
+        let (device, profile) = (seen.device, seen.profile);
+        let summary = faults.summary();
+        for fault in faults.list().iter().chain(&summary) {
+            let body = pending.body(|out| reject::encode(uplink, device, profile, fault, out));
+            pending.parts.push(Part {
+                reason: fault.reason,
+                body,
+            });
+        }
+        taken.parts.end = pending.parts.len();
+        let hash = |bytes: &[u8]| xxh3_64_with_seed(bytes, self.seed);
+        let address = hash(&budget::bytes_of(uplink.address.ip()));
+        let named = (!device.is_empty()).then(|| hash(device.as_bytes()));
+        taken.senders = (address, named);
+        let dated = |record: &Record| record.content.is_some() || record.clock.is_some();
+        let reports = pending.records_of(taken);
+        if !reports.is_empty() && reports.iter().all(dated) {
+            let key = xxh3_128_with_seed(uplink.payload, hash(device.as_bytes()));
+            taken.parts_key = Some(key);
+        }
+    }
+
+    /// The device that the topic or the credentials name: for wills. `None` if no route matches or
+    /// the name is no device id.
+    pub fn device_of(&self, topic: &str, client: &str, user: &str) -> Option<String> {
+        let target = self.routes.find(topic)?;
+        let (device, _) = self.name(&target, client, user);
+        DeviceId::check(device).ok().map(str::to_owned)
+    }
+
+    /// Limits of a codec.
+    pub(super) const fn limits(&self) -> Limits {
+        Limits {
+            readings_max: self.config.readings_max,
+        }
+    }
+
+    fn name<'a>(
+        &'a self,
+        target: &Target<'a>,
+        client: &'a str,
+        user: &'a str,
+    ) -> (&'a str, Option<&'a Entry>) {
+        let entry = match target.device {
+            Some(device) => self.inventory.lookup(device),
+            None => self.inventory.lookup_token(user),
+        };
+        let named = target.device.unwrap_or(client);
+        (entry.map_or(named, |entry| &entry.device_id), entry)
+    }
+
+    pub(super) fn known(&self, device: &str, entry: Option<&Entry>) -> Result<(), Fault> {
+        DeviceId::check(device)
+            .map_err(|error| Fault::whole(Reason::InvalidDeviceId, error.to_string()))?;
+        if entry.is_none() && !self.inventory.accepts_unknown() {
+            let sentence =
+                format!("the inventory has no device `{device}`, and devices.unknown is reject");
+            return Err(Fault::whole(Reason::UnknownDevice, sentence));
+        }
+        Ok(())
+    }
+
+    fn read<'a>(
+        &'a self,
+        uplink: &Uplink<'a>,
+        pending: &mut Pending,
+        faults: &mut Faults,
+        seen: &mut Seen<'a>,
+    ) -> Result<(), Fault> {
+        let target = self
+            .routes
+            .find(uplink.topic)
+            .ok_or_else(|| reject::no_route(uplink.topic))?;
+        let (device, entry) = self.name(&target, uplink.client, uplink.user);
+        seen.device = device;
+        seen.profile = if target.profile.is_empty() {
+            "json"
+        } else {
+            target.profile
+        };
+        if uplink.payload.len() > self.config.payload_max {
+            return Err(reject::too_large(
+                uplink.payload.len(),
+                self.config.payload_max,
+            ));
+        }
+        self.known(device, entry)?;
+        let sender = Sender {
+            device,
+            entry,
+            target,
+        };
+        match target.shape {
+            Shape::Telemetry | Shape::Gateway => self.telemetry(uplink, &sender, pending, faults),
+            Shape::Attributes => {
+                let all = json::attributes(uplink.payload)?;
+                note(uplink, &sender, "attributes", all, pending);
+                Ok(())
+            }
+            Shape::Child(name) => {
+                let child = json::connection(uplink.payload)?;
+                DeviceId::check(&child).map_err(|error| {
+                    Fault::part(Reason::InvalidDeviceId, "device", error.to_string())
+                })?;
+                let detail = vec![("child".to_owned(), child.into_owned())];
+                note(uplink, &sender, name, detail, pending);
+                Ok(())
+            }
+        }
+    }
+
+    fn telemetry(
+        &self,
+        uplink: &Uplink<'_>,
+        sender: &Sender<'_>,
+        pending: &mut Pending,
+        faults: &mut Faults,
+    ) -> Result<(), Fault> {
+        let (profile, decode) = match sender.target.shape {
+            Shape::Gateway => ("json", json::gateway as Decode),
+            _ => route::codec(&sender.target).map_err(reject::unknown_profile)?,
+        };
+        let mut scratch = std::mem::take(&mut pending.scratch);
+        let mut decoded: Decoded<'_> = std::mem::take(&mut scratch.decoded);
+        let done = decode(uplink.payload, self.limits(), &mut decoded);
+        if done.is_ok() {
+            std::mem::swap(faults, &mut decoded.faults);
+            let mut run = 0..0;
+            while let Some(next) = next_run(&decoded, run.end) {
+                run = next;
+                self.report(
+                    uplink,
+                    sender,
+                    profile,
+                    &decoded,
+                    run.clone(),
+                    &mut scratch,
+                    pending,
+                    faults,
+                );
+            }
+        }
+        scratch.decoded = decoded.recycle();
+        pending.scratch = scratch;
+        done
+    }
+}
+
+/// What was found out of an uplink, also of one that is rejected.
+#[derive(Default)]
+struct Seen<'a> {
+    device: &'a str,
+    profile: &'a str,
+}
+
+/// The next samples of one device.
+fn next_run(decoded: &Decoded<'_>, start: usize) -> Option<Range<usize>> {
+    let device = |group: u32| decoded.group(group).and_then(|group| group.device);
+    let rest = decoded.samples.get(start..)?;
+    let of = device(rest.first()?.group);
+    let len = rest
+        .iter()
+        .take_while(|sample| device(sample.group) == of)
+        .count();
+    Some(start..start + len)
+}
+
+/// An uplink that gives no report is noted as an event, and counts as logged once that is
+/// durable: the sender is acknowledged, so something of it must be on the disk.
+fn note(
+    uplink: &Uplink<'_>,
+    sender: &Sender<'_>,
+    name: &str,
+    detail: json::Attributes,
+    pending: &mut Pending,
+) {
+    let event = proto::Event {
+        sequence: 0,
+        device_id: sender.device.to_owned(),
+        kind: sender.kind().to_owned(),
+        district: sender.district().to_owned(),
+        name: name.to_owned(),
+        at: Some(uplink.received_at.into()),
+        severity: proto::Severity::Info.into(),
+        detail: detail.into_iter().collect(),
+    };
+    let body = pending.body(|out| out.extend_from_slice(&event.encode_to_vec()));
+    pending.records.push(Record {
+        kind: Kind::Event,
+        content: None,
+        body,
+        clock: None,
+        skip: false,
+    });
+}

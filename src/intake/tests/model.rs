@@ -1,0 +1,94 @@
+//! Random uplinks: no panic, and promise 2's identity with what the logs hold.
+use super::*;
+use proptest::prelude::*;
+
+#[derive(Clone, Debug)]
+struct Sent {
+    device: u8,
+    payload: Vec<u8>,
+    delivery: Option<(u16, u64, bool, bool)>,
+    commit: bool,
+}
+
+fn payload() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        4 => (0u8..3, 0u8..3).prop_map(|(v, t)| {
+            format!("{{\"ts\": 17954200{t:02}, \"voltage\": {v}}}").into_bytes()
+        }),
+        3 => (0u8..3).prop_map(|v| format!("{{\"voltage\": {v}}}").into_bytes()),
+        2 => (0u8..3).prop_map(|v| format!("{{\"ts\": 1795420000, \"voltage\": 1, \"x\": {v}}}").into_bytes()),
+        2 => Just(b"{\"ts\": 3, \"voltage\": 1}".to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..20),
+    ]
+}
+
+fn sent() -> impl Strategy<Value = Sent> {
+    let delivery = prop::option::of((1u16..4, 1u64..4, any::<bool>(), any::<bool>()));
+    (0u8..3, payload(), delivery, any::<bool>()).prop_map(|(device, payload, delivery, commit)| {
+        Sent {
+            device,
+            payload,
+            delivery,
+            commit,
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #[test]
+    fn counts_match_the_logs(all in prop::collection::vec(sent(), 1..40), restart_at in 0usize..40) {
+        let mut rig = Rig::new();
+        let mut before = Counts::default();
+        let (mut accepted, mut duplicate, mut rejected) = (0, 0, 0);
+        let mut verdicts = Vec::new();
+        for (at, sent) in all.iter().enumerate() {
+            if at == restart_at {
+                verdicts.extend(rig.commit());
+                before = rig.counts();
+                rig = rig.restart();
+            }
+            let topic = format!("city/m-{}", sent.device);
+            let uplink = Uplink {
+                topic: &topic,
+                payload: &sent.payload,
+                delivery: sent.delivery.and_then(|(id, connection, dup, exactly_once)| {
+                    delivery(id, connection, dup, exactly_once)
+                }),
+                ..rig.uplink()
+            };
+            rig.intake.take(&uplink, &mut rig.pending);
+            if sent.commit {
+                verdicts.extend(rig.commit());
+            }
+        }
+        verdicts.extend(rig.commit());
+        for answer in &verdicts {
+            match answer.verdict {
+                Verdict::Accepted => accepted += 1,
+                Verdict::Duplicate => duplicate += 1,
+                Verdict::RejectedPayload => rejected += 1,
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+        let after = rig.counts();
+        let total = |of: fn(&Counts) -> u64| of(&before) + of(&after);
+        prop_assert_eq!(total(|c| c.received), all.len() as u64);
+        prop_assert_eq!(verdicts.len(), all.len());
+        prop_assert_eq!(total(|c| c.logged), accepted);
+        prop_assert_eq!(total(|c| c.rejected) + total(|c| c.duplicate), duplicate + rejected);
+        let logged = rig.logged();
+        prop_assert_eq!(total(|c| c.logged), logged.reports.len() as u64);
+        let rejects = total(|c| c.rejected) + total(|c| c.reject_parts);
+        prop_assert_eq!(rejects, logged.rejects.len() as u64);
+        let mut seen = std::collections::HashSet::new();
+        for report in &logged.reports {
+            let reading = &report.readings[0];
+            let observed = reading.observed_at.unwrap().seconds;
+            if observed != NOW {
+                let key = (report.device_id.clone(), observed, number(reading).to_bits());
+                prop_assert!(seen.insert(key), "a dated report is there twice");
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Gives each message at its time to the connection of its device. The only place that waits.
+use super::city::City;
+use super::replay::ReplayError;
+use super::supply::Message;
+use super::tally::Tally;
+use super::{Ended, Error};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// Messages with the time, from the start of the run, at which they are due.
+pub(super) enum Feed {
+    City {
+        city: Box<City>,
+        left: u64,
+        tally: Arc<Tally>,
+    },
+    Rows {
+        rows: mpsc::Receiver<Result<Message, ReplayError>>,
+        every: Option<f64>,
+        sent: u64,
+    },
+}
+
+impl Feed {
+    async fn next(&mut self) -> Result<Option<(Duration, Message)>, Error> {
+        match self {
+            Self::City { left: 0, .. } => Ok(None),
+            Self::City { city, left, tally } => {
+                *left -= 1;
+                let next = city.next_message();
+                tally.faults.store(city.faults_played(), Relaxed);
+                Ok(Some(next))
+            }
+            Self::Rows { rows, every, sent } => {
+                let Some(message) = rows.recv().await.transpose()? else {
+                    return Ok(None);
+                };
+                #[expect(clippy::cast_precision_loss, reason = "exact to 2^53 messages")]
+                let due = every.map_or(Duration::ZERO, |every| {
+                    Duration::try_from_secs_f64(every * *sent as f64).unwrap_or(Duration::MAX)
+                });
+                *sent += 1;
+                Ok(Some((due, message)))
+            }
+        }
+    }
+}
+
+/// Waits for each message's time and queues it at its lane's connection. A full queue holds up all
+/// lanes: the load is then as much as the gateway acknowledges.
+pub(super) async fn dispatch(
+    mut feed: Feed,
+    queues: Vec<mpsc::Sender<Message>>,
+    stop: CancellationToken,
+) -> Ended {
+    let started = Instant::now();
+    let work = async {
+        while let Some((due, message)) = feed.next().await? {
+            let at = started + due;
+            if at > Instant::now() {
+                sleep_until(at).await;
+            }
+            let lanes = queues.len() as u64;
+            let lane = usize::try_from(message.lane % lanes).unwrap_or(0);
+            let Some(queue) = queues.get(lane) else { break };
+            if queue.send(message).await.is_err() {
+                // The connection gave up and says why itself.
+                break;
+            }
+        }
+        Ok(())
+    };
+    tokio::select! {
+        ended = work => ended,
+        () = stop.cancelled() => Ok(()),
+    }
+}

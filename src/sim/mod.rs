@@ -1,0 +1,308 @@
+//! Simulated devices over real MQTT sockets, for `simulate`, `demo`, tests and benches.
+//!
+//! ```text
+//!   City  (poles, tunnels, meters) --+                 queues, one per connection
+//!   Replay (rows of a CSV file) -----+-> dispatch ---> |||| -> Connection -> window -> socket
+//!                                                      Template (benches) -^
+//! ```
+//! City and replay are pure: seed and start time decide every byte. Only `dispatch` waits.
+//! A device always goes through the same connection, so its messages keep their order.
+//! `rumqttc`'s client was tried first and refused: its event loop makes one task switch and one
+//! allocation per message, and it hides which packet an acknowledgement belongs to.
+mod city;
+mod client;
+mod curves;
+mod device;
+mod dispatch;
+mod fault;
+mod kind;
+mod latency;
+mod mapping;
+mod packet;
+mod replay;
+mod rng;
+mod session;
+mod supply;
+mod tally;
+mod target;
+#[cfg(test)]
+mod tests;
+mod window;
+
+pub use city::{City, CityOptions, Mix, MixError, places};
+pub use latency::Histogram;
+pub use mapping::{Mapping, MappingError};
+pub use packet::PacketError;
+pub use replay::{Device, Replay, ReplayError, ReplayOptions, RowError};
+pub use rng::Rng;
+pub use session::{Broken, ConnectionError, Session};
+pub use supply::Message;
+pub use tally::{Latency, Summary, Tally};
+pub use target::{Target, TargetError};
+
+use crate::model::Timestamp;
+use client::Connection;
+use dispatch::{Feed, dispatch};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use supply::{Supply, Template};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// Connections that are being made at the same time: below the usual accept backlog of 128.
+const CONNECTING_MAX: usize = 100;
+/// Rows of a CSV file that wait for the dispatcher.
+const ROWS_MAX: usize = 256;
+/// Descriptors that the process needs beside its connections.
+const OTHER_FILES: u64 = 64;
+/// Most connections: those that one address can make to another.
+pub const CONNECTIONS_MAX: usize = 28_000;
+
+/// What is published.
+#[derive(Debug)]
+pub enum Load {
+    /// A simulated city, at its own pace, until `count` messages.
+    City {
+        /// The devices.
+        city: Box<City>,
+        /// Messages; `u64::MAX` for no end.
+        count: u64,
+    },
+    /// A CSV file, as fast as acknowledged or at a rate.
+    Replay {
+        /// The rows.
+        replay: Box<Replay>,
+        /// Messages per second.
+        rate: Option<f64>,
+    },
+    /// One device per connection with a template, as fast as acknowledged, until `count` messages.
+    Max {
+        /// Messages of all connections; `u64::MAX` for no end.
+        count: u64,
+        /// Topic with `{device}`.
+        topic: String,
+        /// Device time of the first messages.
+        start: Timestamp,
+    },
+    /// Nothing: only idle connections.
+    Nothing,
+}
+
+/// A whole run.
+#[derive(Debug)]
+pub struct Plan {
+    /// How connections behave.
+    pub session: Session,
+    /// First part of the client ids; the rest is the connection's number.
+    pub client_id: String,
+    /// Connections that publish, 1 to [`CONNECTIONS_MAX`].
+    pub connections: usize,
+    /// More connections, that never publish.
+    pub idle: usize,
+    /// What is published.
+    pub load: Load,
+    /// End after this time.
+    pub duration: Option<Duration>,
+    /// How long outstanding acknowledgements are waited for at the end.
+    pub drain: Duration,
+    /// Shown in the summary.
+    pub seed: u64,
+}
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Connections gave up; the first of their reasons.
+    #[error("{count} of the connections gave up")]
+    Connection {
+        /// How many.
+        count: usize,
+        /// The first reason.
+        #[source]
+        source: ConnectionError,
+    },
+    /// The CSV file has a row that cannot be replayed.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+}
+
+/// How a task ended.
+type Ended = Result<(), Error>;
+
+/// Runs a plan to its end, or until `stop`; then waits for outstanding acknowledgements. Counts into
+/// `tally`. Not cancel-safe: dropped, it leaves messages unacknowledged.
+///
+/// # Errors
+/// No connection could be kept, or the input is wrong. What was sent until then is in `tally`.
+pub async fn run(
+    plan: Plan,
+    tally: &Arc<Tally>,
+    stop: CancellationToken,
+) -> Result<Summary, Error> {
+    let started = Instant::now();
+    raise_file_limit(plan.connections + plan.idle);
+    let stop = stop.child_token();
+    let (mut tasks, seed, drain) = (JoinSet::new(), plan.seed, plan.drain);
+    let deadline = plan.duration.map(|duration| started + duration);
+    // Apart from the others: a reader that waits for standard input cannot be ended, only left.
+    let mut reader = JoinSet::new();
+    spawn_all(plan, tally, &stop, &mut tasks, &mut reader);
+    let mut outcome = Outcome::default();
+    loop {
+        tokio::select! {
+            ended = tasks.join_next() => match ended {
+                Some(ended) => outcome.take(ended, &stop),
+                None => break,
+            },
+            () = sleep_until(deadline.unwrap_or(started)), if deadline.is_some() && !stop.is_cancelled() => stop.cancel(),
+            () = stop.cancelled() => {
+                let drained = timeout(drain, async {
+                    while let Some(ended) = tasks.join_next().await {
+                        outcome.take(ended, &stop);
+                    }
+                });
+                if drained.await.is_err() {
+                    tasks.shutdown().await;
+                }
+                break;
+            }
+        }
+    }
+    outcome.finish()?;
+    Ok(tally.summary(seed, started.elapsed()))
+}
+
+/// The first error of a run and how many there were.
+#[derive(Default)]
+struct Outcome {
+    first: Option<Error>,
+    connections: usize,
+}
+
+impl Outcome {
+    fn take(&mut self, ended: Result<Ended, tokio::task::JoinError>, stop: &CancellationToken) {
+        match ended {
+            Ok(Ok(())) => {}
+            // A gateway that refuses one connection does not end the others.
+            Ok(Err(error @ Error::Connection { .. })) => {
+                self.connections += 1;
+                self.first.get_or_insert(error);
+            }
+            Ok(Err(error)) => {
+                self.first = Some(error);
+                stop.cancel();
+            }
+            Err(panicked) => {
+                if let Ok(panic) = panicked.try_into_panic() {
+                    std::panic::resume_unwind(panic);
+                }
+            }
+        }
+    }
+
+    fn finish(self) -> Result<(), Error> {
+        match self.first {
+            Some(Error::Connection { source, .. }) => Err(Error::Connection {
+                count: self.connections,
+                source,
+            }),
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+fn spawn_all(
+    plan: Plan,
+    tally: &Arc<Tally>,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<Ended>,
+    reader: &mut JoinSet<()>,
+) {
+    let connections = plan.connections.clamp(1, CONNECTIONS_MAX);
+    let session = Arc::new(plan.session);
+    let gate = Arc::new(Semaphore::new(CONNECTING_MAX));
+    let spawn = |number: usize, supply, tasks: &mut JoinSet<Ended>| {
+        let connection = Connection::new(
+            Arc::clone(&session),
+            format!("{}-{number}", plan.client_id),
+            supply,
+            Arc::clone(tally),
+            Arc::clone(&gate),
+            Rng::stream(plan.seed, number as u64),
+        );
+        let stop = stop.clone();
+        tasks.spawn(async move {
+            let result = connection.run(stop).await;
+            result.map_err(|source| Error::Connection { count: 1, source })
+        });
+    };
+    let queues = |tasks: &mut JoinSet<Ended>| -> Vec<mpsc::Sender<Message>> {
+        let queue = |number| {
+            let (sender, supply) = Supply::queue();
+            spawn(number, supply, tasks);
+            sender
+        };
+        (0..connections).map(queue).collect()
+    };
+    match plan.load {
+        Load::City { city, count } => {
+            let feed = Feed::City {
+                city,
+                left: count,
+                tally: Arc::clone(tally),
+            };
+            let queues = queues(tasks);
+            tasks.spawn(dispatch(feed, queues, stop.clone()));
+        }
+        Load::Replay { replay, rate } => {
+            let (sender, rows) = mpsc::channel(ROWS_MAX);
+            let tally = Arc::clone(tally);
+            reader.spawn_blocking(move || replay.read_into(&sender, &tally));
+            let feed = Feed::Rows {
+                rows,
+                every: rate.map(|rate| 1.0 / rate.max(1e-6)),
+                sent: 0,
+            };
+            let queues = queues(tasks);
+            tasks.spawn(dispatch(feed, queues, stop.clone()));
+        }
+        Load::Max {
+            count,
+            topic,
+            start,
+        } => {
+            let left = Arc::new(AtomicU64::new(count));
+            for number in 0..connections {
+                let topic = topic.replace("{device}", &format!("em-{number:05}"));
+                let template = Template::new(&topic, session.qos, start, Arc::clone(&left));
+                spawn(number, Supply::Template(template), tasks);
+            }
+        }
+        Load::Nothing => {}
+    }
+    for number in 0..plan.idle {
+        spawn(CONNECTIONS_MAX + number, Supply::Silence, tasks);
+    }
+}
+
+/// Raises the soft limit of open files as far as the hard one allows: each connection is a file.
+/// What it does not allow shows as an error of the connection.
+fn raise_file_limit(connections: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = OTHER_FILES + connections as u64;
+    if limit.current.is_some_and(|current| current < wanted) {
+        let current = limit.maximum.map_or(wanted, |maximum| wanted.min(maximum));
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: Some(current),
+                maximum: limit.maximum,
+            },
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! The address of a gateway.
+use std::fmt;
+use std::str::FromStr;
+
+/// Where a gateway listens, `mqtt://host:port`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+/// Why a text is no [`Target`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no gateway: need mqtt://host:port, such as mqtt://127.0.0.1:1883")]
+pub struct TargetError {
+    text: String,
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        let error = || TargetError {
+            text: text.to_owned(),
+        };
+        let rest = match text.split_once("://") {
+            Some(("mqtt" | "tcp", rest)) => rest,
+            Some(_) => return Err(error()),
+            None => text,
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        // An IPv6 address stands in brackets, so the last colon outside them parts off the port.
+        let (host, port) = match rest.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, port.parse().map_err(|_| error())?),
+            _ => (rest, 1883),
+        };
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let host = bare.unwrap_or(host);
+        if host.is_empty() || host.contains(['/', '@', '[']) || bare.is_none() && host.contains(':')
+        {
+            return Err(error());
+        }
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+        })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "mqtt://[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "mqtt://{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn targets_are_read_and_shown() {
+        for (text, shown) in [
+            ("mqtt://127.0.0.1:1883", "mqtt://127.0.0.1:1883"),
+            ("mqtt://gateway/", "mqtt://gateway:1883"),
+            ("localhost:2883", "mqtt://localhost:2883"),
+            ("mqtt://[::1]:1884", "mqtt://[::1]:1884"),
+            ("[::1]", "mqtt://[::1]:1883"),
+        ] {
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_no_target_says_what_it_needs() {
+        for text in [
+            "",
+            "http://x:1",
+            "mqtt://",
+            "mqtt://x:70000",
+            "mqtt://u@x",
+            "::1",
+        ] {
+            let error = text.parse::<Target>().unwrap_err().to_string();
+            assert!(error.contains("need mqtt://host:port"), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Accepts connections and owns their tasks.
+use super::connection;
+use super::end;
+use super::{Config, Sessions, Stats, Users};
+use crate::intake::Intake;
+use crate::model::Clock;
+use crate::telemetry::Accounting;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+/// Connections beyond `mqtt.connections_max` that are heard until their CONNECT, only to be told
+/// that the gateway is busy. Past it they are closed at once.
+const LOBBY: usize = 256;
+/// Pause after a failed accept: the process is out of descriptors, and accepting at once again
+/// would spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often delayed wills are looked at; their delays are in seconds.
+const TICK: Duration = Duration::from_secs(1);
+/// Ticks between two searches for expired sessions, which look at every session.
+const SWEEP_TICKS: u32 = 60;
+
+/// What every connection works with.
+pub struct Service {
+    /// `[mqtt]`.
+    pub config: Config,
+    /// Those of `mqtt.users_file`; `None`: everybody may connect.
+    pub users: Option<Users>,
+    /// Takes the uplinks.
+    pub intake: Arc<Intake>,
+    /// Protocol errors are counted here; all else is counted by intake.
+    pub accounting: Arc<Accounting>,
+    /// Sessions and connections.
+    pub sessions: Arc<Sessions>,
+    /// Gauges and counters.
+    pub stats: Arc<Stats>,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Service {
+    /// For `/v1/sources`.
+    pub fn state(&self) -> crate::sources::State {
+        crate::sources::State {
+            name: "mqtt".to_owned(),
+            bind: self
+                .stats
+                .bound
+                .get()
+                .unwrap_or(&self.config.bind)
+                .to_string(),
+            connections: self.stats.connections.load(Ordering::Relaxed),
+            sessions: self.sessions.len() as u64,
+            last_error: self.stats.last_error(),
+        }
+    }
+}
+
+/// Why the listener did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Some acks that were due did not go out; their senders will send again.
+    #[error("{connections} connections were cut after {} s of grace", grace.as_secs())]
+    Grace {
+        /// How many.
+        connections: usize,
+        /// `mqtt.grace`.
+        grace: Duration,
+    },
+}
+
+/// Serves devices until `halt`. Then nothing more is accepted or read, the acks of what was read
+/// go out when it is durable, and every connection is closed, in MQTT 5 with 0x8B. The log has to
+/// outlive this.
+///
+/// # Errors
+/// Connections that took longer than the grace.
+pub async fn run(
+    listener: TcpListener,
+    service: Arc<Service>,
+    halt: CancellationToken,
+) -> Result<(), Error> {
+    if let Ok(bound) = listener.local_addr() {
+        service.stats.bound.get_or_init(|| bound);
+    }
+    let mut tasks = JoinSet::new();
+    let mut ticks = 0u32;
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = halt.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) if tasks.len() < service.config.connections_max + LOBBY => {
+                    let full = tasks.len() >= service.config.connections_max;
+                    prepare(&stream);
+                    let service = Arc::clone(&service);
+                    tasks.spawn(connection::run(service, stream, peer, full, halt.clone()));
+                }
+                Ok(_) => {
+                    service.stats.turned_away.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(cause) => {
+                    warn!(%cause, "cannot accept a connection");
+                    service.stats.error(service.clock.now(), format_args!("accept: {cause}"));
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(ended) = tasks.join_next() => note(&service, ended),
+            _ = tick.tick() => {
+                ticks = ticks.wrapping_add(1);
+                housekeep(&service, ticks.is_multiple_of(SWEEP_TICKS));
+            }
+        }
+    }
+    drop(listener);
+    service.sessions.stop_all();
+    let drained = timeout(service.config.grace, async {
+        while let Some(ended) = tasks.join_next().await {
+            note(&service, ended);
+        }
+    });
+    let outcome = drained.await.map_err(|_| Error::Grace {
+        connections: tasks.len(),
+        grace: service.config.grace,
+    });
+    tasks.shutdown().await;
+    info!("MQTT listener stopped");
+    outcome
+}
+
+fn prepare(stream: &TcpStream) {
+    // Acks are small and must not wait for more (Nagle). A socket that refuses the option works.
+    if let Err(cause) = stream.set_nodelay(true) {
+        warn!(%cause, "no TCP_NODELAY");
+    }
+}
+
+fn note(service: &Service, ended: Result<(), JoinError>) {
+    if let Err(failure) = ended {
+        error!(%failure, "an MQTT connection failed");
+        service.stats.error(service.clock.now(), failure);
+    }
+}
+
+fn housekeep(service: &Service, sweep: bool) {
+    let now = service.clock.now();
+    for will in service.sessions.due_wills(now) {
+        end::act(service, &will, now);
+    }
+    if sweep {
+        service.sessions.sweep(now);
+    }
+}

@@ -1,0 +1,10 @@
+//! The interfaces over real sockets, fed through the log: what subscribers and operators are promised.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test says what it expects by failing"
+)]
+mod contract;
+mod http;
+mod subscribe;
+mod support;
