@@ -70,6 +70,7 @@ fn document<'a>(
                 }
                 let group = out.open(Group {
                     device,
+                    parent: None,
                     at: Some(place),
                     time: SentTime::Absent,
                 });
@@ -104,6 +105,7 @@ fn object<'a>(
 ) -> Result<(), Fault> {
     let group = out.open(Group {
         device,
+        parent: None,
         at,
         time: SentTime::Absent,
     });
