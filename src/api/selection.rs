@@ -3,6 +3,7 @@
 //! A name that the catalogue does not have would match nothing for ever, and an empty stream looks
 //! like a quiet city. So a wrong name is an error that says which name was probably meant.
 use crate::catalogue::Catalogue;
+use crate::history;
 use crate::model::{DeviceId, proto};
 use std::collections::HashSet;
 
@@ -116,6 +117,17 @@ impl Selection {
             Ok(selection)
         } else {
             Err(wrong)
+        }
+    }
+
+    /// The same for history.
+    pub fn into_history(self) -> history::Selection {
+        let texts = |names: Vec<Box<str>>| names.into_iter().map(String::from).collect();
+        history::Selection {
+            devices: self.devices.into_iter().map(String::from).collect(),
+            kinds: texts(self.kinds),
+            districts: texts(self.districts),
+            metrics: self.metrics.into_iter().map(String::from).collect(),
         }
     }
 

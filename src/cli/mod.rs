@@ -3,15 +3,26 @@
 //! Exit codes: 0 ok, 1 what was checked is wrong, 2 usage, 3 cannot start. Results go to standard
 //! output, everything else to standard error; progress is shown on a terminal only. A reader that
 //! closes the pipe (`| head`) has what it wanted: that is no error.
+mod check;
+mod decode;
+mod demo;
+mod http;
+mod log;
 mod output;
 mod progress;
+mod run;
+mod scoreboard;
 mod signals;
 mod simulate;
+mod tap;
 
+use crate::config::Config;
+use crate::model::settings::Problem;
 use clap::{Parser, Subcommand};
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 #[derive(Debug, Parser)]
@@ -27,9 +38,22 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Command {
+    /// Run a gateway until SIGTERM or SIGINT
+    Run(run::Args),
+    /// Run a gateway and a small simulated city, and show what to try
+    Demo(demo::Args),
+    /// Check a configuration: every problem at once
+    Check(check::Args),
+    /// Show what would become of a payload
+    Decode(decode::Args),
     /// Play a city of poles, tunnels and meters, or a CSV file, over MQTT
     Simulate(simulate::Args),
+    /// Follow the live stream of a running gateway
+    Tap(tap::Args),
+    /// Look at the log of a stopped gateway
+    Log(log::Args),
 }
 
 /// How a command ended well enough to say so itself.
@@ -98,10 +122,38 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
+/// The environment, but for what is no UTF-8: that is none of ours.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Reads a configuration and lays the environment over it.
+fn load_config(file: &Path) -> Result<Config, Vec<Problem>> {
+    Config::load(file, environment())
+}
+
+/// The defaults with the environment over them.
+fn default_config() -> Result<Config, Vec<Problem>> {
+    Config::parse("", environment())
+}
+
+/// A problem a line.
+fn listed(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Decode(args) => decode::run(&args),
         Command::Simulate(args) => simulate::run(args),
+        Command::Tap(args) => tap::run(args),
+        Command::Log(args) => log::run(args),
     };
     match result {
         Ok(Exit::Ok) => ExitCode::SUCCESS,
@@ -146,11 +198,14 @@ mod tests {
 
     #[test]
     fn a_chain_shows_each_cause_once() {
-        let inner = io::Error::other("disk on fire");
-        let error = Error::cannot_start("cannot open the log", &inner);
+        let cause = crate::log::OpenError::Io {
+            path: "x".into(),
+            source: io::Error::other("disk on fire"),
+        };
+        let error = Error::cannot_start("cannot look at it", &cause);
         assert_eq!(
-            Chain(&error).to_string(),
-            "cannot open the log: disk on fire"
+            error.to_string(),
+            "cannot look at it: cannot open \"x\": disk on fire"
         );
         assert_eq!(error.code(), 3);
     }

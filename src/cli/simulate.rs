@@ -127,7 +127,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+pub(super) fn positive(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "need a number".to_owned())?;
     let fits = number.is_finite() && number > 0.0;
     fits.then_some(number)

@@ -10,16 +10,18 @@
 //! A key is a catalogue name (or an alias of one); `null` says that the device has no value. The
 //! last form is ours: a value with `unit`, `labels` and `ts` of its own, or an array of such.
 //!
-//! serde_json checks the syntax and hands out each value as a slice of the payload, so that the text
+//! `serde_json` checks the syntax and hands out each value as a slice of the payload, so that the text
 //! of a number stays recoverable and nothing is copied. It has no last-wins here: every key is seen.
 //! `serde_json::Value` was not taken: it allocates per key and loses duplicates.
 mod diagnose;
+mod extended;
 mod syntax;
 mod thingsboard;
 
 pub use thingsboard::{Attributes, attributes, connection, gateway};
 
 use super::{Decoded, Fault, Group, Limits, Reason, Sample, Sent, SentTime, quote};
+use extended::extended;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use syntax::{array, members};
@@ -28,7 +30,7 @@ use syntax::{array, members};
 ///
 /// # Errors
 /// Not UTF-8, not JSON, neither object nor array, nothing in it, or too much.
-pub fn decode<'a>(payload: &'a [u8], limits: &Limits, out: &mut Decoded<'a>) -> Result<(), Fault> {
+pub fn decode<'a>(payload: &'a [u8], limits: Limits, out: &mut Decoded<'a>) -> Result<(), Fault> {
     let text = diagnose::utf8(payload)?;
     match document(text, None, limits, out) {
         Err(fault) if fault.reason == Reason::NotFinite => diagnose::salvage(text, limits, out)?,
@@ -52,7 +54,7 @@ fn finish(out: &Decoded<'_>) -> Result<(), Fault> {
 fn document<'a>(
     text: &'a str,
     device: Option<u32>,
-    limits: &Limits,
+    limits: Limits,
     out: &mut Decoded<'a>,
 ) -> Result<(), Fault> {
     let text = text.trim_ascii();
@@ -97,7 +99,7 @@ fn object<'a>(
     text: &'a str,
     device: Option<u32>,
     at: Option<u32>,
-    limits: &Limits,
+    limits: Limits,
     out: &mut Decoded<'a>,
 ) -> Result<(), Fault> {
     let group = out.open(Group {
@@ -170,7 +172,7 @@ fn metric<'a>(
     key: Cow<'a, str>,
     value: &'a str,
     group: u32,
-    limits: &Limits,
+    limits: Limits,
     out: &mut Decoded<'a>,
 ) -> Result<(), Fault> {
     let bound = |out: &Decoded<'a>| within(limits, out);
@@ -225,8 +227,8 @@ fn metric<'a>(
     }
 }
 
-/// A uplink over its bound is refused as a whole: which half would be the right one?
-fn within(limits: &Limits, out: &Decoded<'_>) -> Result<(), Fault> {
+/// An uplink over its bound is refused as a whole: which half would be the right one?
+fn within(limits: Limits, out: &Decoded<'_>) -> Result<(), Fault> {
     if out.samples.len() < limits.readings_max {
         return Ok(());
     }
@@ -237,153 +239,6 @@ fn within(limits: &Limits, out: &Decoded<'_>) -> Result<(), Fault> {
             limits.readings_max
         ),
     ))
-}
-
-/// `{"value": 12.34, "unit": "GJ", "labels": {"phase": "a"}, "ts": 1763900000}`.
-fn extended<'a>(
-    key: Cow<'a, str>,
-    text: &'a str,
-    group: u32,
-    item: Option<u32>,
-    out: &mut Decoded<'a>,
-) -> Result<(), Fault> {
-    let mut parts: [Option<&'a str>; 4] = [None; 4];
-    let mut fault: Option<(Reason, String)> = None;
-    members(
-        text,
-        |name, value, ()| {
-            let names = ["value", "unit", "labels", "ts"];
-            let place = names.iter().position(|known| *known == name);
-            match place.and_then(|place| parts.get_mut(place)) {
-                Some(place) => {
-                    if let Some(earlier) = place.replace(value) {
-                        let sentence = format!(
-                            "`{name}` is there twice, as {} and {}",
-                            quote(earlier),
-                            quote(value)
-                        );
-                        fault = Some((Reason::DuplicateKey, sentence));
-                    }
-                }
-                None => {
-                    let sentence = format!("`{}` is none of value, unit, labels, ts", quote(&name));
-                    let deep = diagnose::depth(text) > diagnose::DEPTH_MAX;
-                    let reason = if deep {
-                        Reason::TooDeep
-                    } else {
-                        Reason::WrongType
-                    };
-                    fault = Some((reason, sentence));
-                }
-            }
-            Ok(())
-        },
-        &mut (),
-    )?;
-    let [value, unit, labels, ts] = parts;
-    let sample = match fault {
-        Some(fault) => Err(fault),
-        None => assemble(value, unit, labels, ts),
-    };
-    match sample {
-        Ok((value, unit, labels, time)) => {
-            let group = match (time, out.group(group)) {
-                (SentTime::Absent, _) | (_, None) => group,
-                (time, Some(of)) => {
-                    let own = Group {
-                        device: of.device,
-                        at: of.at,
-                        time,
-                    };
-                    out.open(own)
-                }
-            };
-            out.samples.push(Sample {
-                group,
-                item,
-                metric: key,
-                value,
-                unit,
-                labels,
-            });
-        }
-        Err((reason, sentence)) => {
-            let place = out.place_of(group, &key, item);
-            out.faults.push(Fault::part(reason, place, sentence));
-        }
-    }
-    Ok(())
-}
-
-type Labels<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
-type Assembled<'a> = (Sent<'a>, Cow<'a, str>, Labels<'a>, SentTime<'a>);
-
-fn assemble<'a>(
-    value: Option<&'a str>,
-    unit: Option<&'a str>,
-    labels: Option<&'a str>,
-    ts: Option<&'a str>,
-) -> Result<Assembled<'a>, (Reason, String)> {
-    let wrong = |what: &str, got: &str, need: &str| {
-        let sentence = format!("`{what}` is {}; {need} is needed", quote(got));
-        let reason = if diagnose::depth(got) > diagnose::DEPTH_MAX {
-            Reason::TooDeep
-        } else {
-            Reason::WrongType
-        };
-        (reason, sentence)
-    };
-    let Some(value) = value else {
-        return Err((Reason::WrongType, "`value` is missing".to_owned()));
-    };
-    if value.starts_with(['{', '[']) {
-        return Err(wrong(
-            "value",
-            value,
-            "a number, true, false, a text or null",
-        ));
-    }
-    let value = plain(value).map_err(|sentence| (Reason::Malformed, sentence))?;
-    let unit = match unit.map(|text| (text, plain(text))) {
-        None | Some((_, Ok(Sent::Null))) => Cow::Borrowed(""),
-        Some((_, Ok(Sent::Text(unit)))) => unit,
-        Some((text, _)) => return Err(wrong("unit", text, "a text")),
-    };
-    let time = match ts {
-        None => SentTime::Absent,
-        Some(text) => sent_time(text).ok_or_else(|| wrong("ts", text, NEED_TIME))?,
-    };
-    let labels = match labels {
-        None | Some("null") => Vec::new(),
-        Some(text) => labels_of(text).ok_or_else(|| {
-            wrong(
-                "labels",
-                text,
-                "an object of texts such as {\"phase\": \"a\"}",
-            )
-        })?,
-    };
-    Ok((value, unit, labels, time))
-}
-
-fn labels_of(text: &str) -> Option<Labels<'_>> {
-    let mut labels = Vec::new();
-    if !text.starts_with('{') {
-        return None;
-    }
-    let mut fits = true;
-    let done = members(
-        text,
-        |name, value, ()| {
-            match plain(value) {
-                Ok(Sent::Text(value) | Sent::Number(_, value)) => labels.push((name, value)),
-                _ => fits = false,
-            }
-            Ok(())
-        },
-        &mut (),
-    );
-    (done.is_ok() && fits).then_some(labels)
 }
 
 /// A value that is neither object nor array. The text is one JSON value.

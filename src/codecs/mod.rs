@@ -18,7 +18,7 @@ use std::borrow::Cow;
 
 /// Decodes a payload into `out`, which is empty. An error means that nothing of it can be used.
 pub type Decode =
-    for<'a> fn(payload: &'a [u8], limits: &Limits, out: &mut Decoded<'a>) -> Result<(), Fault>;
+    for<'a> fn(payload: &'a [u8], limits: Limits, out: &mut Decoded<'a>) -> Result<(), Fault>;
 
 /// Every profile that needs no file. To add one: a file, its `mod` line, a row.
 pub const CODECS: &[(&str, Decode)] = &[("json", json::decode)];
@@ -144,11 +144,11 @@ impl<'a> Decoded<'a> {
         Some(device.as_ref())
     }
 
-    /// Where a group lies: ``, `[2]`, `meter-7`, `meter-7[2]`.
+    /// Where a group lies: nothing, `[2]`, `meter-7`, `meter-7[2]`.
     pub fn place(&self, group: u32) -> String {
         let mut place = self.device_of(group).map(quote).unwrap_or_default();
         if let Some(at) = self.group(group).and_then(|group| group.at) {
-            place.push_str(&format!("[{at}]"));
+            place.extend(["[", &at.to_string(), "]"]);
         }
         place
     }
@@ -161,7 +161,7 @@ impl<'a> Decoded<'a> {
         }
         place.push_str(&quote(metric));
         if let Some(item) = item {
-            place.push_str(&format!("[{item}]"));
+            place.extend(["[", &item.to_string(), "]"]);
         }
         place
     }

@@ -95,40 +95,19 @@ impl Open {
     }
 
     /// Starts a report: what [`Open::push`] needs of it.
-    pub fn begin(&mut self, report: &ReportView<'_>) -> (Arc<Origin>, usize) {
-        let hash = hash_origin(
-            self.seed,
-            report.source,
-            [
-                report.kind,
-                report.district,
-                report.profile,
-                report.node,
-                report.via,
-            ],
-        );
-        let found = self.origins.find(hash, |origin| origin.is_of(report));
-        let origin = found.cloned().unwrap_or_else(|| {
-            let origin = Arc::new(Origin::of(report));
-            self.bytes += origin.bytes();
-            self.origins
-                .insert_unique(hash, Arc::clone(&origin), |_| hash);
-            origin
-        });
-        (origin, key::put_device(&mut self.scratch, report.device_id))
+    pub fn begin<'r>(&mut self, report: &'r ReportView<'r>) -> Begun<'r> {
+        Begun {
+            report,
+            origin: None,
+            device_bytes: key::put_device(&mut self.scratch, report.device_id),
+        }
     }
 
     /// Takes in a reading of the report last begun; false if its metric or labels make no valid key.
-    pub fn push(
-        &mut self,
-        sequence: u64,
-        report: &ReportView<'_>,
-        (origin, device_bytes): &(Arc<Origin>, usize),
-        reading: ReadingView<'_>,
-    ) -> bool {
+    pub fn push(&mut self, sequence: u64, begun: &mut Begun<'_>, reading: ReadingView<'_>) -> bool {
         if !key::put_series(
             &mut self.scratch,
-            *device_bytes,
+            begun.device_bytes,
             reading.metric,
             &reading.labels,
         ) {
@@ -138,27 +117,51 @@ impl Open {
         let at = self
             .find(hash, &self.scratch)
             .unwrap_or_else(|| self.add(hash));
-        let Some(series) = self.series.get_mut(at) else {
-            return false;
-        };
-        let last = series.points.last();
+        let last = self.series.get(at).and_then(|series| series.points.last());
         let context = match last {
-            Some(last) if last.context.is_of(origin, &reading) => Arc::clone(&last.context),
+            Some(last) if begun.continues(&last.context, &reading) => Arc::clone(&last.context),
             _ => {
                 self.bytes += size_of::<Context>() + reading.unit.len() + reading.raw_unit.len();
                 Arc::new(Context {
-                    origin: Arc::clone(origin),
+                    origin: self.origin(begun),
                     unit: reading.unit.into(),
                     raw_unit: reading.raw_unit.into(),
                 })
             }
         };
-        let point = Point::of(sequence, report, reading, context);
+        let point = Point::of(sequence, begun.report, reading, context);
+        let Some(series) = self.series.get_mut(at) else {
+            return false;
+        };
+        let last = series.points.last();
         series.sorted &= last.is_none_or(|last| last.time <= point.time);
         self.bytes += size_of::<Point>() + point.text_bytes();
         self.points += 1;
         series.points.push(point);
         true
+    }
+
+    /// What the report's points have in common, shared with the reports before it.
+    fn origin(&mut self, begun: &mut Begun<'_>) -> Arc<Origin> {
+        if let Some(origin) = &begun.origin {
+            return Arc::clone(origin);
+        }
+        let report = begun.report;
+        let seed = self.seed;
+        let found = self.origins.find(
+            hash_origin(seed, report.source, report_texts(report)),
+            |origin| origin.is_of(report),
+        );
+        let origin = found.cloned().unwrap_or_else(|| {
+            let origin = Arc::new(Origin::of(report));
+            self.bytes += origin.bytes();
+            let hash_of = |origin: &Arc<Origin>| hash_origin(seed, origin.source, origin.texts());
+            self.origins
+                .insert_unique(hash_of(&origin), Arc::clone(&origin), hash_of);
+            origin
+        });
+        begun.origin = Some(Arc::clone(&origin));
+        origin
     }
 
     fn add(&mut self, hash: u64) -> usize {
@@ -175,6 +178,40 @@ impl Open {
         self.table.insert_unique(hash, at, hash_of);
         at
     }
+}
+
+/// A report that is being taken in.
+#[derive(Debug)]
+pub(super) struct Begun<'r> {
+    report: &'r ReportView<'r>,
+    /// Once it is known.
+    origin: Option<Arc<Origin>>,
+    device_bytes: usize,
+}
+
+impl Begun<'_> {
+    /// Has the reading the same context as its series' last point? Nearly always, so that is asked
+    /// before any table, and once per report for what its readings share.
+    fn continues(&mut self, last: &Context, reading: &ReadingView<'_>) -> bool {
+        let same_origin = match &self.origin {
+            Some(origin) if Arc::ptr_eq(origin, &last.origin) => true,
+            _ => last.origin.is_of(self.report),
+        };
+        if same_origin && self.origin.is_none() {
+            self.origin = Some(Arc::clone(&last.origin));
+        }
+        same_origin && *last.unit == *reading.unit && *last.raw_unit == *reading.raw_unit
+    }
+}
+
+fn report_texts<'r>(report: &ReportView<'r>) -> [&'r str; 5] {
+    [
+        report.kind,
+        report.district,
+        report.profile,
+        report.node,
+        report.via,
+    ]
 }
 
 fn hash_origin(seed: u64, source: u64, texts: [&str; 5]) -> u64 {

@@ -60,14 +60,6 @@ pub(super) struct Context {
     pub raw_unit: Box<str>,
 }
 
-impl Context {
-    pub fn is_of(&self, origin: &Arc<Origin>, reading: &ReadingView<'_>) -> bool {
-        Arc::ptr_eq(&self.origin, origin)
-            && *self.unit == *reading.unit
-            && *self.raw_unit == *reading.raw_unit
-    }
-}
-
 /// A value, small: a text is behind two pointers, because most values are numbers.
 #[derive(Clone, Debug)]
 pub(super) enum Datum {

@@ -316,12 +316,12 @@ fn take_in(open: &mut Open, next: &mut Progress, sequence: u64, body: &[u8], hor
         next.skipped += 1;
         return;
     };
-    let begun = open.begin(&report);
+    let mut begun = open.begin(&report);
     for reading in report.readings() {
         match reading {
             Ok(reading) if reading.observed_at < horizon => next.late += 1,
             Ok(reading) => {
-                let taken = open.push(sequence, &report, &begun, reading);
+                let taken = open.push(sequence, &mut begun, reading);
                 next.skipped += u64::from(!taken);
             }
             Err(_) => next.skipped += 1,

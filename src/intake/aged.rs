@@ -126,18 +126,15 @@ impl<K: Key, V> Aged<K, V> {
             older: NONE,
             newer: NONE,
         };
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                if let Some(place) = self.slots.get_mut(index(slot)) {
-                    *place = entry;
-                }
-                slot
+        let slot = if let Some(slot) = self.free.pop() {
+            if let Some(place) = self.slots.get_mut(index(slot)) {
+                *place = entry;
             }
-            None => {
-                let slot = u32::try_from(self.slots.len()).unwrap_or(NONE);
-                self.slots.push(entry);
-                slot
-            }
+            slot
+        } else {
+            let slot = u32::try_from(self.slots.len()).unwrap_or(NONE);
+            self.slots.push(entry);
+            slot
         };
         let slots = &self.slots;
         let hash = |slot: &u32| slots.get(index(*slot)).map_or(0, |slot| slot.key.hash());

@@ -55,10 +55,8 @@ pub(super) fn bytes_of(address: IpAddr) -> [u8; 8] {
             let [a, b, c, d] = v4.octets();
             [0, 0, 0, 4, a, b, c, d]
         }
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, e, f, g, h, ..] = v6.octets();
-            [a, b, c, d, e, f, g, h]
-        }
+        // 16 octets have a first half.
+        IpAddr::V6(v6) => v6.octets().first_chunk().copied().unwrap_or_default(),
     }
 }
 

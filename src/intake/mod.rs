@@ -11,6 +11,7 @@
 //!
 //! There is no channel between decode and append: it would be a second buffer, with a loss of its own.
 mod aged;
+mod append;
 mod budget;
 mod clock;
 mod commit;
@@ -19,14 +20,17 @@ mod dedup;
 mod event;
 mod normalise;
 mod pending;
+mod plan;
 mod preview;
 mod rebuild;
 mod reject;
+mod report;
 mod route;
 mod settle;
 mod take;
 mod time;
 mod uplink;
+mod value;
 
 pub use crate::codecs::Reason;
 pub use config::Config;

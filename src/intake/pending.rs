@@ -43,8 +43,8 @@ pub(super) struct Taken {
     pub(super) parts_key: Option<u128>,
     /// If there are no records.
     pub(super) rejected: Verdict,
-    /// Hashes of the address and of the device, whose budgets the parts are charged to.
-    pub(super) senders: [u64; 2],
+    /// Hashes of the address and of the device, if any, whose budgets the parts are charged to.
+    pub(super) senders: (u64, Option<u64>),
 }
 
 /// A report or event.
@@ -80,6 +80,14 @@ impl Pending {
     /// Bytes that wait to be appended.
     pub const fn bytes(&self) -> usize {
         self.bytes.len()
+    }
+
+    pub(super) fn records_of(&self, taken: &Taken) -> &[Record] {
+        self.records.get(taken.records.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn parts_of(&self, taken: &Taken) -> &[Part] {
+        self.parts.get(taken.parts.clone()).unwrap_or_default()
     }
 
     /// Drops all uplinks, keeps the memory.

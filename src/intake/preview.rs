@@ -38,7 +38,7 @@ pub fn preview(catalogue: &Catalogue, payload: &[u8], assumed: &Assumed<'_>) -> 
         readings_max: assumed.readings_max,
     };
     let done = match codecs::named(assumed.profile) {
-        Some((_, decode)) => decode(payload, &limits, &mut decoded),
+        Some((_, decode)) => decode(payload, limits, &mut decoded),
         None => Err(reject::unknown_profile(assumed.profile)),
     };
     if let Err(fault) = done {

@@ -73,10 +73,9 @@ impl Intake {
             let of_rejects = rejects.front()?.map(|frame| frame.appended_at);
             let first = match (of_log, of_rejects) {
                 (None, None) => break,
-                (Some(_), None) => &mut log,
+                (Some(log_at), Some(rejects_at)) if rejects_at < log_at => &mut rejects,
+                (Some(_), _) => &mut log,
                 (None, Some(_)) => &mut rejects,
-                (Some(log_at), Some(rejects_at)) if log_at <= rejects_at => &mut log,
-                _ => &mut rejects,
             };
             if let Some(frame) = first.frames.pop_front()
                 && frame.appended_at >= since

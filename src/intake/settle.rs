@@ -112,8 +112,8 @@ impl Deltas {
 #[derive(Debug, Default)]
 pub struct Stats {
     rejects: [AtomicU64; Reason::ALL.len()],
-    pub(super) dedup_entries: AtomicU64,
-    pub(super) dedup_evictions: AtomicU64,
+    dedup_entries: AtomicU64,
+    dedup_evictions: AtomicU64,
     pub(super) events_suppressed: AtomicU64,
     pub(super) events_lost: AtomicU64,
 }
@@ -123,6 +123,11 @@ impl Stats {
         if let Some(count) = self.rejects.get(reason.index()) {
             count.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    pub(super) fn dedup(&self, entries: usize, evictions: u64) {
+        self.dedup_entries.store(entries as u64, Ordering::Relaxed);
+        self.dedup_evictions.store(evictions, Ordering::Relaxed);
     }
 
     /// Rejects and reject parts appended since the start, by reason.

@@ -254,6 +254,7 @@ impl Drop for Rig {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as an uplink has it")]
 fn delivery(packet_id: u16, connection: u64, dup: bool, exactly_once: bool) -> Option<Delivery> {
     let key = RedeliveryKey {
         session: 77,

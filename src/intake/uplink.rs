@@ -29,7 +29,7 @@ pub struct Uplink<'a> {
 /// Identity of a transmission.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivery {
-    /// Random number of the session and the packet id; take() fills in the payload's hash.
+    /// Random number of the session and the packet id; `take` fills in the payload's hash.
     pub key: RedeliveryKey,
     /// The connection's number, unique in this process and not [`u64::MAX`].
     pub connection: u64,
@@ -92,7 +92,7 @@ pub struct EventDraft<'a> {
     pub device_id: &'a str,
     /// Its kind, "" where not known.
     pub kind: &'a str,
-    /// "will", "clock_wrong", ..
+    /// `will`, `session_taken_over`, ..
     pub name: &'a str,
     /// When it happened.
     pub at: Timestamp,

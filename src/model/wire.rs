@@ -154,6 +154,17 @@ impl<'a> Fields<'a> {
     /// Truncated, or longer than 10 bytes.
     #[inline]
     pub fn varint(&mut self) -> Result<u64, WireError> {
+        // Keys, lengths and small numbers are one byte each: most varints of a report.
+        if let Some((&byte, rest)) = self.0.split_first()
+            && byte < 0x80
+        {
+            self.0 = rest;
+            return Ok(u64::from(byte));
+        }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Result<u64, WireError> {
         let mut value = 0u64;
         for (at, byte) in self.0.iter().take(VARINT_LEN_MAX).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * at);

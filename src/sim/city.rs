@@ -264,6 +264,12 @@ fn count_f64(count: usize) -> f64 {
     count as f64
 }
 
+/// Every kind with every district that a simulated device may have.
+pub fn places() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let places = |kind: Kind| DISTRICTS.map(|district| (kind.name(), district));
+    Kind::ALL.into_iter().flat_map(places)
+}
+
 /// Fills a topic's placeholders.
 pub(super) fn expand(topic: &str, device: &str, kind: &str, district: &str) -> String {
     topic

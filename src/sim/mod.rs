@@ -29,7 +29,7 @@ mod target;
 mod tests;
 mod window;
 
-pub use city::{City, CityOptions, Mix, MixError};
+pub use city::{City, CityOptions, Mix, MixError, places};
 pub use latency::Histogram;
 pub use mapping::{Mapping, MappingError};
 pub use packet::PacketError;
@@ -37,7 +37,7 @@ pub use replay::{Device, Replay, ReplayError, ReplayOptions, RowError};
 pub use rng::Rng;
 pub use session::{Broken, ConnectionError, Session};
 pub use supply::Message;
-pub use tally::{Summary, Tally};
+pub use tally::{Latency, Summary, Tally};
 pub use target::{Target, TargetError};
 
 use crate::model::Timestamp;

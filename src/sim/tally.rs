@@ -56,6 +56,13 @@ impl Tally {
         let acknowledged = self.acknowledged.load(Relaxed);
         let sent = self.sent.load(Relaxed);
         let ms = |share| self.latency.quantile(share).map(millis);
+        let latency = || {
+            Some(Latency {
+                p50_ms: ms(0.5)?,
+                p99_ms: ms(0.99)?,
+                max_ms: millis(self.latency.max()),
+            })
+        };
         #[expect(clippy::cast_precision_loss, reason = "a rate is rounded anyway")]
         let rate = acknowledged as f64 / elapsed.as_secs_f64().max(1e-9);
         Summary {
@@ -72,9 +79,7 @@ impl Tally {
             missing: self.missing.load(Relaxed),
             elapsed_s: (elapsed.as_secs_f64() * 1e3).round() / 1e3,
             rate_per_s: (rate * 10.0).round() / 10.0,
-            latency_p50_ms: ms(0.5),
-            latency_p99_ms: ms(0.99),
-            latency_max_ms: ms(1.0),
+            latency: latency(),
             last_error: self.last_error(),
         }
     }
@@ -82,6 +87,17 @@ impl Tally {
 
 fn millis(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Time from the first sending of a message to its acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Latency {
+    /// Median in ms.
+    pub p50_ms: f64,
+    /// 99 % were faster, in ms.
+    pub p99_ms: f64,
+    /// The slowest, in ms.
+    pub max_ms: f64,
 }
 
 /// The figures of [`Tally`] at one moment. Counts are of messages unless they say otherwise.
@@ -113,12 +129,8 @@ pub struct Summary {
     pub elapsed_s: f64,
     /// Acknowledged messages per second.
     pub rate_per_s: f64,
-    /// Median time to the acknowledgement in ms.
-    pub latency_p50_ms: Option<f64>,
-    /// 99 % were acknowledged in this many ms.
-    pub latency_p99_ms: Option<f64>,
-    /// The slowest, in ms.
-    pub latency_max_ms: Option<f64>,
+    /// Time to the acknowledgement; none without any.
+    pub latency: Option<Latency>,
     /// Why a connection was lost last.
     pub last_error: Option<String>,
 }
@@ -151,16 +163,14 @@ impl fmt::Display for Summary {
                 line(f, name, &count)?;
             }
         }
-        if let (Some(p50), Some(p99), Some(max)) = (
-            self.latency_p50_ms,
-            self.latency_p99_ms,
-            self.latency_max_ms,
-        ) {
-            line(
-                f,
-                "latency",
-                &format_args!("p50 {p50} ms, p99 {p99} ms, max {max} ms"),
-            )?;
+        if let Some(Latency {
+            p50_ms,
+            p99_ms,
+            max_ms,
+        }) = self.latency
+        {
+            let text = format_args!("p50 {p50_ms} ms, p99 {p99_ms} ms, max {max_ms} ms");
+            line(f, "latency", &text)?;
         }
         line(
             f,

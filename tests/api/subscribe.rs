@@ -1,5 +1,5 @@
 //! `Subscribe`, over a socket.
-use crate::support::{START, report, report_of, start, start_with, take, within};
+use crate::support::{START, noise, report_of, start, start_with, take, within};
 use citygate::api::grpc;
 use citygate::api::grpc::status::{BadRequest, DOMAIN, ErrorInfo, RpcStatus};
 use citygate::log::record::Kind;
@@ -45,7 +45,7 @@ fn info(status: &Status) -> ErrorInfo {
 async fn every_start_gives_what_it_says() {
     let gateway = start().await;
     let old = gateway.append(&["a", "b"]).await;
-    gateway.clock().set(START.plus(Duration::from_secs(60)));
+    gateway.clock().set(START.plus(Duration::from_mins(1)));
     let new = gateway.append(&["c"]).await;
 
     let mut all = gateway
@@ -328,25 +328,6 @@ async fn a_cursor_that_retention_has_passed_is_out_of_range_with_the_way_on() {
     assert_eq!(take(&mut stream, 1).await.0[0].0, oldest);
 }
 
-/// Reports that LZ4 cannot make smaller, so that segments fill.
-fn noise(count: u64, len: usize) -> Vec<Vec<u8>> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        char::from(b' ' + u8::try_from(state % 95).unwrap())
-    };
-    (0..count)
-        .map(|_| {
-            let mut body = report("noise");
-            let text: String = (0..len).map(|_| random()).collect();
-            citygate::model::wire::put_bytes(&mut body, 10, text.as_bytes());
-            body
-        })
-        .collect()
-}
-
 #[tokio::test]
 async fn a_filter_that_matches_nothing_outlives_the_retention() {
     let config = grpc::Config {
@@ -408,7 +389,7 @@ async fn a_filter_that_matches_nothing_outlives_the_retention() {
 #[tokio::test]
 async fn a_subscriber_that_stops_reading_stops_nobody() {
     let gateway = start().await;
-    let stalled = gateway
+    let mut stalled = gateway
         .subscribe(SubscribeRequest::default())
         .await
         .unwrap();
@@ -423,15 +404,75 @@ async fn a_subscriber_that_stops_reading_stops_nobody() {
         seen += take(&mut live, 8).await.0.len();
     }
     assert_eq!(seen, 240);
-    // What the stalled one was sent fits a window and a few responses, not the 14 MB that passed.
-    assert_eq!(gateway.shared.metrics.subscribers.get(), 2);
-    drop(stalled);
+    // When it reads again, retention has passed what it was not sent.
+    let status = loop {
+        match within(stalled.message()).await {
+            Ok(response) => assert!(response.is_some()),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(status.code(), Code::OutOfRange);
+    let request = from(Start::AfterCursor(
+        info(&status).metadata["oldest_cursor"].clone(),
+    ));
+    let mut stream = gateway.subscribe(request).await.unwrap();
+    take(&mut stream, 1).await;
+    drop((stalled, live, stream));
     within(async {
-        while gateway.shared.metrics.subscribers.get() == 2 {
+        while gateway.shared.metrics.subscribers.get() > 0 {
             tokio::task::yield_now().await;
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn damage_is_data_loss_with_the_way_on() {
+    let gateway = start().await;
+    let mut sequences = Vec::new();
+    // Past the cache, so that the first segment is read from the disk.
+    for _ in 0..3 {
+        sequences.extend(gateway.append_bodies(&noise(4, 100_000)).await);
+    }
+    let mut segments: Vec<_> = std::fs::read_dir(gateway.dir.path().join("log"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "seg"))
+        .collect();
+    segments.sort();
+    let mut bytes = std::fs::read(&segments[0]).unwrap();
+    bytes[200] ^= 1;
+    std::fs::write(&segments[0], bytes).unwrap();
+    let mut stream = gateway
+        .subscribe(from(Start::Earliest(true)))
+        .await
+        .unwrap();
+    let status = loop {
+        match within(stream.message()).await {
+            Ok(response) => assert!(response.unwrap().reports.is_empty()),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(status.code(), Code::DataLoss, "{status:?}");
+    let told = info(&status);
+    assert_eq!(
+        told.metadata["lost_from_sequence"],
+        sequences[0].to_string()
+    );
+    let last: u64 = told.metadata["lost_to_sequence"].parse().unwrap();
+    let request = from(Start::AfterCursor(told.metadata["next_cursor"].clone()));
+    let mut stream = gateway.subscribe(request).await.unwrap();
+    let rest: Vec<u64> = sequences
+        .into_iter()
+        .filter(|sequence| *sequence > last)
+        .collect();
+    let seen = take(&mut stream, rest.len()).await.0;
+    assert_eq!(
+        seen.into_iter()
+            .map(|(sequence, _)| sequence)
+            .collect::<Vec<_>>(),
+        rest
+    );
 }
 
 #[tokio::test]

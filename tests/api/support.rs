@@ -1,13 +1,19 @@
 //! A gateway without sources: logs in a folder, both servers on free ports.
 use citygate::api::{Phase, Readiness, Shared, grpc, http};
 use citygate::catalogue::Catalogue;
+use citygate::history::{self, History};
+use citygate::intake::{self, Intake};
+use citygate::inventory::{Inventory, Unknown};
 use citygate::log::record::{Keys, Kind};
 use citygate::log::{Batch, Log, Options};
 use citygate::model::proto::client::telemetry_service_client::TelemetryServiceClient;
 use citygate::model::proto::{SubscribeRequest, SubscribeResponse};
+use citygate::model::wire::put_bytes;
 use citygate::model::{
     Clock, Quality, ReadingDraft, Reject, ReportDraft, Source, Timestamp, Value,
 };
+use citygate::sources::mqtt;
+use citygate::state::State;
 use citygate::telemetry::{Accounting, Metrics};
 use prost::Message;
 use std::future::Future;
@@ -47,6 +53,7 @@ pub fn options() -> Options {
         segment_bytes: 1 << 20,
         retain_bytes: 4 << 20,
         min_free: 1 << 20,
+        cache_bytes: 256 << 10,
         ..Options::default()
     }
 }
@@ -62,17 +69,7 @@ pub async fn start() -> Gateway {
 pub async fn start_with(config: grpc::Config) -> Gateway {
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::manual(START);
-    let shared = Arc::new(Shared {
-        node: "test-1".into(),
-        log: open(&dir.path().join("log"), &clock),
-        rejects: open(&dir.path().join("rejects"), &clock),
-        catalogue: Arc::new(Catalogue::shipped()),
-        accounting: Arc::new(Accounting::default()),
-        metrics: Arc::new(Metrics::default()),
-        clock,
-        readiness: Readiness::default(),
-        started_at: START,
-    });
+    let shared = Arc::new(build(dir.path(), clock));
     let mut servers = JoinSet::new();
     let halt = CancellationToken::new();
     let (grpc, listener) = listen().await;
@@ -93,6 +90,52 @@ pub async fn start_with(config: grpc::Config) -> Gateway {
         halt,
         servers,
         dir,
+    }
+}
+
+fn build(dir: &Path, clock: Clock) -> Shared {
+    let accounting = Arc::new(Accounting::default());
+    let catalogue = Arc::new(Catalogue::shipped());
+    let log = open(&dir.join("log"), &clock);
+    let rejects = open(&dir.join("rejects"), &clock);
+    let state = Arc::new(State::open(&dir.join("state")).unwrap());
+    let history = history::Config::default();
+    let on_gap = Box::new(|_, _| {});
+    let history = History::start(state, log.clone(), history, clock.clone(), on_gap).unwrap();
+    let intake = Arc::new(Intake::new(intake::Parts {
+        catalogue: catalogue.clone(),
+        routes: intake::Routes::default(),
+        inventory: Inventory::none(Unknown::Accept),
+        node: "test-1".into(),
+        zone: jiff::tz::TimeZone::UTC,
+        log: log.clone(),
+        rejects: rejects.clone(),
+        accounting: accounting.clone(),
+        clock: clock.clone(),
+        config: intake::Config::default(),
+    }));
+    let mqtt = Arc::new(mqtt::Service {
+        config: mqtt::Config::default(),
+        users: None,
+        intake: intake.clone(),
+        accounting: accounting.clone(),
+        sessions: Arc::new(mqtt::Sessions::in_memory(1)),
+        stats: Arc::default(),
+        clock: clock.clone(),
+    });
+    Shared {
+        node: "test-1".into(),
+        log,
+        rejects,
+        history,
+        intake,
+        mqtt,
+        catalogue,
+        accounting,
+        metrics: Arc::new(Metrics::default()),
+        clock,
+        readiness: Readiness::default(),
+        started_at: START,
     }
 }
 
@@ -151,7 +194,7 @@ impl Gateway {
 
     /// The error of a subscription that is refused.
     pub async fn refused(&self, request: SubscribeRequest, code: Code) -> Status {
-        let status = self.subscribe(request).await.err().expect("an error");
+        let status = self.subscribe(request).await.expect_err("an error");
         assert_eq!(status.code(), code, "{status:?}");
         status
     }
@@ -205,6 +248,25 @@ pub fn report_of(device: &str, kind: &str, district: &str, readings: usize) -> V
     }
     .encode(&mut bytes);
     bytes
+}
+
+/// Reports that LZ4 cannot make smaller, so that segments fill.
+pub fn noise(count: u64, len: usize) -> Vec<Vec<u8>> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b' ' + u8::try_from(state % 95).unwrap())
+    };
+    (0..count)
+        .map(|_| {
+            let mut body = report("noise");
+            let text: String = (0..len).map(|_| random()).collect();
+            put_bytes(&mut body, 10, text.as_bytes());
+            body
+        })
+        .collect()
 }
 
 /// Reads until `count` reports have come: (sequence, device) of each, and the last cursor.

@@ -55,8 +55,8 @@ const HEADER_BYTES_MAX: u32 = 16 << 10;
 /// A silent peer is asked after this time, and gone after [`KEEPALIVE_TIMEOUT`] more.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-/// What peers that do not read get to take their last words, within the 5 s of a drain.
-const DRAIN_MAX: Duration = Duration::from_secs(3);
+/// What peers that do not read get to take their last words, within the 5 s that sources and readers share.
+const DRAIN_MAX: Duration = Duration::from_secs(1);
 
 /// `[grpc]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,7 +204,7 @@ impl TelemetryService for Service {
         let permit = self.streams.clone().try_acquire_owned();
         let permit = permit.map_err(|_| status::exhausted("subscriptions", self.streams_max))?;
         let limits = subscribe::Limits {
-            permit,
+            _permit: permit,
             replays: self.replays.clone(),
             heartbeat: self.heartbeat,
             halt: self.halt.clone(),

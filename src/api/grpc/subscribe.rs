@@ -41,8 +41,8 @@ pub struct Subscription {
 
 /// What a subscription shares with the others.
 pub struct Limits {
-    /// One of the streams that may be open.
-    pub permit: OwnedSemaphorePermit,
+    /// One of the streams that may be open; given back with the subscription.
+    pub _permit: OwnedSemaphorePermit,
     /// Feeds that may fill on a blocking thread at a time.
     pub replays: Arc<Semaphore>,
     /// A response leaves at least this often.

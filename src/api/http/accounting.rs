@@ -1,7 +1,6 @@
 //! `/v1/accounting` and `/v1/sources`: promise 2, per source.
 use super::Http;
 use super::json::text_of_u64;
-use crate::api::Shared;
 use crate::model::Source;
 use crate::telemetry::Counts;
 use axum::Json;
@@ -52,27 +51,53 @@ impl SourceCounts {
     }
 }
 
-fn counts(shared: &Shared) -> Vec<SourceCounts> {
-    // The other sources come with their listeners.
-    [Source::Mqtt]
-        .into_iter()
-        .map(|source| SourceCounts::new(source, shared.accounting.snapshot(source)))
-        .collect()
+/// History's readings. It is no store: what it takes is fixed, it rejects nothing, and it may be
+/// emptied and built again from the log. The log's readings are `stored + pending + late + skipped`,
+/// and those of `expired_records`, `lag_records` behind.
+#[derive(Debug, Serialize)]
+struct HistoryCounts {
+    #[serde(serialize_with = "text_of_u64")]
+    stored: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    pending: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    late: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    skipped: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    conflicts: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    expired_records: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    lag_records: u64,
 }
 
 /// The answer of `/v1/accounting`.
 #[derive(Debug, Serialize)]
 pub struct Accounting {
     sources: Vec<SourceCounts>,
-    /// Configured stores; the history is not one.
+    /// The configured stores.
     stores: [(); 0],
+    history: HistoryCounts,
 }
 
 /// `/v1/accounting`.
 pub async fn accounting(State(http): State<Http>) -> Json<Accounting> {
+    let mqtt = http.shared.accounting.snapshot(Source::Mqtt);
+    let stats = http.shared.history.stats();
     Json(Accounting {
-        sources: counts(&http.shared),
+        // The other sources come with their listeners.
+        sources: vec![SourceCounts::new(Source::Mqtt, mqtt)],
         stores: [],
+        history: HistoryCounts {
+            stored: stats.stored,
+            pending: stats.open,
+            late: stats.late,
+            skipped: stats.skipped,
+            conflicts: stats.conflicts,
+            expired_records: stats.expired,
+            lag_records: stats.lag,
+        },
     })
 }
 
@@ -86,6 +111,17 @@ pub struct Sources {
 struct SourceState {
     #[serde(flatten)]
     counts: SourceCounts,
+    /// Where it listens.
+    bind: String,
+    /// Devices connected now.
+    #[serde(serialize_with = "text_of_u64")]
+    connections: u64,
+    /// Sessions kept, connected or not.
+    #[serde(serialize_with = "text_of_u64")]
+    sessions: u64,
+    /// What went wrong last on the gateway's side, and when.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    last_error: String,
     /// Why uplinks are refused now; absent: they are taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     refusing: Option<String>,
@@ -93,13 +129,16 @@ struct SourceState {
 
 /// `/v1/sources`.
 pub async fn sources(State(http): State<Http>) -> Json<Sources> {
-    let refusing = http.shared.log.refusing().map(|why| why.to_string());
-    let sources = counts(&http.shared)
-        .into_iter()
-        .map(|counts| SourceState {
-            counts,
-            refusing: refusing.clone(),
-        })
-        .collect();
-    Json(Sources { sources })
+    let shared = &http.shared;
+    let state = shared.mqtt.state();
+    Json(Sources {
+        sources: vec![SourceState {
+            counts: SourceCounts::new(Source::Mqtt, shared.accounting.snapshot(Source::Mqtt)),
+            bind: state.bind,
+            connections: state.connections,
+            sessions: state.sessions,
+            last_error: state.last_error,
+            refusing: shared.log.refusing().map(|why| why.to_string()),
+        }],
+    })
 }

@@ -36,15 +36,14 @@ const HEADERS: [(HeaderName, &str); 6] = [
 
 /// The middleware.
 pub async fn guard(State(http): State<Http>, request: Request, next: Next) -> Response {
-    let mut response = match check(&http, request.headers()) {
-        Err(problem) => problem.into_response(),
-        Ok(()) => match tokio::time::timeout(REQUEST_MAX, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => {
-                let detail = format!("no answer within {} s", REQUEST_MAX.as_secs());
-                Problem::new(StatusCode::GATEWAY_TIMEOUT, detail).into_response()
-            }
-        },
+    let mut response = if let Err(problem) = check(&http, request.headers()) {
+        problem.into_response()
+    } else {
+        let answer = tokio::time::timeout(REQUEST_MAX, next.run(request)).await;
+        answer.unwrap_or_else(|_| {
+            let detail = format!("no answer within {} s", REQUEST_MAX.as_secs());
+            Problem::new(StatusCode::GATEWAY_TIMEOUT, detail).into_response()
+        })
     };
     http.shared.metrics.answered(response.status().as_u16());
     for (name, value) in HEADERS {

@@ -1,4 +1,4 @@
-//! The messages of the contract in proto3's JSON mapping (protobuf.dev, "ProtoJSON Format").
+//! The messages of the contract in proto3's JSON mapping (protobuf.dev, "`ProtoJSON` Format").
 //!
 //! Names in lowerCamelCase, 64-bit integers as texts, times in RFC 3339 with 0, 3, 6 or 9 fraction
 //! digits and `Z`, bytes in standard base64, NaN and infinities as texts, defaults left out. Written
@@ -31,7 +31,8 @@ pub fn time(time: Timestamp) -> String {
     }
 }
 
-fn proto_time(message: Option<&prost_types::Timestamp>) -> Option<String> {
+/// The same of a message's field; `None` where it is absent or out of range.
+pub fn proto_time(message: Option<&prost_types::Timestamp>) -> Option<String> {
     let message = message?;
     Timestamp::from_secs_nanos(message.seconds, message.nanos).map(time)
 }
@@ -52,10 +53,9 @@ impl Serialize for Double {
 }
 
 /// A 64-bit integer as a text.
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes fields by reference"
-)]
+///
+/// # Errors
+/// The serializer's.
 pub fn text_of_u64<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(number)
 }

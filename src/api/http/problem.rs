@@ -42,9 +42,10 @@ impl Problem {
 
     /// 503 with each reason.
     pub fn unready(reasons: Vec<String>) -> Self {
+        let detail = reasons.join("; ");
         Self {
-            reasons: reasons.clone(),
-            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, reasons.join("; "))
+            reasons,
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         }
     }
 
@@ -78,7 +79,7 @@ impl IntoResponse for Problem {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
 
     #[test]

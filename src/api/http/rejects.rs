@@ -8,8 +8,10 @@ use super::json::RejectJson;
 use super::params::Params;
 use super::problem::Problem;
 use super::token::{MALFORMED, PageToken, request_hash};
+use crate::codecs::Reason;
 use crate::log::record::Kind;
 use crate::log::{Log, ReadError, Start};
+use crate::model::settings::nearest;
 use crate::model::{Reject, Timestamp};
 use axum::Json;
 use axum::extract::State;
@@ -69,7 +71,7 @@ pub struct Page {
 pub async fn rejects(State(http): State<Http>, uri: Uri) -> Result<Json<Page>, Problem> {
     let mut params = Params::of(&uri)?;
     let wanted = Wanted {
-        reason: params.text("reason"),
+        reason: params.get("reason", reason),
         device: params.text("device"),
         from: params.time("from"),
         to: params.time("to"),
@@ -114,6 +116,18 @@ pub async fn rejects(State(http): State<Http>, uri: Uri) -> Result<Json<Page>, P
             .collect(),
         next_page_token: token,
     }))
+}
+
+/// A reason out of the closed set: another would give an empty page, which looks like good news.
+fn reason(name: &str) -> Result<String, String> {
+    let known = || Reason::ALL.iter().map(|reason| reason.as_str());
+    if known().any(|reason| reason == name) {
+        return Ok(name.to_owned());
+    }
+    Err(nearest(name, known()).map_or_else(
+        || "unknown reason".to_owned(),
+        |near| format!("unknown reason; did you mean {near:?}?"),
+    ))
 }
 
 #[derive(Debug, Default)]
@@ -174,10 +188,9 @@ fn window_of(
 ) -> Result<(VecDeque<(u64, Reject)>, u64), ReadError> {
     let mut found = VecDeque::new();
     let mut reached = start;
-    let mut reader = match log.reader(Start::At(start)) {
-        Ok(reader) => reader,
+    let Ok(mut reader) = log.reader(Start::At(start)) else {
         // Retention has just passed the window, so nothing older is left either.
-        Err(_) => return Ok((found, reached)),
+        return Ok((found, reached));
     };
     while reader.position() < end {
         let frames = match reader.read(READ_BYTES) {

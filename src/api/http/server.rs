@@ -25,8 +25,8 @@ const HEADERS_MAX: usize = 64;
 /// After this time a connection ends with its next answer, so that peers that never read do not
 /// hold one for ever.
 const AGE_MAX: Duration = Duration::from_mins(10);
-/// What a connection gets to finish its last answer, within the 5 s of a drain.
-const GRACE: Duration = Duration::from_secs(3);
+/// What a connection gets to finish its last answer, within the 5 s that sources and readers share.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Serves until `halt`, then finishes what is being answered.
 pub async fn serve(
@@ -70,22 +70,16 @@ async fn connection(stream: TcpStream, app: Router, halt: CancellationToken) {
             .max_headers(HEADERS_MAX)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
     );
-    let ended = tokio::select! {
-        ended = serving.as_mut() => Ok(ended),
-        () = halt.cancelled() => Err(()),
-        () = tokio::time::sleep(AGE_MAX) => Err(()),
+    let mut ended = tokio::select! {
+        ended = serving.as_mut() => Some(ended),
+        () = halt.cancelled() => None,
+        () = tokio::time::sleep(AGE_MAX) => None,
     };
-    let ended = match ended {
-        Ok(ended) => ended,
-        Err(()) => {
-            serving.as_mut().graceful_shutdown();
-            match tokio::time::timeout(GRACE, serving).await {
-                Ok(ended) => ended,
-                Err(_) => return,
-            }
-        }
-    };
-    if let Err(error) = ended {
+    if ended.is_none() {
+        serving.as_mut().graceful_shutdown();
+        ended = tokio::time::timeout(GRACE, serving).await.ok();
+    }
+    if let Some(Err(error)) = ended {
         tracing::debug!(%error, "HTTP connection ended");
     }
 }

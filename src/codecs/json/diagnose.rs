@@ -82,7 +82,7 @@ fn not_finite_near(text: &str, at: usize) -> Option<(usize, &'static str)> {
 ///
 /// Each literal is replaced, in a copy, by a JSON text of the same length; the place of a text in
 /// the copy tells the replaced from the genuine.
-pub(super) fn salvage(text: &str, limits: &Limits, out: &mut Decoded<'_>) -> Result<(), Fault> {
+pub(super) fn salvage(text: &str, limits: Limits, out: &mut Decoded<'_>) -> Result<(), Fault> {
     let (copy, places) = replace(text);
     let mut decoded = Decoded::default();
     document(&copy, None, limits, &mut decoded)?;

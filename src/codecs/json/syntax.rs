@@ -1,4 +1,4 @@
-//! Walks objects and arrays with serde_json, value by value, each a slice of the text.
+//! Walks objects and arrays with `serde_json`, value by value, each a slice of the text.
 use super::{Fault, diagnose};
 use serde::de::{DeserializeSeed, Deserializer as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;

@@ -6,13 +6,13 @@ const LIMITS: Limits = Limits { readings_max: 100 };
 
 fn decoded(payload: &str) -> Decoded<'_> {
     let mut out = Decoded::default();
-    decode(payload.as_bytes(), &LIMITS, &mut out).unwrap();
+    decode(payload.as_bytes(), LIMITS, &mut out).unwrap();
     out
 }
 
 fn whole(payload: &[u8]) -> Fault {
     let mut out = Decoded::default();
-    decode(payload, &LIMITS, &mut out).unwrap_err()
+    decode(payload, LIMITS, &mut out).unwrap_err()
 }
 
 fn number(text: &str) -> Sent<'_> {
@@ -174,7 +174,7 @@ fn deep_nesting_is_refused_without_recursion() {
         let deep =
             open.repeat(50_000) + "1" + &(if open == "[" { "]" } else { "}" }).repeat(50_000);
         let mut out = Decoded::default();
-        decode(deep.as_bytes(), &LIMITS, &mut out).unwrap();
+        decode(deep.as_bytes(), LIMITS, &mut out).unwrap();
         assert_eq!(
             out.faults.list()[0].reason,
             Reason::TooDeep,
@@ -205,7 +205,7 @@ fn a_gateway_names_its_devices() {
     let text = r#"{"m-1":[{"ts":1,"values":{"voltage":1}},{"ts":2,"values":{"voltage":2}}],
                    "m-2":{"voltage":3},"m-3":4}"#;
     let mut out = Decoded::default();
-    gateway(text.as_bytes(), &LIMITS, &mut out).unwrap();
+    gateway(text.as_bytes(), LIMITS, &mut out).unwrap();
     let of: Vec<_> = out
         .samples
         .iter()
@@ -215,11 +215,11 @@ fn a_gateway_names_its_devices() {
     assert_eq!(out.faults.list()[0].part, "m-3");
     let mut out = Decoded::default();
     assert_eq!(
-        gateway(b"[1]", &LIMITS, &mut out).unwrap_err().reason,
+        gateway(b"[1]", LIMITS, &mut out).unwrap_err().reason,
         Reason::WrongType
     );
     assert_eq!(
-        gateway(b"[1", &LIMITS, &mut out).unwrap_err().reason,
+        gateway(b"[1", LIMITS, &mut out).unwrap_err().reason,
         Reason::Truncated
     );
 }
@@ -243,16 +243,16 @@ fn attributes_and_connections_are_read() {
 proptest! {
     #[test]
     fn arbitrary_bytes_do_not_panic(payload: Vec<u8>) {
-        let _ = decode(&payload, &LIMITS, &mut Decoded::default());
-        let _ = gateway(&payload, &LIMITS, &mut Decoded::default());
+        let _ = decode(&payload, LIMITS, &mut Decoded::default());
+        let _ = gateway(&payload, LIMITS, &mut Decoded::default());
         let _ = attributes(&payload);
         let _ = connection(&payload);
     }
 
     #[test]
     fn json_like_text_does_not_panic(payload in r#"[\[\]{}":,a-c0-9eE.\\ Nantrufls-]{0,60}"#) {
-        let _ = decode(payload.as_bytes(), &LIMITS, &mut Decoded::default());
-        let _ = gateway(payload.as_bytes(), &LIMITS, &mut Decoded::default());
+        let _ = decode(payload.as_bytes(), LIMITS, &mut Decoded::default());
+        let _ = gateway(payload.as_bytes(), LIMITS, &mut Decoded::default());
     }
 
     #[test]
@@ -265,6 +265,6 @@ proptest! {
     #[test]
     fn every_cut_of_a_document_is_an_error(cut in 0usize..73) {
         let text = r#"{"ts":1763900000000,"values":{"voltage":229.8,"labels":"x","n":[{"value":1}]}}"#;
-        prop_assert!(decode(text[..cut].as_bytes(), &LIMITS, &mut Decoded::default()).is_err());
+        prop_assert!(decode(&text.as_bytes()[..cut], LIMITS, &mut Decoded::default()).is_err());
     }
 }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 ///
 /// # Errors
 /// As [`super::decode`].
-pub fn gateway<'a>(payload: &'a [u8], limits: &Limits, out: &mut Decoded<'a>) -> Result<(), Fault> {
+pub fn gateway<'a>(payload: &'a [u8], limits: Limits, out: &mut Decoded<'a>) -> Result<(), Fault> {
     let text = diagnose::utf8(payload)?.trim_ascii();
     if !text.starts_with('{') {
         array_or_fault(text)?;

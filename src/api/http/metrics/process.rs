@@ -1,0 +1,100 @@
+//! Callers, and the process itself.
+use super::{alone, counters, double, gauges};
+use crate::api::Shared;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use std::fmt::Error;
+
+pub(super) fn served(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(), Error> {
+    let metrics = &shared.metrics;
+    let open = [
+        ("subscribe", &metrics.subscribers),
+        ("query", &metrics.queries),
+    ];
+    #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+    let rows = open.map(|(call, gauge)| (vec![("call", call)], gauge.get() as f64));
+    gauges(out, "grpc_streams", "Open gRPC streams", rows)?;
+    let help = "Responses sent to subscribers, heartbeats included";
+    counters(
+        out,
+        "subscriber_responses",
+        help,
+        alone(metrics.responses.get()),
+    )?;
+    let help = "Reports and events sent to subscribers";
+    counters(
+        out,
+        "subscriber_records",
+        help,
+        alone(metrics.records_sent.get()),
+    )?;
+    let help = "Bytes of reports and events sent to subscribers";
+    counters(
+        out,
+        "subscriber_bytes",
+        help,
+        alone(metrics.bytes_sent.get()),
+    )?;
+    let rows = [
+        ("ok", &metrics.http_ok),
+        ("refused", &metrics.http_refused),
+        ("failed", &metrics.http_failed),
+    ];
+    let rows = rows.map(|(outcome, counter)| (vec![("outcome", outcome)], counter.get()));
+    counters(out, "http_requests", "HTTP requests answered", rows)
+}
+
+pub(super) fn process(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(), Error> {
+    let now = shared.clock.now();
+    let ready = shared.readiness.reasons(now).is_empty();
+    let rows = alone(f64::from(u8::from(ready)));
+    gauges(out, "ready", "1 when traffic may be sent here", rows)?;
+    let rows = alone(now.since(shared.started_at).as_secs_f64());
+    gauges(out, "uptime_seconds", "Time since the start", rows)?;
+    let rows = [(
+        vec![
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("node", &*shared.node),
+        ],
+        1.0,
+    )];
+    gauges(out, "build", "This build", rows)?;
+    if let Some(bytes) = resident_bytes() {
+        gauges(
+            out,
+            "process_resident_bytes",
+            "Memory in use",
+            alone(double(bytes)),
+        )?;
+    }
+    if let Some(secs) = cpu_seconds() {
+        let help = "Processor time used";
+        let family =
+            out.encode_descriptor("process_cpu_seconds", help, None, MetricType::Counter)?;
+        ConstCounter::new(secs).encode(family)?;
+    }
+    Ok(())
+}
+
+/// `VmRSS` of /proc/self/status; `None` elsewhere than on Linux.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// User and system time of /proc/self/stat, fields 14 and 15, in `USER_HZ`, which is 100 on every
+/// Linux that users see (proc(5)); `None` elsewhere.
+fn cpu_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field, the name in parentheses, may hold blanks.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ').skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(double(user + system) / 100.0)
+}

@@ -1,0 +1,228 @@
+//! `citygate decode`: what would become of a payload, without a gateway.
+use super::{Error, Exit, output};
+use crate::api::http::json;
+use crate::catalogue::Catalogue;
+use crate::codecs;
+use crate::config::Config;
+use crate::intake::{Assumed, Preview, preview, quality_name};
+use crate::model::proto::Reading;
+use crate::model::proto::reading::Value;
+use crate::model::{Clock, Timestamp};
+use serde::Serialize;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  citygate decode --profile json '{\"voltage\": 230.1, \"ts\": 1795420800}'
+  citygate decode --profile json 7b22766f6c74616765223a3233302e317d
+  mosquitto_sub -C 1 -t city/meter-7/json | citygate decode --profile json -
+
+Exit code 1 if anything would be rejected.";
+
+/// Longest payload in bytes: far beyond what a gateway takes.
+const PAYLOAD_MAX: u64 = 16 << 20;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Format of the payload
+    #[arg(long, value_name = "PROFILE", value_parser = profile)]
+    profile: &'static str,
+    /// Kind of the device, for its ranges
+    #[arg(long, value_name = "KIND", default_value = "unknown")]
+    kind: String,
+    /// Configuration with metrics, kinds and time zone of its own
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Hexadecimal bytes, JSON text, or - for either from standard input
+    #[arg(value_name = "HEX|JSON|-")]
+    payload: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn profile(name: &str) -> Result<&'static str, String> {
+    codecs::named(name)
+        .map(|(name, _)| name)
+        .ok_or_else(|| format!("need one of {}", codecs::names()))
+}
+
+/// The result as JSON.
+#[derive(Serialize)]
+struct Decoded<'a> {
+    readings: Vec<json::Reading<'a>>,
+    rejected: Vec<Rejected<'a>>,
+}
+
+#[derive(Serialize)]
+struct Rejected<'a> {
+    part: &'a str,
+    reason: &'static str,
+    sentence: &'a str,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Error> {
+    let config = match &args.config {
+        Some(file) => {
+            super::load_config(file).map_err(|problems| Error::Wrong(super::listed(&problems)))?
+        }
+        None => Config::standard(),
+    };
+    let bytes = if args.payload == "-" {
+        from_stdin()?
+    } else {
+        payload(args.payload.as_bytes())?
+    };
+    let preview = preview(
+        &config.catalogue,
+        &bytes,
+        &Assumed {
+            profile: args.profile,
+            kind: kind(&args.kind, &config.catalogue)?,
+            zone: &config.zone,
+            received_at: Clock::system().now(),
+            readings_max: config.intake.readings_max,
+        },
+    );
+    if args.json {
+        output::json(&decoded(&preview))?;
+    } else {
+        print(&preview)?;
+    }
+    Ok(if preview.faults.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Wrong
+    })
+}
+
+fn kind<'a>(kind: &'a str, catalogue: &Catalogue) -> Result<&'a str, Error> {
+    if kind == "unknown" || catalogue.has_kind_prefix(kind) {
+        return Ok(kind);
+    }
+    let nearest = catalogue
+        .nearest_kind(kind)
+        .map(|near| format!("; did you mean {near}?"));
+    Err(Error::Usage(format!(
+        "there is no kind {kind:?}{}",
+        nearest.unwrap_or_default()
+    )))
+}
+
+fn from_stdin() -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let read = io::stdin().take(PAYLOAD_MAX).read_to_end(&mut bytes);
+    read.map_err(|error| Error::cannot_start("cannot read standard input", &error))?;
+    payload(&bytes).or(Ok(bytes))
+}
+
+/// JSON as it stands, anything else as hexadecimal digits with blanks where they help.
+fn payload(text: &[u8]) -> Result<Vec<u8>, Error> {
+    let trimmed = text.trim_ascii();
+    if matches!(trimmed.first(), Some(b'{' | b'[')) {
+        return Ok(text.to_vec());
+    }
+    let mut digits = Vec::with_capacity(trimmed.len());
+    for byte in trimmed.iter().filter(|byte| !byte.is_ascii_whitespace()) {
+        let digit = char::from(*byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok());
+        let digit = digit.ok_or_else(|| {
+            Error::Usage(format!("{:?} is no hexadecimal digit", char::from(*byte)))
+        })?;
+        digits.push(digit);
+    }
+    let (pairs, rest) = digits.as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(Error::Usage(
+            "an odd number of hexadecimal digits".to_owned(),
+        ));
+    }
+    Ok(pairs.iter().map(|[high, low]| high << 4 | low).collect())
+}
+
+fn decoded(preview: &Preview) -> Decoded<'_> {
+    Decoded {
+        readings: preview.readings.iter().map(json::Reading::from).collect(),
+        rejected: preview
+            .faults
+            .iter()
+            .map(|fault| Rejected {
+                part: &fault.part,
+                reason: fault.reason.as_str(),
+                sentence: &fault.sentence,
+            })
+            .collect(),
+    }
+}
+
+fn print(preview: &Preview) -> io::Result<()> {
+    for reading in &preview.readings {
+        output::line(shown(reading))?;
+    }
+    for fault in &preview.faults {
+        let part = if fault.part.is_empty() {
+            "all of it"
+        } else {
+            &fault.part
+        };
+        output::line(format_args!("rejected {part}: {fault}"))?;
+    }
+    Ok(())
+}
+
+fn shown(reading: &Reading) -> String {
+    let value = match &reading.value {
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Flag(flag)) => flag.to_string(),
+        Some(Value::Text(text)) => json::printable(text.as_bytes()),
+        None => "-".to_owned(),
+    };
+    let mut labels: Vec<String> = reading
+        .labels
+        .iter()
+        .map(|(name, value)| format!(" {name}={value}"))
+        .collect();
+    labels.sort();
+    let time = reading
+        .observed_at
+        .and_then(|time| Timestamp::from_secs_nanos(time.seconds, time.nanos))
+        .map(json::time)
+        .unwrap_or_default();
+    let raw = match (reading.raw.as_str(), reading.raw_unit.as_str()) {
+        ("", _) => String::new(),
+        (raw, unit) => format!(
+            " (sent as {})",
+            json::printable(format!("{raw} {unit}").trim().as_bytes())
+        ),
+    };
+    let quality = quality_name(reading).trim_start_matches("QUALITY_");
+    format!(
+        "{}{} = {value} {} at {time} {quality}{raw}",
+        reading.metric,
+        labels.concat(),
+        reading.unit
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn hex_may_have_blanks_and_json_is_taken_as_it_is() {
+        assert_eq!(payload(b"68 0A\nff").unwrap(), [0x68, 0x0a, 0xff]);
+        assert_eq!(payload(b" {\"a\":1}").unwrap(), b" {\"a\":1}");
+        assert_eq!(payload(b"").unwrap(), b"");
+    }
+
+    #[test]
+    fn what_is_no_hex_is_a_usage_error() {
+        for text in [&b"6"[..], b"xy", "6é".as_bytes()] {
+            assert!(matches!(payload(text), Err(Error::Usage(_))));
+        }
+    }
+}

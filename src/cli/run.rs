@@ -1,0 +1,72 @@
+//! `citygate run`: a gateway until SIGTERM or SIGINT.
+use super::signals::Signals;
+use super::{Error, Exit};
+use crate::app;
+use crate::telemetry;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+const EXAMPLES: &str = "\
+Examples:
+  citygate run --config citygate.toml
+  CITYGATE_DATA_DIR=/var/lib/citygate citygate run
+
+Each key of the configuration is also an environment variable, such as CITYGATE_LOG__RETAIN=30d.
+SIGTERM and SIGINT drain within 5 s; a second one ends at once.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Configuration; without it every key has its default
+    #[arg(long, value_name = "FILE", env = "CITYGATE_CONFIG")]
+    config: Option<PathBuf>,
+    /// What is logged to standard error, such as `info,citygate::log=debug`
+    #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
+    log: String,
+    /// Log as JSON, one object a line
+    #[arg(long)]
+    log_json: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Error> {
+    let loaded = match &args.config {
+        Some(file) => super::load_config(file),
+        None => super::default_config(),
+    };
+    let config = match loaded {
+        Ok(config) => config,
+        Err(problems) => {
+            // Standard error may be closed; the exit code says it, too.
+            let _ = writeln!(io::stderr(), "{}", super::listed(&problems));
+            return Ok(Exit::CannotStart);
+        }
+    };
+    telemetry::init(&args.log, args.log_json)
+        .map_err(|error| Error::Usage(super::Chain(&error).to_string()))?;
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Error::cannot_start("cannot start threads", &error))?;
+    let result = runtime.block_on(async {
+        let signals = Signals::catch()
+            .map_err(|error| Error::cannot_start("cannot catch signals", &error))?;
+        let stop = CancellationToken::new();
+        let gateway = app::run(config, stop.clone().cancelled_owned(), |bound| {
+            info!(mqtt = %bound.mqtt, grpc = %bound.grpc, http = %bound.http, "listening");
+        });
+        tokio::select! {
+            result = gateway => result.map_err(|error| ended(&error)),
+            never = signals.cancel(stop) => match never {},
+        }
+    });
+    result.map(|()| Exit::Ok)
+}
+
+/// 3 if the gateway did not start, else 1: a supervisor starts it again either way.
+pub(super) fn ended(error: &app::Error) -> Error {
+    if error.is_start() {
+        Error::cannot_start("cannot start", error)
+    } else {
+        Error::wrong("ended", error)
+    }
+}

@@ -1,0 +1,404 @@
+//! `citygate tap`: the live stream, one reading a line.
+//!
+//! It is a subscriber like any other: over gRPC, with a cursor that it keeps in memory and resumes by
+//! when the gateway comes back. What it prints was durable before.
+use super::signals::Signals;
+use super::{Error, Exit, output};
+use crate::api::http::json;
+use crate::model::proto::client::telemetry_service_client::TelemetryServiceClient;
+use crate::model::proto::reading::Value;
+use crate::model::proto::subscribe_request::Start;
+use crate::model::proto::{Event, Filter, Reading, Report, SubscribeRequest, SubscribeResponse};
+use crate::model::{Quality, Timestamp};
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+
+const EXAMPLES: &str = "\
+Examples:
+  citygate tap
+  citygate tap --kind meter --metric active_energy_import
+  citygate tap --device em-00001 --earliest --json
+
+It starts from now unless told otherwise, and resumes without loss when the gateway comes back.
+CITYGATE_TOKEN is sent as a bearer token if it is set. Ctrl-C ends it.";
+
+/// For the connection.
+const CONNECT_WAIT: Duration = Duration::from_secs(5);
+/// The gateway sends a heartbeat every 10 s: three missing mean that it is gone.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// Wait before the stream is asked for again.
+const RETRY: Duration = Duration::from_secs(1);
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Only this device; may be given more than once, as the following
+    #[arg(long, value_name = "ID")]
+    device: Vec<String>,
+    /// Only this kind, such as meter or meter.gas
+    #[arg(long, value_name = "KIND")]
+    kind: Vec<String>,
+    /// Only this district, such as 3701 or 370102
+    #[arg(long, value_name = "CODE")]
+    district: Vec<String>,
+    /// Only this metric
+    #[arg(long, value_name = "NAME")]
+    metric: Vec<String>,
+    /// From the beginning of the log
+    #[arg(long, conflicts_with_all = ["since", "after"])]
+    earliest: bool,
+    /// From what was appended at this time on, RFC 3339
+    #[arg(long, value_name = "TIME", conflicts_with = "after", value_parser = time)]
+    since: Option<Timestamp>,
+    /// From this cursor on
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<String>,
+    /// End after this many lines
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+    /// The gateway's gRPC address
+    #[arg(long, value_name = "URL", env = "CITYGATE_GRPC", default_value = "http://127.0.0.1:50051", value_parser = address)]
+    grpc: Endpoint,
+    /// Print each report and event as a line of JSON
+    #[arg(long)]
+    json: bool,
+    #[arg(skip)]
+    token: Option<MetadataValue<Ascii>>,
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text, &TimeZone::UTC).map_err(|error| error.to_string())
+}
+
+/// `host:port` or a URL.
+fn address(text: &str) -> Result<Endpoint, String> {
+    let url = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    };
+    Endpoint::from_shared(url).map_err(|_| "need an address such as 127.0.0.1:50051".to_owned())
+}
+
+/// How a stream ended.
+enum Ended {
+    /// As many lines as asked for.
+    Enough,
+    /// To be asked for again.
+    Lost(String),
+}
+
+pub(super) fn run(mut args: Args) -> Result<Exit, Error> {
+    args.token = token()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::cannot_start("cannot start", &error))?;
+    runtime.block_on(async {
+        let mut signals = Signals::catch()
+            .map_err(|error| Error::cannot_start("cannot catch signals", &error))?;
+        tokio::select! {
+            result = follow(&args) => result,
+            () = signals.next() => Ok(Exit::Ok),
+        }
+    })
+}
+
+fn token() -> Result<Option<MetadataValue<Ascii>>, Error> {
+    let Ok(token) = std::env::var("CITYGATE_TOKEN") else {
+        return Ok(None);
+    };
+    let malformed =
+        |_| Error::Usage("CITYGATE_TOKEN has characters that no header may have".to_owned());
+    MetadataValue::try_from(format!("Bearer {token}"))
+        .map(Some)
+        .map_err(malformed)
+}
+
+async fn follow(args: &Args) -> Result<Exit, Error> {
+    let mut start = match (&args.after, args.since, args.earliest) {
+        (Some(cursor), ..) => Some(Start::AfterCursor(cursor.clone())),
+        (None, Some(since), _) => Some(Start::Since(since.into())),
+        (None, None, true) => Some(Start::Earliest(true)),
+        (None, None, false) => None,
+    };
+    let mut left = args.count.unwrap_or(u64::MAX);
+    let mut was_connected = false;
+    loop {
+        let reason = match stream(args, &mut start, &mut left, &mut was_connected).await? {
+            Ended::Enough => return Ok(Exit::Ok),
+            Ended::Lost(reason) => reason,
+        };
+        if !was_connected {
+            let uri = args.grpc.uri();
+            return Err(Error::CannotStart(format!("no gateway at {uri}: {reason}")));
+        }
+        // Nothing is lost by waiting: the log keeps it.
+        let _ = writeln!(io::stderr(), "citygate: {reason}; trying again");
+        sleep(RETRY).await;
+    }
+}
+
+async fn stream(
+    args: &Args,
+    start: &mut Option<Start>,
+    left: &mut u64,
+    was_connected: &mut bool,
+) -> Result<Ended, Error> {
+    let channel = match args
+        .grpc
+        .clone()
+        .connect_timeout(CONNECT_WAIT)
+        .connect()
+        .await
+    {
+        Ok(channel) => channel,
+        Err(error) => return Ok(Ended::Lost(super::Chain(&error).to_string())),
+    };
+    let mut client = TelemetryServiceClient::<Channel>::new(channel);
+    let filter = Filter {
+        devices: args.device.clone(),
+        kinds: args.kind.clone(),
+        districts: args.district.clone(),
+        metrics: args.metric.clone(),
+    };
+    let mut request = Request::new(SubscribeRequest {
+        filter: Some(filter),
+        start: start.clone(),
+    });
+    if let Some(token) = &args.token {
+        request
+            .metadata_mut()
+            .insert("authorization", token.clone());
+    }
+    let mut responses = match client.subscribe(request).await {
+        Ok(responses) => responses.into_inner(),
+        Err(status) => return lost(&status),
+    };
+    *was_connected = true;
+    loop {
+        let Ok(next) = timeout(SILENCE_MAX, responses.message()).await else {
+            return Ok(Ended::Lost("the gateway is silent".to_owned()));
+        };
+        match next {
+            Ok(Some(response)) => {
+                print(args, &response, left)?;
+                *start = Some(Start::AfterCursor(response.cursor));
+                if *left == 0 {
+                    return Ok(Ended::Enough);
+                }
+            }
+            Ok(None) => return Ok(Ended::Lost("the gateway ended the stream".to_owned())),
+            Err(status) => return lost(&status),
+        }
+    }
+}
+
+/// Would asking again help?
+fn lost(status: &Status) -> Result<Ended, Error> {
+    let message = status.message();
+    match status.code() {
+        Code::InvalidArgument => Err(Error::Usage(message.to_owned())),
+        Code::PermissionDenied | Code::Unauthenticated | Code::Unimplemented => Err(
+            Error::CannotStart(format!("the gateway refuses: {message}")),
+        ),
+        Code::OutOfRange | Code::FailedPrecondition | Code::DataLoss => {
+            Err(Error::Wrong(format!("the stream cannot go on: {message}")))
+        }
+        code => Ok(Ended::Lost(format!(
+            "the stream broke off: {code}: {message}"
+        ))),
+    }
+}
+
+/// One line of JSON.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Line<'a> {
+    Report(json::Report<'a>),
+    Event(json::Event<'a>),
+}
+
+fn print(args: &Args, response: &SubscribeResponse, left: &mut u64) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for report in &response.reports {
+        if args.json {
+            if take(left) {
+                output::put_json(&mut out, &Line::Report(report.into()))?;
+            }
+            continue;
+        }
+        for reading in &report.readings {
+            if take(left) {
+                writeln!(out, "{}", reading_line(report, reading))?;
+            }
+        }
+    }
+    for event in &response.events {
+        if !take(left) {
+            break;
+        }
+        if args.json {
+            output::put_json(&mut out, &Line::Event(event.into()))?;
+        } else {
+            writeln!(out, "{}", event_line(event))?;
+        }
+    }
+    out.flush()
+}
+
+fn take(left: &mut u64) -> bool {
+    let some = *left > 0;
+    *left = left.saturating_sub(1);
+    some
+}
+
+fn shown_time(time: Option<&prost_types::Timestamp>) -> String {
+    time.and_then(|time| Timestamp::from_secs_nanos(time.seconds, time.nanos))
+        .map_or_else(|| "-".to_owned(), json::time)
+}
+
+/// `2026-11-23T08:00:00Z em-00001 meter.electricity voltage{phase=a} 230.1 V`, and the quality unless
+/// it is good.
+fn reading_line(report: &Report, reading: &Reading) -> String {
+    let mut line = format!(
+        "{} {} {} {}",
+        shown_time(reading.observed_at.as_ref()),
+        report.device_id,
+        report.kind,
+        reading.metric
+    );
+    let mut labels: Vec<String> = reading
+        .labels
+        .iter()
+        .map(|(name, value)| format!("{name}={}", json::printable(value.as_bytes())))
+        .collect();
+    if !labels.is_empty() {
+        labels.sort();
+        // Writing to a String cannot fail.
+        let _ = write!(line, "{{{}}}", labels.join(","));
+    }
+    let _ = match &reading.value {
+        Some(Value::Number(number)) => write!(line, " {number}"),
+        Some(Value::Flag(flag)) => write!(line, " {flag}"),
+        Some(Value::Text(text)) => write!(line, " {}", json::printable(text.as_bytes())),
+        None => write!(line, " -"),
+    };
+    if !reading.unit.is_empty() && reading.unit != "1" {
+        let _ = write!(line, " {}", reading.unit);
+    }
+    let quality = u64::try_from(reading.quality)
+        .ok()
+        .and_then(Quality::from_number);
+    if quality != Some(Quality::Good) {
+        let name = quality.map_or("QUALITY_UNSPECIFIED", Quality::json_name);
+        let _ = write!(line, " {}", name.trim_start_matches("QUALITY_"));
+    }
+    line
+}
+
+fn event_line(event: &Event) -> String {
+    let mut details: Vec<String> = event
+        .detail
+        .iter()
+        .map(|(name, value)| format!(" {name}={}", json::printable(value.as_bytes())))
+        .collect();
+    details.sort();
+    let device = if event.device_id.is_empty() {
+        "gateway"
+    } else {
+        &event.device_id
+    };
+    let severity = event
+        .severity()
+        .as_str_name()
+        .trim_start_matches("SEVERITY_");
+    format!(
+        "{} {device} event {} {severity}{}",
+        shown_time(event.at.as_ref()),
+        event.name,
+        details.concat()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn reading() -> Reading {
+        Reading {
+            metric: "voltage".to_owned(),
+            unit: "V".to_owned(),
+            value: Some(Value::Number(230.1)),
+            observed_at: Some(Timestamp::from_secs(1_795_420_800).into()),
+            quality: 1,
+            labels: HashMap::from([("phase".to_owned(), "a".to_owned())]),
+            ..Reading::default()
+        }
+    }
+
+    #[test]
+    fn a_reading_is_a_line_and_a_doubt_is_shown() {
+        let report = Report {
+            device_id: "em-1".to_owned(),
+            kind: "meter.electricity".to_owned(),
+            ..Report::default()
+        };
+        let time = shown_time(reading().observed_at.as_ref());
+        assert_eq!(
+            reading_line(&report, &reading()),
+            format!("{time} em-1 meter.electricity voltage{{phase=a}} 230.1 V")
+        );
+        let doubtful = Reading {
+            quality: 2,
+            unit: "1".to_owned(),
+            value: Some(Value::Text("\u{1b}[2J".to_owned())),
+            labels: HashMap::new(),
+            ..reading()
+        };
+        let line = reading_line(&report, &doubtful);
+        assert!(
+            line.ends_with(" UNCERTAIN") && !line.contains('\u{1b}'),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn an_event_of_the_gateway_says_so() {
+        let event = Event {
+            name: "gap".to_owned(),
+            severity: 3,
+            detail: HashMap::from([
+                ("to".to_owned(), "9".to_owned()),
+                ("from".to_owned(), "1".to_owned()),
+            ]),
+            ..Event::default()
+        };
+        assert_eq!(
+            event_line(&event),
+            "- gateway event gap CRITICAL from=1 to=9"
+        );
+    }
+
+    #[test]
+    fn only_some_ends_are_worth_another_try() {
+        assert!(matches!(lost(&Status::unavailable("")), Ok(Ended::Lost(_))));
+        assert!(matches!(
+            lost(&Status::invalid_argument("")),
+            Err(Error::Usage(_))
+        ));
+        assert!(matches!(
+            lost(&Status::out_of_range("")),
+            Err(Error::Wrong(_))
+        ));
+        assert!(address("localhost:50051").is_ok() && address("not an address").is_err());
+    }
+}

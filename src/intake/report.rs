@@ -1,0 +1,211 @@
+//! One device's part of an uplink as a report, and the event that its clock may cause.
+use super::normalise::{ClockWrong, Context, Outcome, normalise};
+use super::pending::{Pending, Record, Scratch};
+use super::route::Target;
+use super::uplink::Uplink;
+use super::{Intake, clock};
+use crate::codecs::{Decoded, Fault, Faults, Reason, quote, recycle};
+use crate::inventory::Entry;
+use crate::log::record::{Kind, RECORD_BYTES_MAX};
+use crate::model::{Quality, ReadingDraft, ReportDraft, Timestamp, Value};
+use prost::Message;
+use std::borrow::Cow;
+use std::ops::Range;
+use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
+
+/// A report of this size is too much for one response of the stream.
+const REPORT_BYTES_MAX: usize = RECORD_BYTES_MAX / 2;
+
+/// Who sent it: what a report says of its device.
+#[derive(Clone, Copy)]
+pub(super) struct Sender<'a> {
+    pub(super) device: &'a str,
+    pub(super) entry: Option<&'a Entry>,
+    pub(super) target: Target<'a>,
+}
+
+impl<'a> Sender<'a> {
+    pub(super) fn kind(&self) -> &'a str {
+        match self.entry {
+            Some(entry) if !entry.kind.is_empty() => &entry.kind,
+            _ if !self.target.kind.is_empty() => self.target.kind,
+            _ => "unknown",
+        }
+    }
+
+    pub(super) fn district(&self) -> &'a str {
+        match self.entry {
+            Some(entry) if !entry.district.is_empty() => &entry.district,
+            _ => self.target.district,
+        }
+    }
+}
+
+impl Intake {
+    /// One device's part of the uplink.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the one place where all of them meet"
+    )]
+    pub(super) fn report(
+        &self,
+        uplink: &Uplink<'_>,
+        sender: &Sender<'_>,
+        profile: &str,
+        decoded: &Decoded<'_>,
+        run: Range<usize>,
+        scratch: &mut Scratch,
+        pending: &mut Pending,
+        faults: &mut Faults,
+    ) {
+        let group = decoded
+            .samples
+            .get(run.start)
+            .map_or(0, |sample| sample.group);
+        let child = decoded.device_of(group).map(|name| {
+            let entry = self.inventory.lookup(name);
+            Sender {
+                device: entry.map_or(name, |entry| &entry.device_id),
+                entry,
+                target: sender.target,
+            }
+        });
+        if let Some(child) = &child
+            && let Err(mut fault) = self.known(child.device, child.entry)
+        {
+            fault.part = quote(child.device);
+            faults.push(fault);
+            return;
+        }
+        let of = child.as_ref().unwrap_or(sender);
+        let context = Context {
+            catalogue: &self.catalogue,
+            kind: of.kind(),
+            zone: of
+                .entry
+                .and_then(|entry| entry.zone.as_ref())
+                .unwrap_or(&self.zone),
+            received_at: uplink.received_at,
+        };
+        let mut readings: Vec<ReadingDraft<'_>> = std::mem::take(&mut scratch.readings);
+        let outcome = normalise(
+            decoded,
+            run,
+            &context,
+            &mut readings,
+            &mut scratch.origins,
+            faults,
+        );
+        if !readings.is_empty() {
+            let draft = ReportDraft {
+                device_id: of.device,
+                kind: of.kind(),
+                district: of.district(),
+                profile,
+                received_at: uplink.received_at,
+                source: uplink.source,
+                readings,
+                node: &self.node,
+                via: if child.is_some() { sender.device } else { "" },
+            };
+            self.push_report(&draft, outcome, &mut scratch.hashed, pending, faults);
+            readings = draft.readings;
+        }
+        scratch.readings = recycle(readings, |_| NO_READING);
+    }
+
+    fn push_report(
+        &self,
+        draft: &ReportDraft<'_>,
+        outcome: Outcome,
+        hashed: &mut Vec<u8>,
+        pending: &mut Pending,
+        faults: &mut Faults,
+    ) {
+        let body = pending.body(|out| draft.encode(out));
+        if body.len() > REPORT_BYTES_MAX {
+            pending.bytes.truncate(body.start);
+            let sentence = format!(
+                "the report would have {} bytes; at most {REPORT_BYTES_MAX} are written",
+                body.len()
+            );
+            faults.push(Fault::part(
+                Reason::TooManyReadings,
+                draft.device_id,
+                sentence,
+            ));
+            return;
+        }
+        let content = outcome.dated.then(|| content_key(draft, self.seed, hashed));
+        pending.records.push(Record {
+            kind: Kind::Report,
+            content,
+            body,
+            clock: None,
+            skip: false,
+        });
+        if let Some(wrong) = outcome.clock {
+            self.push_clock(draft, wrong, pending);
+        }
+    }
+
+    fn push_clock(&self, draft: &ReportDraft<'_>, wrong: ClockWrong, pending: &mut Pending) {
+        let event = clock::event(draft, &wrong);
+        let body = pending.body(|out| out.extend_from_slice(&event.encode_to_vec()));
+        let device = xxh3_64_with_seed(draft.device_id.as_bytes(), self.seed);
+        let clock = Some((device, wrong));
+        pending.records.push(Record {
+            kind: Kind::Event,
+            content: None,
+            body,
+            clock,
+            skip: false,
+        });
+    }
+}
+
+/// Never read: recycling needs a value of the other lifetime.
+const NO_READING: ReadingDraft<'static> = ReadingDraft {
+    metric: "",
+    unit: "",
+    value: Value::Absent,
+    observed_at: Timestamp::EPOCH,
+    quality: Quality::NotAvailable,
+    labels: Vec::new(),
+    raw: Cow::Borrowed(""),
+    raw_unit: Cow::Borrowed(""),
+};
+
+/// Promise 6 (b): the device, its readings and their times. Neither quality nor raw text belong to
+/// it: a changed range in the catalogue must not make a copy a new report.
+fn content_key(draft: &ReportDraft<'_>, seed: u64, bytes: &mut Vec<u8>) -> u128 {
+    bytes.clear();
+    // 0xff occurs in no UTF-8 text, so that no two different reports give the same bytes.
+    let text = |bytes: &mut Vec<u8>, text: &str| {
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.push(0xff);
+    };
+    text(bytes, draft.device_id);
+    for reading in &draft.readings {
+        text(bytes, reading.metric);
+        for (name, value) in &reading.labels {
+            text(bytes, name);
+            text(bytes, value);
+        }
+        bytes.push(0xff);
+        bytes.extend_from_slice(&reading.observed_at.as_nanos().to_le_bytes());
+        match &reading.value {
+            Value::Number(number) => {
+                bytes.push(1);
+                bytes.extend_from_slice(&number.to_bits().to_le_bytes());
+            }
+            Value::Flag(flag) => bytes.extend_from_slice(&[2, u8::from(*flag)]),
+            Value::Text(value) => {
+                bytes.push(3);
+                text(bytes, value);
+            }
+            Value::Absent => bytes.push(4),
+        }
+    }
+    xxh3_128_with_seed(bytes, seed)
+}
