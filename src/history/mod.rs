@@ -33,6 +33,7 @@ mod query;
 mod selection;
 mod shared;
 mod stats;
+mod tails;
 #[cfg(test)]
 mod tests;
 mod window;

@@ -71,7 +71,7 @@ impl Window {
         }
         stored.retain(|point| point.time >= self.from && point.time <= end);
         open.retain(|point| point.time <= end);
-        let (mut merged, _) = merge::merge(stored, &open);
+        let mut merged = merge::merge(stored, &open).0.into_owned();
         if merged.len() > keep {
             merged.truncate(keep);
             end = merged.last().map_or(end, |last| last.time);

@@ -1,10 +1,12 @@
 //! From records to chunks: takes in points, and commits them with the place in the log.
+use super::groups;
+use super::insert::{Insert, Outcome};
 use super::key::{self, DayGroup};
 use super::open::Open;
 use super::point::Point;
 use super::progress::Progress;
 use super::shared::Shared;
-use super::{groups, insert};
+use super::tails::Tails;
 use crate::log::LogId;
 use crate::log::record::{Kind, RecordView};
 use crate::model::{ReportView, Timestamp};
@@ -45,6 +47,7 @@ pub(super) struct Writer {
     durable: Progress,
     /// With all that is open.
     next: Progress,
+    tails: Tails,
     flushed_at: Timestamp,
     /// Retention's idea of now.
     now: Timestamp,
@@ -79,6 +82,7 @@ impl Writer {
             shared,
             durable: progress,
             next: progress,
+            tails: Tails::new(seed(log_id)),
             flushed_at: now,
             now,
             looked_at: Timestamp::MIN,
@@ -161,12 +165,13 @@ impl Writer {
             return Ok(());
         }
         let started = Instant::now();
-        let open = self.shared.begin_flush(seed(self.next.log_id));
+        let shared = Arc::clone(&self.shared);
+        let open = shared.begin_flush(seed(self.next.log_id));
         let work = self.plan(&open);
         self.next.stored += open.points();
         let mut work = work.into_iter().peekable();
         loop {
-            let access = self.shared.state.access()?;
+            let access = shared.state.access()?;
             let mut batch = access.batch();
             let (spaces, conflicts) = self.fill(&access, &mut batch, &mut work)?;
             self.next.conflicts += conflicts;
@@ -181,9 +186,8 @@ impl Writer {
             }
         }
         self.durable = self.next;
-        self.shared.end_flush();
-        self.shared
-            .update_stats(|stats| stats.flush = started.elapsed());
+        shared.end_flush();
+        shared.update_stats(|stats| stats.flush = started.elapsed());
         self.publish();
         Ok(())
     }
@@ -213,15 +217,14 @@ impl Writer {
 
     /// Puts work into the batch until that is full.
     fn fill<'a, 'o>(
-        &self,
+        &mut self,
         access: &'a Access<'a>,
         batch: &mut Batch<'a>,
         work: &mut std::iter::Peekable<impl Iterator<Item = (DayGroup, &'o [u8], &'o [Point])>>,
     ) -> Result<(Vec<Space<'a>>, u64), state::Error> {
         let mut spaces: Vec<Space<'a>> = Vec::new();
         let mut last = None;
-        let mut conflicts = 0;
-        let mut damaged = 0;
+        let mut outcome = Outcome::default();
         while batch.bytes() < BATCH_BYTES_MAX
             && let Some((group, series, points)) = work.next()
         {
@@ -229,14 +232,21 @@ impl Writer {
                 spaces.push(access.space(&group.name())?);
                 last = Some(group);
             }
-            if let Some(space) = spaces.last() {
-                conflicts += insert::insert(space, batch, series, points, &mut damaged)?;
-            }
+            let Some(space) = spaces.last() else { continue };
+            let mut insert = Insert {
+                group,
+                space,
+                batch,
+                tails: &mut self.tails,
+                outcome: &mut outcome,
+            };
+            insert.run(series, points)?;
         }
-        if damaged > 0 {
-            self.shared.update_stats(|stats| stats.damaged += damaged);
+        if outcome.damaged > 0 {
+            self.shared
+                .update_stats(|stats| stats.damaged += outcome.damaged);
         }
-        Ok((spaces, conflicts))
+        Ok((spaces, outcome.conflicts))
     }
 
     fn expire_if_due(&mut self) -> Result<(), state::Error> {
@@ -250,8 +260,9 @@ impl Writer {
     }
 
     /// Removes day groups that are past the retention, and the oldest while there are too many bytes.
-    fn expire(&self) -> Result<(), state::Error> {
-        let config = &self.shared.config;
+    fn expire(&mut self) -> Result<(), state::Error> {
+        let shared = Arc::clone(&self.shared);
+        let config = &shared.config;
         let horizon = self.now.minus(config.retain);
         let today = key::day_of(self.now.as_nanos());
         let mut groups = self.shared.groups().to_vec();
@@ -285,6 +296,8 @@ impl Writer {
             stats.keyspaces = groups.len();
         });
         if gone > 0 {
+            drop(access);
+            self.tails.clear();
             self.shared.set_groups(groups);
         }
         Ok(())

@@ -24,6 +24,7 @@ pub fn gateway<'a>(payload: &'a [u8], limits: Limits, out: &mut Decoded<'a>) -> 
             }
             let group = out.open(Group {
                 device: Some(index),
+                parent: None,
                 at: None,
                 time: SentTime::Absent,
             });

@@ -1,5 +1,7 @@
 //! Points to bytes.
-use super::{ABSENT, EXACT_MAX, EXPONENTS, FLAG, NUMBER, SCALES, TEXT, VERSION, zigzag};
+use super::{
+    ABSENT, EXACT_MAX, EXPONENTS, FLAG, NUMBER, POINTS_MAX, SCALES, TEXT, VERSION, zigzag,
+};
 use crate::history::point::{Context, Datum, Point};
 use crate::model::wire::put_varint;
 use std::sync::Arc;
@@ -23,17 +25,27 @@ fn put_runs(out: &mut Vec<u8>, values: impl Iterator<Item = u64>) {
     put_varint(out, run.1);
 }
 
-/// The largest unit that divides all.
-fn put_scale(out: &mut Vec<u8>, all: &(impl Iterator<Item = i64> + Clone)) -> i64 {
-    let mut largest = (0, 1);
-    for (power, scale) in (0u8..).zip(SCALES) {
-        if !all.clone().all(|value| value % scale == 0) {
-            break;
-        }
-        largest = (power, scale);
+/// The power of 1,000 that divides all.
+fn put_scale(out: &mut Vec<u8>, all: &(impl Iterator<Item = i64> + Clone)) -> u8 {
+    // The largest first: it fits, or fails at the first value. Constants, so that none is divided by.
+    let scale = if all.clone().all(|value| value % SCALES[3] == 0) {
+        3
+    } else if all.clone().all(|value| value % SCALES[2] == 0) {
+        2
+    } else {
+        u8::from(all.clone().all(|value| value % SCALES[1] == 0))
+    };
+    out.push(scale);
+    scale
+}
+
+const fn divide(value: i64, scale: u8) -> i64 {
+    match scale {
+        3 => value / SCALES[3],
+        2 => value / SCALES[2],
+        1 => value / SCALES[1],
+        _ => value,
     }
-    out.push(largest.0);
-    largest.1
 }
 
 /// Appends the chunk of `points`: 1 to [`POINTS_MAX`], with growing times.
@@ -44,7 +56,7 @@ pub(in crate::history) fn encode(out: &mut Vec<u8>, points: &[Point]) {
     let scale = put_scale(out, &points.iter().map(|point| point.time));
     let mut last = 0;
     for (at, point) in points.iter().enumerate() {
-        let time = point.time / scale;
+        let time = divide(point.time, scale);
         if at == 0 {
             put_varint(out, zigzag(time));
         } else {
@@ -66,7 +78,7 @@ pub(in crate::history) fn encode(out: &mut Vec<u8>, points: &[Point]) {
         .map(|point| point.received.wrapping_sub(point.time));
     let scale = put_scale(out, &delays);
     for delay in delays {
-        put_varint(out, zigzag(delay / scale));
+        put_varint(out, zigzag(divide(delay, scale)));
     }
     put_runs(out, points.iter().map(|point| u64::from(point.quality)));
     put_runs(out, places.into_iter());
@@ -143,36 +155,42 @@ fn put_values(out: &mut Vec<u8>, points: &[Point]) {
 
 /// `number * exponent` as an integer, if that gives `number` back to the last bit.
 fn decimal(number: f64, exponent: f64) -> Option<i64> {
-    let scaled = (number * exponent).round();
+    let scaled = number * exponent;
     if !(-EXACT_MAX..=EXACT_MAX).contains(&scaled) {
         return None;
     }
-    #[expect(clippy::cast_possible_truncation, reason = "an integer up to 2^53")]
-    let integer = scaled as i64;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "up to 2^53; half up is rounding"
+    )]
+    let integer = (scaled + 0.5_f64.copysign(scaled)) as i64;
     #[expect(clippy::cast_precision_loss, reason = "an integer up to 2^53")]
     let back = integer as f64 / exponent;
     (back.to_bits() == number.to_bits()).then_some(integer)
 }
 
 fn put_numbers(out: &mut Vec<u8>, numbers: impl Iterator<Item = f64> + Clone) {
-    let fits = |exponent: f64| {
-        numbers
-            .clone()
-            .all(|number| decimal(number, exponent).is_some())
-    };
-    let form = (1u8..).zip(EXPONENTS).find(|(_, exponent)| fits(*exponent));
-    let Some((form, exponent)) = form else {
-        out.push(0);
-        for number in numbers {
-            out.extend_from_slice(&number.to_le_bytes());
+    let mut scaled: Vec<i64> = Vec::with_capacity(POINTS_MAX);
+    for (form, exponent) in (1u8..).zip(EXPONENTS) {
+        scaled.clear();
+        let fits = numbers.clone().all(|number| {
+            let integer = decimal(number, exponent);
+            scaled.extend(integer);
+            integer.is_some()
+        });
+        if fits {
+            out.push(form);
+            let mut last = 0;
+            for integer in scaled {
+                put_varint(out, zigzag(integer - last));
+                last = integer;
+            }
+            return;
         }
-        return;
-    };
-    out.push(form);
-    let mut last = 0;
-    for scaled in numbers.filter_map(|number| decimal(number, exponent)) {
-        put_varint(out, zigzag(scaled - last));
-        last = scaled;
+    }
+    out.push(0);
+    for number in numbers {
+        out.extend_from_slice(&number.to_le_bytes());
     }
 }
 
