@@ -1,5 +1,5 @@
 //! The gateway under power cuts: devices that resend, a subscriber that resumes, history, the accounting.
-use crate::campaign::{Campaign, wait_until};
+use crate::campaign::{Campaign, wait_for, wait_until};
 use crate::disk::{Cut, Disk};
 use crate::load::{Key, LANES, Ledger, Load, device};
 use crate::subscriber::{Subscriber, history};
@@ -22,11 +22,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Small segments, so that rolls are frequent; the other keys as they come.
 const MORE: &str = "[log]\nsegment_bytes = \"1MiB\"\nmin_free = \"1MiB\"";
 
-fn start(disk: &Disk, dir: &Path, ports: Ports) -> Gateway {
+fn spawn(disk: &Disk, dir: &Path, ports: Ports, armed: &dyn Fn()) -> Gateway {
     let config = ports.config(disk.root(), MORE);
-    let mut gateway = Gateway::spawn(dir, ports, &config, |command| {
+    Gateway::spawn(dir, ports, &config, |command| {
         disk.attach(command, ROLL, SYNC_US, false);
-    });
+        armed();
+    })
+}
+
+fn start(disk: &Disk, dir: &Path, ports: Ports) -> Gateway {
+    let mut gateway = spawn(disk, dir, ports, &|| {});
     gateway.wait_ready();
     gateway
 }
@@ -171,6 +176,9 @@ fn what_was_acknowledged_survives_power_cuts() {
     while !campaign.done() {
         campaign.kill(&disk, &mut gateway.child, || {
             load.ledger.acks.load(Ordering::Relaxed)
+        });
+        campaign.interrupt_start(&disk, |arm| {
+            wait_for(&mut spawn(&disk, dir.path(), ports, arm).child)
         });
         gateway = start(&disk, dir.path(), ports);
     }

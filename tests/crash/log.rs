@@ -1,7 +1,7 @@
 //! The log alone under power cuts: threads that append, a reader with a cursor, in a process of their own.
 //!
 //! The gateway's test is the same with sockets; when both fail, look here first.
-use crate::campaign::{Campaign, Rng};
+use crate::campaign::{Campaign, Rng, wait_for};
 use crate::disk::Disk;
 use citygate::log::record::{Keys, Kind};
 use citygate::log::{
@@ -148,7 +148,7 @@ impl Received {
     }
 }
 
-fn start(disk: &Disk, notes: &Path, round: u64) -> Child {
+fn start(disk: &Disk, notes: &Path, round: u64, armed: &dyn Fn()) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "log::actor", "--nocapture"])
@@ -156,6 +156,7 @@ fn start(disk: &Disk, notes: &Path, round: u64) -> Child {
         .env(ROUND, round.to_string())
         .stdout(Stdio::null());
     disk.attach(&mut command, ROLL, 300, false);
+    armed();
     command.spawn().unwrap()
 }
 
@@ -247,7 +248,10 @@ fn what_was_settled_survives_power_cuts() {
     let disk = Disk::new(dir.path());
     let mut campaign = Campaign::new(OPERATIONS_MAX);
     for round in 0.. {
-        let mut child = start(&disk, notes.path(), round);
+        campaign.interrupt_start(&disk, |arm| {
+            wait_for(&mut start(&disk, notes.path(), 2 * round, arm))
+        });
+        let mut child = start(&disk, notes.path(), 2 * round + 1, &|| {});
         campaign.kill(&disk, &mut child, || count_acked(notes.path()));
         if campaign.done() {
             break;
@@ -265,7 +269,7 @@ fn a_log_that_does_not_sync_is_caught() {
     let disk = Disk::new(dir.path());
     let mut campaign = Campaign::new(OPERATIONS_MAX);
     for round in 0..2 {
-        let mut child = start(&disk, notes.path(), round);
+        let mut child = start(&disk, notes.path(), round, &|| {});
         if round == 1 {
             let before = count_acked(notes.path());
             crate::campaign::wait_until("life", || count_acked(notes.path()) > before);
