@@ -105,7 +105,7 @@ pub enum Error {
     Transport(#[from] tonic::transport::Error),
 }
 
-/// Serves until `halt`, then ends every stream with UNAVAILABLE and returns within [`DRAIN_MAX`].
+/// Serves until `halt`, then ends every stream with UNAVAILABLE and returns within a second or so.
 ///
 /// # Errors
 /// The transport's.
