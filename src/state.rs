@@ -17,6 +17,7 @@ use fjall::{
     AbstractTree, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
     Readable, Snapshot,
 };
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
@@ -145,21 +146,37 @@ impl State {
     }
 }
 
+/// Makes the name of a folder durable. fjall syncs what is in its folders, but not where they are
+/// named; without this a power cut may take a whole keyspace, whatever was committed to it. (ext4 and
+/// XFS do it unasked, POSIX does not promise it.)
+fn sync_name(folder: &Path) -> std::io::Result<()> {
+    let above = folder
+        .parent()
+        .filter(|above| !above.as_os_str().is_empty());
+    File::open(above.unwrap_or(Path::new(".")))?.sync_all()
+}
+
 fn open(dir: &Path) -> Result<Database, Error> {
     let shown = || dir.display().to_string();
-    Database::builder(dir)
+    let failed = |error| match error {
+        fjall::Error::Locked => Error::Locked { dir: shown() },
+        source => Error::Open {
+            dir: shown(),
+            source,
+        },
+    };
+    let database = Database::builder(dir)
         .max_journaling_size(JOURNAL_BYTES_MAX)
         .cache_size(CACHE_BYTES)
         .max_cached_files(Some(OPEN_FILES_MAX))
         .worker_threads(1)
         .open()
-        .map_err(|error| match error {
-            fjall::Error::Locked => Error::Locked { dir: shown() },
-            source => Error::Open {
-                dir: shown(),
-                source,
-            },
-        })
+        .map_err(failed)?;
+    // Its own keyspace is number 0.
+    for folder in [dir, &dir.join("keyspaces").join("0")] {
+        sync_name(folder).map_err(|source| failed(source.into()))?;
+    }
+    Ok(database)
 }
 
 /// The open database, as it is when this is taken: a batch that is being applied is seen as a whole
@@ -182,8 +199,13 @@ impl Access<'_> {
     /// The disk.
     pub fn space(&self, name: &str) -> Result<Space<'_>, Error> {
         let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
+        let new = !self.database().keyspace_exists(name);
+        let keyspace = self.database().keyspace(name, options)?;
+        if new {
+            sync_name(keyspace.path()).map_err(fjall::Error::Io)?;
+        }
         Ok(Space {
-            keyspace: self.database().keyspace(name, options)?,
+            keyspace,
             access: self,
         })
     }
