@@ -34,6 +34,9 @@ pub const BOUND: Duration = Duration::from_secs(20);
 /// 2027-01-15T08:00:00Z
 pub const START: Timestamp = Timestamp::from_secs(1_800_000_000);
 
+/// Callers come from 127.0.0.1, so that none of them can hold a port of ours while it is closed.
+const ANY_PORT: &str = "127.7.7.7:0";
+
 /// A response or an error within [`BOUND`].
 pub async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(BOUND, work).await.expect("in time")
@@ -71,8 +74,8 @@ pub async fn start_with(config: grpc::Config) -> Gateway {
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::manual(START);
     let shared = Arc::new(build(dir.path(), clock));
-    let (grpc, grpc_listener) = listen("127.0.0.1:0").await;
-    let (http, http_listener) = listen("127.0.0.1:0").await;
+    let (grpc, grpc_listener) = listen(ANY_PORT).await;
+    let (http, http_listener) = listen(ANY_PORT).await;
     shared.readiness.set(Phase::Ready);
     let mut gateway = Gateway {
         shared,

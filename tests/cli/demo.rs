@@ -1,11 +1,9 @@
 //! The demo, in a pipe.
-use super::support::BOUND;
 use super::{Done, citygate, piped};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 /// The terms of the last identity that was printed, `received` first.
 fn identity(out: &str) -> Vec<u64> {
@@ -91,16 +89,12 @@ fn two_demos_share_a_machine_and_drain_when_interrupted() {
     };
     assert_ne!(bound(&demos[0].2), bound(&demos[1].2));
     for (child, out, _) in &mut demos {
-        let asked = Instant::now();
         kill_process(Pid::from_child(child), Signal::INT).unwrap();
         let mut rest = String::new();
         out.read_to_string(&mut rest).unwrap();
+        // Success includes the gateway's own limit: it fails when it has not drained within 5 s.
         assert!(child.wait().unwrap().success(), "{rest}");
         sum_holds(&rest);
-        assert!(
-            asked.elapsed() < BOUND.min(Duration::from_secs(30)),
-            "it drains"
-        );
     }
     assert!(dir.path().join("a/log").is_dir(), "--data is kept");
 }

@@ -98,10 +98,10 @@ fn what_the_city_sends_is_counted_by_everybody() {
         "{}",
         locked.err
     );
-    let parts = count(&gateway, "reject_parts");
+    let bad_parts = count(&gateway, "reject_parts");
     assert!(gateway.stop().success());
-    assert_eq!(stat(&data), (logged, rejected + parts));
-    exported(&data, logged, rejected + parts);
+    assert_eq!(stat(&data), (logged, rejected + bad_parts));
+    exported(&data, logged, rejected + bad_parts);
     let check = run(&["log", "check", data.to_str().unwrap()]);
     assert_eq!(
         (check.code, check.out.lines().count()),
