@@ -185,7 +185,7 @@ async fn any_split_of_the_stream_gives_the_same_answers() {
         let mut peer = rig.connected(4, "meter-1").await;
         let (mut reads, mut writes) = peer.0.into_split();
         let sent = stream.clone();
-        let writer = tokio::spawn(async move {
+        let sender = tokio::spawn(async move {
             for part in sent.chunks(step) {
                 writes.write_all(part).await.unwrap();
                 tokio::task::yield_now().await;
@@ -195,7 +195,7 @@ async fn any_split_of_the_stream_gives_the_same_answers() {
         let mut answers = vec![0; 30 * 4 + 10 * 2];
         let read = timeout(PATIENCE, reads.read_exact(&mut answers)).await;
         read.expect("answers in time").unwrap();
-        peer = Peer(reads.reunite(writer.await.unwrap()).unwrap());
+        peer = Peer(reads.reunite(sender.await.unwrap()).unwrap());
         let mut seen = Vec::new();
         let mut rest = &answers[..];
         while let [first, len, tail @ ..] = rest {
