@@ -151,18 +151,34 @@ fn free(ip: IpAddr, port: u16) -> SocketAddr {
     }
 }
 
+fn with_any_ports(mut config: Config) -> Config {
+    for bind in [
+        &mut config.mqtt.bind,
+        &mut config.grpc.bind,
+        &mut config.http.bind,
+    ] {
+        bind.set_port(0);
+    }
+    config
+}
+
 async fn demo(args: &Args, config: Config) -> Result<Exit, Error> {
     let signals =
         Signals::catch().map_err(|error| Error::cannot_start("cannot catch signals", &error))?;
     let (stop_city, stop_gateway) = (CancellationToken::new(), CancellationToken::new());
     let (tell, bound) = oneshot::channel();
     let gateway = async {
-        let stop = stop_gateway.clone().cancelled_owned();
-        let result = app::run(config, stop, |bound| {
+        let mut tell = Some(tell);
+        let mut tell = |bound: &Bound| {
             // Nobody listens when the demo is over already.
-            let _ = tell.send(*bound);
-        })
-        .await;
+            let _ = tell.take().map(|tell| tell.send(*bound));
+        };
+        let stop = || stop_gateway.clone().cancelled_owned();
+        let mut result = app::run(config.clone(), stop(), &mut tell).await;
+        if let Err(app::Error::Bind { .. }) = result {
+            // Somebody else took a port between the look and the bind.
+            result = app::run(with_any_ports(config), stop(), &mut tell).await;
+        }
         stop_city.cancel();
         result.map_err(|error| super::run::ended(&error))
     };

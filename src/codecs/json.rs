@@ -70,6 +70,7 @@ fn document<'a>(
                 }
                 let group = out.open(Group {
                     device,
+                    parent: None,
                     at: Some(place),
                     time: SentTime::Absent,
                 });
@@ -104,6 +105,7 @@ fn object<'a>(
 ) -> Result<(), Fault> {
     let group = out.open(Group {
         device,
+        parent: None,
         at,
         time: SentTime::Absent,
     });
@@ -269,15 +271,15 @@ fn string(text: &str) -> Result<Cow<'_, str>, String> {
         .map_err(|error| format!("{} is no text: {error}", quote(text)))
 }
 
-/// `None`: neither number nor text nor null.
+/// `None`: neither number nor text nor null. A number stays text here: as a double it would lose
+/// digits, and nobody needs it.
 fn sent_time(text: &str) -> Option<SentTime<'_>> {
-    Some(match plain(text).ok()? {
-        Sent::Number(_, text) | Sent::NotFinite(text) => SentTime::Number(text),
-        Sent::Text(text) => SentTime::Text(text),
-        Sent::Null => SentTime::Absent,
-        Sent::Flag(_) => return None,
-    })
-    .filter(|_| !text.starts_with(['{', '[']))
+    match text.as_bytes().first() {
+        Some(b'0'..=b'9' | b'-') => Some(SentTime::Number(Cow::Borrowed(text))),
+        Some(b'"') => string(text).ok().map(SentTime::Text),
+        Some(b'n') => Some(SentTime::Absent),
+        _ => None,
+    }
 }
 
 /// A value of the wrong type, or one nested too deep to be anything.

@@ -76,6 +76,8 @@ pub enum SentTime<'a> {
 pub struct Group<'a> {
     /// Index into [`Decoded::devices`]; `None`: the device that sent the uplink.
     pub device: Option<u32>,
+    /// The group of the object that it lies in, where a value has a time of its own.
+    pub parent: Option<u32>,
     /// Place in the payload's array.
     pub at: Option<u32>,
     /// The device's time.
@@ -135,6 +137,11 @@ impl<'a> Decoded<'a> {
     /// The group of this index.
     pub fn group(&self, group: u32) -> Option<&Group<'a>> {
         self.groups.get(usize::try_from(group).ok()?)
+    }
+
+    /// The group of the object that a group lies in: its own, or its parent.
+    pub fn object(&self, group: u32) -> u32 {
+        self.group(group).and_then(|of| of.parent).unwrap_or(group)
     }
 
     /// The device that a group names.
@@ -207,6 +214,7 @@ impl Group<'_> {
     pub fn into_owned<'b>(self) -> Group<'b> {
         Group {
             device: self.device,
+            parent: self.parent,
             at: self.at,
             time: match self.time {
                 SentTime::Absent => SentTime::Absent,

@@ -43,6 +43,7 @@ pub(super) struct Outcome {
 /// Which sample a reading came from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Origin {
+    object: u32,
     group: u32,
     sample: usize,
     fate: Fate,
@@ -75,13 +76,8 @@ pub(super) fn normalise<'d>(
     let first = range.start;
     // Samples of one group lie together, mostly: its time is judged once.
     let mut judged: Option<(u32, Judged)> = None;
-    for (at, sample) in decoded
-        .samples
-        .get(range)
-        .unwrap_or_default()
-        .iter()
-        .enumerate()
-    {
+    let samples = decoded.samples.get(range).unwrap_or_default();
+    for (at, sample) in samples.iter().enumerate() {
         let time = match judged {
             Some((group, time)) if group == sample.group => time,
             _ => judge(decoded, sample.group, context),
@@ -95,57 +91,51 @@ pub(super) fn normalise<'d>(
                 continue;
             }
         };
-        let mut origin = Origin {
+        let (reading, mut fate) = place(reading, time);
+        outcome.dated &= fate == Fate::Dated;
+        if let Judged::Implausible(claimed) = time {
+            note_clock(
+                &mut outcome,
+                decoded,
+                sample.group,
+                claimed,
+                context.received_at,
+            );
+        }
+        if let Some(earlier) = twice(decoded, readings, origins, &reading, sample.group) {
+            fate = Fate::Twice;
+            faults.push(duplicate(decoded, sample, decoded.samples.get(earlier)));
+        }
+        readings.push(reading);
+        origins.push(Origin {
+            object: decoded.object(sample.group),
             group: sample.group,
             sample: first + at,
-            fate: Fate::Dated,
-        };
-        if let Some(earlier) = twice(readings, origins, &reading, sample.group) {
-            origin.fate = Fate::Twice;
-            let other = decoded.samples.get(earlier);
-            faults.push(duplicate(decoded, sample, other));
-        }
-        let reading = match time {
-            Judged::Plausible(time) => ReadingDraft {
-                observed_at: time,
-                ..reading
-            },
-            Judged::Absent => {
-                outcome.dated = false;
-                origin.fate = if origin.fate == Fate::Twice {
-                    Fate::Twice
-                } else {
-                    Fate::Undated
-                };
-                reading
-            }
-            Judged::Implausible(claimed) => {
-                outcome.dated = false;
-                origin.fate = if origin.fate == Fate::Twice {
-                    Fate::Twice
-                } else {
-                    Fate::Doubted
-                };
-                note_clock(
-                    &mut outcome,
-                    decoded,
-                    sample.group,
-                    claimed,
-                    context.received_at,
-                );
-                doubt(reading)
-            }
-        };
-        readings.push(reading);
-        origins.push(origin);
+            fate,
+        });
     }
-    if origins
-        .iter()
-        .any(|origin| matches!(origin.fate, Fate::Doubted | Fate::Twice))
-    {
+    let unusable = |origin: &Origin| matches!(origin.fate, Fate::Doubted | Fate::Twice);
+    if origins.iter().any(unusable) {
         drop_unusable(decoded, readings, origins, faults);
     }
     outcome
+}
+
+/// Puts a reading in its time.
+fn place(mut reading: ReadingDraft<'_>, time: Judged) -> (ReadingDraft<'_>, Fate) {
+    match time {
+        Judged::Plausible(time) => {
+            reading.observed_at = time;
+            (reading, Fate::Dated)
+        }
+        Judged::Absent => (reading, Fate::Undated),
+        Judged::Implausible(_) => {
+            if reading.quality == Quality::Good {
+                reading.quality = Quality::Uncertain;
+            }
+            (reading, Fate::Doubted)
+        }
+    }
 }
 
 fn judge(decoded: &Decoded<'_>, group: u32, context: &Context<'_>) -> Judged {
@@ -174,25 +164,25 @@ fn note_clock(
     });
 }
 
-fn doubt(mut reading: ReadingDraft<'_>) -> ReadingDraft<'_> {
-    if reading.quality == Quality::Good {
-        reading.quality = Quality::Uncertain;
-    }
-    reading
-}
-
-/// The sample of an earlier reading of the same metric and labels in the same object; marks it.
+/// The sample of an earlier reading of the same metric, labels and time in the same object; marks
+/// it. The readings of one object lie together, so that a long array is not searched for each.
 fn twice(
+    decoded: &Decoded<'_>,
     readings: &[ReadingDraft<'_>],
     origins: &mut [Origin],
     reading: &ReadingDraft<'_>,
     group: u32,
 ) -> Option<usize> {
-    let same = |other: &ReadingDraft<'_>| {
-        std::ptr::eq(other.metric, reading.metric) && other.labels == reading.labels
-    };
-    let mut pairs = origins.iter_mut().zip(readings);
-    let (origin, _) = pairs.find(|(origin, other)| origin.group == group && same(other))?;
+    let object = decoded.object(group);
+    let time = |group| decoded.group(group).map(|group| &group.time);
+    let of_object = origins.iter_mut().zip(readings).rev();
+    let (origin, _) = of_object
+        .take_while(|(origin, _)| origin.object == object)
+        .find(|(origin, other)| {
+            std::ptr::eq(other.metric, reading.metric)
+                && other.labels == reading.labels
+                && (origin.group == group || time(origin.group) == time(group))
+        })?;
     origin.fate = Fate::Twice;
     Some(origin.sample)
 }

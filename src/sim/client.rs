@@ -10,11 +10,11 @@ use super::session::{Broken, ConnectionError, Session};
 use super::supply::{Filled, Supply};
 use super::tally::Tally;
 use super::window::{Acked, Window};
-use bytes::{Buf, BytesMut};
+use super::wire::{Exchanged, Wire};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -44,30 +44,8 @@ pub(super) struct Connection {
     window: Window,
     ended: bool,
     alive_at: Instant,
-}
-
-/// Bytes on their way, in both directions.
-#[derive(Default)]
-struct Wire {
-    out: Vec<u8>,
-    written: usize,
-    input: BytesMut,
-    wrote_at: Option<Instant>,
-}
-
-impl Wire {
-    fn unsent(&self) -> &[u8] {
-        self.out.get(self.written..).unwrap_or_default()
-    }
-
-    fn advance(&mut self, bytes: usize) {
-        self.written += bytes;
-        self.wrote_at = Some(Instant::now());
-        if self.written >= self.out.len() {
-            self.out.clear();
-            self.written = 0;
-        }
-    }
+    /// Was anything acknowledged on this connection?
+    progressed: bool,
 }
 
 impl Connection {
@@ -89,6 +67,7 @@ impl Connection {
             rng,
             ended: false,
             alive_at: Instant::now(),
+            progressed: false,
         }
     }
 
@@ -101,7 +80,7 @@ impl Connection {
         let mut delay = RETRY.0;
         let mut connected_before = false;
         loop {
-            let tried_at = Instant::now();
+            self.progressed = false;
             let Err(broken) = self.connect(&mut connected_before, &stop).await else {
                 return Ok(());
             };
@@ -122,8 +101,8 @@ impl Connection {
                     source: broken,
                 });
             }
-            // A connection that had lived was not overload: try again soon.
-            delay = if self.alive_at > tried_at {
+            // A gateway that takes connections but no messages is as busy as one that takes none.
+            delay = if self.progressed {
                 RETRY.0
             } else {
                 (delay * 2).min(RETRY.1)
@@ -137,7 +116,7 @@ impl Connection {
         connected_before: &mut bool,
         stop: &CancellationToken,
     ) -> Result<(), Broken> {
-        let mut wire = Wire::default();
+        let mut wire = Wire::new(Instant::now());
         let gate = Arc::clone(&self.gate);
         let permit = gate.acquire().await.expect("the gate is never closed");
         let silent = |what| {
@@ -162,7 +141,7 @@ impl Connection {
                 self.session.keep_alive_s,
             ))
             .await?;
-        let session_present = timeout(CONNECT_WAIT, connack(&mut stream, &mut wire.input))
+        let session_present = timeout(CONNECT_WAIT, connack(&mut stream, &mut wire))
             .await
             .map_err(silent("CONNACK"))??;
         drop(permit);
@@ -193,22 +172,17 @@ impl Connection {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.fill(wire);
-            let unsent = wire.out.get(wire.written..).unwrap_or_default();
-            if self.ended && self.window.is_empty() && unsent.is_empty() {
+            if self.ended && self.window.is_empty() && wire.unsent() == 0 {
                 break;
             }
-            let idle = !self.ended && self.has_room(unsent.len());
+            let idle = !self.ended && self.has_room(wire);
             tokio::select! {
                 biased;
-                read = reader.read_buf(&mut wire.input) => {
-                    if read? == 0 {
-                        return Err(Broken::Closed);
-                    }
-                    self.take_acks(wire)?;
-                }
-                written = writer.write(unsent), if !unsent.is_empty() => {
-                    wire.advance(written?);
-                }
+                done = wire.exchange(&mut reader, &mut writer) => match done? {
+                    Exchanged::Read => self.take_acks(wire)?,
+                    Exchanged::Wrote => {}
+                    Exchanged::Closed => return Err(Broken::Closed),
+                },
                 () = self.supply.ready(), if idle => {}
                 () = stop.cancelled(), if !self.ended => self.ended = true,
                 _ = tick.tick() => self.look_after(wire)?,
@@ -219,15 +193,15 @@ impl Connection {
         Ok(())
     }
 
-    fn has_room(&self, unsent: usize) -> bool {
-        unsent < OUT_MAX && self.window.has_room()
+    fn has_room(&self, wire: &Wire) -> bool {
+        wire.unsent() < OUT_MAX && self.window.has_room()
     }
 
     /// Takes messages from the supply while the window and the socket have room.
     fn fill(&mut self, wire: &mut Wire) {
         let (qos, now) = (self.session.qos, Instant::now());
         let mut sent = 0;
-        while !self.ended && self.has_room(wire.unsent().len()) {
+        while !self.ended && self.has_room(wire) {
             let supply = &mut self.supply;
             let filled = if qos == 0 {
                 supply.fill(0, 0, &mut wire.out)
@@ -256,32 +230,34 @@ impl Connection {
 
     fn take_acks(&mut self, wire: &mut Wire) -> Result<(), Broken> {
         let now = Instant::now();
-        self.alive_at = now;
         let mut acknowledged = 0;
-        while let Some((incoming, len)) = packet::parse(&wire.input)? {
-            wire.input.advance(len);
+        let (window, tally) = (&mut self.window, &self.tally);
+        wire.take_packets(|incoming, out| {
             let acked = match incoming {
-                Incoming::PubAck(id) => self.window.acknowledge(id, false),
-                Incoming::PubComp(id) => self.window.acknowledge(id, true),
+                Incoming::PubAck(id) => window.acknowledge(id, false),
+                Incoming::PubComp(id) => window.acknowledge(id, true),
                 Incoming::PubRec(id) => {
-                    if !self.window.release(id) {
-                        self.tally.unexpected.fetch_add(1, Relaxed);
+                    packet::put_pubrel(out, id);
+                    if window.release(id) {
+                        return;
                     }
-                    packet::put_pubrel(&mut wire.out, id);
-                    continue;
+                    Acked::Unknown
                 }
-                Incoming::ConnAck { .. } | Incoming::Other => continue,
+                Incoming::ConnAck { .. } | Incoming::Other => return,
             };
-            let (Acked::InOrder(sent_at) | Acked::OutOfOrder(sent_at)) = acked else {
-                self.tally.unexpected.fetch_add(1, Relaxed);
-                continue;
-            };
-            if let Acked::OutOfOrder(_) = acked {
-                self.tally.out_of_order.fetch_add(1, Relaxed);
+            match acked {
+                Acked::InOrder(sent_at) | Acked::OutOfOrder(sent_at) => {
+                    acknowledged += 1;
+                    tally.latency.record(now.duration_since(sent_at), 1);
+                }
+                Acked::Unknown => drop(tally.unexpected.fetch_add(1, Relaxed)),
             }
-            acknowledged += 1;
-            self.tally.latency.record(now.duration_since(sent_at), 1);
-        }
+            if let Acked::OutOfOrder(_) = acked {
+                tally.out_of_order.fetch_add(1, Relaxed);
+            }
+        })?;
+        self.alive_at = now;
+        self.progressed |= acknowledged > 0;
         self.tally.acknowledged.fetch_add(acknowledged, Relaxed);
         Ok(())
     }
@@ -301,29 +277,29 @@ impl Connection {
             });
         }
         let keep_alive = Duration::from_secs(u64::from(self.session.keep_alive_s));
-        let quiet = wire.wrote_at.map_or(silent_for, |at| at.elapsed());
-        if wire.unsent().is_empty() && quiet + 2 * TICK >= keep_alive {
+        let quiet = wire.wrote_at.elapsed();
+        if wire.unsent() == 0 && quiet + 2 * TICK >= keep_alive {
             wire.out.extend_from_slice(&packet::PINGREQ);
         }
         Ok(())
     }
 }
 
-/// Reads up to the CONNACK: was there a session?
-async fn connack(stream: &mut TcpStream, input: &mut BytesMut) -> Result<bool, Broken> {
+/// Reads the CONNACK: was there a session?
+async fn connack(stream: &mut TcpStream, wire: &mut Wire) -> Result<bool, Broken> {
+    let (mut reader, mut writer) = stream.split();
     loop {
-        if let Some((incoming, len)) = packet::parse(input)? {
-            input.advance(len);
-            match incoming {
-                Incoming::ConnAck {
-                    code: 0,
-                    session_present,
-                } => return Ok(session_present),
-                Incoming::ConnAck { code, .. } => return Err(Broken::Code { code }),
-                _ => continue,
-            }
+        let mut first = None;
+        wire.take_packets(|packet, _| first = first.or(Some(packet)))?;
+        match first {
+            Some(Incoming::ConnAck {
+                code: 0,
+                session_present,
+            }) => return Ok(session_present),
+            Some(Incoming::ConnAck { code, .. }) => return Err(Broken::Code { code }),
+            Some(_) | None => {}
         }
-        if stream.read_buf(input).await? == 0 {
+        if wire.exchange(&mut reader, &mut writer).await? == Exchanged::Closed {
             return Err(Broken::Closed);
         }
     }

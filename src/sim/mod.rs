@@ -28,6 +28,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod window;
+mod wire;
 
 pub use city::{City, CityOptions, Mix, MixError, places};
 pub use latency::Histogram;

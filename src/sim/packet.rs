@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use rumqttc::mqttbytes::v4::{Connect, Login};
 
 /// Longest packet from the gateway, in bytes: a publisher gets nothing longer than an acknowledgement.
-const INCOMING_MAX: usize = 4096;
+pub(super) const INCOMING_MAX: usize = 512;
 /// DISCONNECT, whole.
 pub(super) const DISCONNECT: [u8; 2] = [0xe0, 0];
 /// PINGREQ, whole.

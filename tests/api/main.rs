@@ -6,5 +6,7 @@
 )]
 mod contract;
 mod http;
+mod python;
+mod query;
 mod subscribe;
 mod support;

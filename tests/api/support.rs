@@ -34,6 +34,9 @@ pub const BOUND: Duration = Duration::from_secs(20);
 /// 2027-01-15T08:00:00Z
 pub const START: Timestamp = Timestamp::from_secs(1_800_000_000);
 
+/// Callers come from 127.0.0.1, so that none of them can hold a port of ours while it is closed.
+const ANY_PORT: &str = "127.7.7.7:0";
+
 /// A response or an error within [`BOUND`].
 pub async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(BOUND, work).await.expect("in time")
@@ -41,6 +44,7 @@ pub async fn within<T>(work: impl Future<Output = T>) -> T {
 
 pub struct Gateway {
     pub shared: Arc<Shared>,
+    config: grpc::Config,
     pub grpc: SocketAddr,
     pub http: SocketAddr,
     pub halt: CancellationToken,
@@ -70,27 +74,20 @@ pub async fn start_with(config: grpc::Config) -> Gateway {
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::manual(START);
     let shared = Arc::new(build(dir.path(), clock));
-    let mut servers = JoinSet::new();
-    let halt = CancellationToken::new();
-    let (grpc, listener) = listen().await;
-    let (of_grpc, stop) = (shared.clone(), halt.clone());
-    servers.spawn(async move {
-        grpc::serve(listener, of_grpc, &config, stop).await.unwrap();
-    });
-    let (http, listener) = listen().await;
-    let (of_http, stop) = (shared.clone(), halt.clone());
-    servers.spawn(async move {
-        http::serve(listener, of_http, &http::Config::default(), stop).await;
-    });
+    let (grpc, grpc_listener) = listen(ANY_PORT).await;
+    let (http, http_listener) = listen(ANY_PORT).await;
     shared.readiness.set(Phase::Ready);
-    Gateway {
+    let mut gateway = Gateway {
         shared,
+        config,
         grpc,
         http,
-        halt,
-        servers,
+        halt: CancellationToken::new(),
+        servers: JoinSet::new(),
         dir,
-    }
+    };
+    gateway.serve(grpc_listener, http_listener);
+    gateway
 }
 
 fn build(dir: &Path, clock: Clock) -> Shared {
@@ -139,12 +136,36 @@ fn build(dir: &Path, clock: Clock) -> Shared {
     }
 }
 
-async fn listen() -> (SocketAddr, TcpListener) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+async fn listen(address: &str) -> (SocketAddr, TcpListener) {
+    let listener = TcpListener::bind(address).await.unwrap();
     (listener.local_addr().unwrap(), listener)
 }
 
 impl Gateway {
+    fn serve(&mut self, grpc: TcpListener, http: TcpListener) {
+        let (shared, config, halt) = (self.shared.clone(), self.config.clone(), self.halt.clone());
+        self.servers.spawn(async move {
+            grpc::serve(grpc, shared, &config, halt).await.unwrap();
+        });
+        let (shared, halt) = (self.shared.clone(), self.halt.clone());
+        self.servers.spawn(async move {
+            http::serve(http, shared, &http::Config::default(), halt).await;
+        });
+    }
+
+    pub async fn stop_servers(&mut self) {
+        self.halt.cancel();
+        within(async { while self.servers.join_next().await.is_some() {} }).await;
+    }
+
+    /// At the same addresses as before.
+    pub async fn serve_again(&mut self) {
+        self.halt = CancellationToken::new();
+        let (_, grpc) = listen(&self.grpc.to_string()).await;
+        let (_, http) = listen(&self.http.to_string()).await;
+        self.serve(grpc, http);
+    }
+
     pub fn clock(&self) -> &Clock {
         &self.shared.clock
     }

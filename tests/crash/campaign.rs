@@ -13,8 +13,6 @@ pub const ROLL_CUTS: u32 = 5;
 pub const ACKS_BEFORE_KILL: u64 = 1_000;
 /// A kill may find nothing unsynced and does not count then; more of these than cuts is a broken test.
 const KILLS_MAX: u32 = 4 * CUTS;
-/// A kill comes at the latest so many operations after it was asked for.
-const OPERATIONS_MAX: u64 = 400;
 /// Operations of a roll, with some to spare: create, write, sync, directory, each with a beginning and an end.
 const ROLL_OPERATIONS_MAX: u64 = 7;
 /// Nothing that the test waits for takes so long.
@@ -46,11 +44,14 @@ pub struct Campaign {
     bytes: u64,
     torn: u64,
     start: Instant,
+    operations_max: u64,
 }
 
 impl Campaign {
+    /// A kill comes at the latest `operations_max` operations after it was asked for, unless it is to be in a roll.
+    ///
     /// The seed is `CITYGATE_CRASH_SEED`, or the time; it is printed.
-    pub fn new() -> Self {
+    pub fn new(operations_max: u64) -> Self {
         let now = std::time::UNIX_EPOCH.elapsed().unwrap();
         let seed = std::env::var("CITYGATE_CRASH_SEED")
             .map_or(u64::from(now.subsec_nanos()), |seed| seed.parse().unwrap());
@@ -63,6 +64,7 @@ impl Campaign {
             bytes: 0,
             torn: 0,
             start: Instant::now(),
+            operations_max,
         }
     }
 
@@ -83,7 +85,7 @@ impl Campaign {
         if self.roll_cuts < ROLL_CUTS && self.rng.below(2) == 0 {
             disk.arm_roll(1 + self.rng.below(ROLL_OPERATIONS_MAX));
         } else {
-            disk.arm(1 + self.rng.below(OPERATIONS_MAX));
+            disk.arm(1 + self.rng.below(self.operations_max));
         }
         let status = wait_for(child);
         assert_eq!(status.signal(), Some(9), "ended by itself: {status}");

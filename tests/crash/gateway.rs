@@ -1,17 +1,23 @@
 //! The gateway under power cuts: devices that resend, a subscriber that resumes, history, the accounting.
 use crate::campaign::{Campaign, wait_until};
 use crate::disk::Disk;
-use crate::load::{LANES, Ledger, Load, device};
+use crate::load::{Key, LANES, Ledger, Load, device};
 use crate::subscriber::{Subscriber, history};
 use crate::support::{Gateway, Ports};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Segments, below the data directory.
 const ROLL: &str = "log/*.seg";
+/// Between the wish to kill and the kill: some ten syncs, of the log and of fjall.
+const OPERATIONS_MAX: u64 = 60;
 /// How long a sync takes: whoever acknowledges before it returns is caught.
 const SYNC_US: u32 = 500;
+/// Readers are not slower than this.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Small segments, so that rolls are frequent; the other keys as they come.
 const MORE: &str = "[log]\nsegment_bytes = \"1MiB\"\nmin_free = \"1MiB\"";
 
@@ -25,12 +31,7 @@ fn start(disk: &Disk, dir: &Path, ports: Ports) -> Gateway {
 }
 
 /// Is `set` what was sent, each once? In words if not.
-fn compare(
-    name: &str,
-    ledger: &Ledger,
-    set: &HashMap<(usize, u64), u32>,
-    complete: bool,
-) -> Vec<String> {
+fn compare(name: &str, ledger: &Ledger, set: &HashMap<Key, u32>, complete: bool) -> Vec<String> {
     let messages = ledger.messages.lock().unwrap();
     let wanted = |lane: usize| complete || LANES[lane].dated;
     let missing: Vec<_> = messages
@@ -78,26 +79,14 @@ fn problems(gateway: &Gateway, load: Load, subscriber: &Subscriber) -> Vec<Strin
     let ports = gateway.ports;
     let ledger = load.drain();
     let sent = ledger.messages.lock().unwrap().len();
-    // A loss shows as a count that is never reached: give up then, and let the comparison name it.
-    let patience = std::time::Instant::now();
-    let settled = |reached: bool| reached || patience.elapsed().as_secs() > 20;
-    wait_until("the subscriber", || settled(subscriber.count() >= sent));
     let whole = Subscriber::start(ports.grpc);
-    wait_until("the log from its beginning", || {
-        settled(whole.count() >= sent)
-    });
-    let dated: Vec<usize> = (0..LANES.len()).filter(|lane| LANES[*lane].dated).collect();
-    let dated_sent = ledger
-        .messages
-        .lock()
-        .unwrap()
-        .keys()
-        .filter(|key| dated.contains(&key.0))
-        .count();
+    wait_while_growing(2 * sent, || subscriber.count() + whole.count());
     let mut kept = HashMap::new();
-    wait_until("history", || {
+    let dated = |key: &&Key| LANES[key.0].dated;
+    let dated_sent = ledger.messages.lock().unwrap().keys().filter(dated).count();
+    wait_while_growing(dated_sent, || {
         kept = history(ports.grpc, (0..LANES.len()).map(device).collect());
-        settled(kept.keys().filter(|key| dated.contains(&key.0)).count() >= dated_sent)
+        kept.keys().filter(dated).count()
     });
     let mut problems = compare(
         "the resuming subscriber",
@@ -125,6 +114,18 @@ fn problems(gateway: &Gateway, load: Load, subscriber: &Subscriber) -> Vec<Strin
         kept.len(),
     );
     problems
+}
+
+/// Waits until the count is reached or has not grown for long: a loss is then named by the comparison.
+fn wait_while_growing(wanted: usize, mut count: impl FnMut() -> usize) {
+    let (mut last, mut since) = (0, Instant::now());
+    while last < wanted && since.elapsed() < PATIENCE {
+        let now = count();
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Promise 2 at rest, and `received` beside what the devices sent on their last connections.
@@ -162,7 +163,7 @@ fn what_was_acknowledged_survives_power_cuts() {
     let dir = tempfile::tempdir().unwrap();
     let disk = Disk::new(dir.path());
     let ports = Ports::free();
-    let mut campaign = Campaign::new();
+    let mut campaign = Campaign::new(OPERATIONS_MAX);
     let load = Load::start(ports.mqtt);
     let subscriber = Subscriber::start(ports.grpc);
     let mut gateway = start(&disk, dir.path(), ports);
@@ -185,7 +186,7 @@ fn a_gateway_that_does_not_sync_is_caught() {
     let dir = tempfile::tempdir().unwrap();
     let disk = Disk::new(dir.path());
     let ports = Ports::free();
-    let mut campaign = Campaign::new();
+    let mut campaign = Campaign::new(OPERATIONS_MAX);
     let load = Load::start(ports.mqtt);
     let subscriber = Subscriber::start(ports.grpc);
     let mut gateway = start(&disk, dir.path(), ports);

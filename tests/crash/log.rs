@@ -24,6 +24,8 @@ const THREADS: u64 = 3;
 const BATCH_MAX: u64 = 20;
 const BODY_BYTES: usize = 200;
 const ROLL: &str = "*.seg";
+/// Between the wish to kill and the kill: some thirty syncs.
+const OPERATIONS_MAX: u64 = 100;
 
 fn open(dir: &Path) -> Log {
     let options = Options {
@@ -243,7 +245,7 @@ fn what_was_settled_survives_power_cuts() {
     let dir = tempfile::tempdir().unwrap();
     let notes = tempfile::tempdir().unwrap();
     let disk = Disk::new(dir.path());
-    let mut campaign = Campaign::new();
+    let mut campaign = Campaign::new(OPERATIONS_MAX);
     for round in 0.. {
         let mut child = start(&disk, notes.path(), round);
         campaign.kill(&disk, &mut child, || count_acked(notes.path()));
@@ -261,7 +263,7 @@ fn a_log_that_does_not_sync_is_caught() {
     let dir = tempfile::tempdir().unwrap();
     let notes = tempfile::tempdir().unwrap();
     let disk = Disk::new(dir.path());
-    let mut campaign = Campaign::new();
+    let mut campaign = Campaign::new(OPERATIONS_MAX);
     for round in 0..2 {
         let mut child = start(&disk, notes.path(), round);
         if round == 1 {

@@ -113,7 +113,7 @@ async fn stream(port: u16, received: &Mutex<Received>, stop: &AtomicBool) -> Opt
     };
     let mut responses = match client.subscribe(request).await {
         Ok(responses) => responses.into_inner(),
-        Err(status) => return note(received, &status),
+        Err(status) => return note(received, stop, &status),
     };
     received.lock().unwrap().resumed += u32::from(resumed);
     while !stop.load(Ordering::Relaxed) {
@@ -134,28 +134,32 @@ async fn stream(port: u16, received: &Mutex<Received>, stop: &AtomicBool) -> Opt
                 received.cursor = Some(response.cursor);
             }
             Ok(None) => break,
-            Err(status) => return note(received, &status),
+            Err(status) => return note(received, stop, &status),
         }
     }
     Some(())
 }
 
-/// A gateway that is gone is expected. One that refuses the cursor has promised what was not durable.
-fn note(received: &Mutex<Received>, status: &tonic::Status) -> Option<()> {
+/// A gateway that is gone is expected. One that refuses the cursor has promised what was not durable; no second attempt
+/// would change that.
+fn note(received: &Mutex<Received>, stop: &AtomicBool, status: &tonic::Status) -> Option<()> {
     let refused = [
         Code::FailedPrecondition,
         Code::OutOfRange,
         Code::InvalidArgument,
         Code::DataLoss,
     ];
-    if refused.contains(&status.code()) {
-        received
-            .lock()
-            .unwrap()
-            .problems
-            .push(format!("{status:?}"));
+    if !refused.contains(&status.code()) {
+        return None;
     }
-    None
+    let problem = format!(
+        "the subscriber is refused: {:?}: {}",
+        status.code(),
+        status.message()
+    );
+    received.lock().unwrap().problems.push(problem);
+    stop.store(true, Ordering::Relaxed);
+    Some(())
 }
 
 /// What history has of these devices, by message.

@@ -53,6 +53,7 @@ pub(super) fn extended<'a>(
                 (time, Some(of)) => {
                     let own = Group {
                         device: of.device,
+                        parent: Some(group),
                         at: of.at,
                         time,
                     };

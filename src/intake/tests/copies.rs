@@ -116,6 +116,21 @@ fn copies_within_one_batch_are_found() {
 }
 
 #[test]
+fn a_copy_of_an_append_in_flight_waits_for_it() {
+    let mut rig = Rig::new();
+    let first = sent(&rig, DATED, delivery(1, 1, false, false));
+    let again = sent(&rig, DATED, delivery(1, 2, true, false));
+    rig.take(&first);
+    let original = rig.intake.commit(&mut rig.pending, &Arc::default());
+    rig.take(&again);
+    let copy = rig.intake.commit(&mut rig.pending, &rig.waiter);
+    assert_eq!(copy[0].verdict, Verdict::Duplicate);
+    assert_eq!(copy[0].ticket, original[0].ticket);
+    rig.wait(copy[0].ticket);
+    assert_eq!(rig.counts().logged, 1);
+}
+
+#[test]
 fn an_id_of_qos_2_is_open_until_released_across_restarts() {
     let mut rig = Rig::new();
     let waiter = Arc::clone(&rig.waiter);

@@ -91,4 +91,53 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn nothing_that_arrives_panics(
+        topic in "(city|v1|plant|[a-z]{0,3})(/[a-z0-9 +#{}é]{0,4}){0,4}",
+        client in ".{0,8}",
+        payload in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..40),
+            r#"[\[\]{}":,a-c0-9eE.\\ Nts-]{0,40}"#.prop_map(String::into_bytes),
+        ],
+    ) {
+        thread_local!(static RIG: std::cell::RefCell<Rig> = std::cell::RefCell::new(Rig::new()));
+        RIG.with_borrow_mut(|rig| {
+            let uplink = Uplink { topic: &topic, client: &client, payload: &payload, ..rig.uplink() };
+            rig.intake.take(&uplink, &mut rig.pending);
+            rig.intake.device_of(&topic, &client, "");
+            rig.pending.clear();
+        });
+    }
+
+    /// Nothing vanishes between sample and reading.
+    #[test]
+    fn every_value_is_a_reading_or_a_fault(
+        values in prop::collection::btree_map(
+            prop::sample::select(vec![
+                "voltage", "current", "door_open", "valve_state", "firmware_version", "voltge", "csq",
+            ]),
+            prop::sample::select(vec![
+                "1", "-3.5e300", "99", "0", "true", "null", "NaN", "\"open\"", "\"x\"", "[]", "[1]", "{}",
+                "{\"value\":2,\"unit\":\"kV\"}", "{\"value\":2,\"unit\":\"kg\"}", "{\"value\":2,\"ts\":0}",
+            ]),
+            1..7,
+        ),
+        ts in prop::sample::select(vec!["1795420000", "0", "null", "\"2026-11-23 08:00:00\""]),
+    ) {
+        let members: Vec<String> = values.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        let payload = format!("{{\"ts\":{ts},{}}}", members.join(","));
+        let assumed = Assumed {
+            profile: "json",
+            kind: "unknown",
+            zone: &TimeZone::UTC,
+            received_at: Timestamp::from_secs(NOW),
+            readings_max: 100,
+        };
+        let preview = preview(&Catalogue::shipped(), payload.as_bytes(), &assumed);
+        prop_assert_eq!(preview.readings.len() + preview.faults.len(), values.len(), "{}: {:?}", payload, preview);
+        for reading in &preview.readings {
+            prop_assert_ne!(quality_name(reading), "QUALITY_UNSPECIFIED");
+        }
+    }
 }

@@ -175,6 +175,27 @@ fn a_metric_twice_in_one_object_is_taken_neither_way() {
 }
 
 #[test]
+fn a_metric_twice_is_found_behind_times_and_labels_of_its_own() {
+    let mut rig = Rig::new();
+    let text = r#"[{"voltage": {"value": 1, "ts": 1795420000}, "current": 1,
+                    "voltage": {"value": 2, "ts": 1795420000},
+                    "active_power": [{"value": 1, "labels": {"phase": "a"}}, {"value": 2, "labels": {"phase": "a"}},
+                                     {"value": 3, "labels": {"phase": "b"}}, {"value": 4, "ts": 1795420001}]},
+                   {"voltage": 5, "current": 2}]"#;
+    assert_eq!(rig.payload("city/m-1", text), Verdict::Accepted);
+    let logged = rig.logged();
+    let values: Vec<f64> = logged.reports[0].readings.iter().map(number).collect();
+    assert_eq!(values, [1.0, 3.0, 4.0, 5.0, 2.0]);
+    assert_eq!(
+        logged.reasons(),
+        [
+            ("duplicate_key", "[0].voltage"),
+            ("duplicate_key", "[0].active_power[1]")
+        ]
+    );
+}
+
+#[test]
 fn good_readings_are_kept_beside_bad_ones() {
     let mut rig = Rig::new();
     let text = r#"{"voltage": 229, "voltge": 1, "current": "x", "active_power": NaN}"#;

@@ -1,6 +1,10 @@
 //! Tests of the simulated devices.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 use super::*;
+use crate::catalogue::Catalogue;
+use crate::intake::{Assumed, Preview, preview};
+use crate::model::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 const START_MS: i64 = 1_795_392_000_000;
@@ -17,6 +21,44 @@ fn every_kind_sends_a_flat_object() {
         assert!(json.as_object().unwrap().len() >= 4, "{kind:?}: {json}");
         assert_eq!(json.get("ts").is_some(), kind.is_dated(), "{kind:?}");
         assert!(!sent.twice && !sent.faulty);
+    }
+}
+
+fn judged(kind: Kind, payload: &[u8], at_ms: i64) -> Preview {
+    let assumed = Assumed {
+        profile: "json",
+        kind: kind.name(),
+        zone: &TimeZone::UTC,
+        received_at: Timestamp::from_micros(at_ms * 1000),
+        readings_max: 100,
+    };
+    preview(&Catalogue::shipped(), payload, &assumed)
+}
+
+#[test]
+fn the_gateway_finds_every_value_of_a_year_good() {
+    for kind in Kind::ALL {
+        let mut device = device(kind);
+        for step in 0..100 {
+            let at_ms = START_MS + step * 89 * 3_600_000;
+            let judged = judged(kind, &device.send(at_ms, 0.0).payload, at_ms);
+            assert_eq!(judged.faults, [], "{kind:?}");
+            let bad = judged.readings.iter().find(|reading| reading.quality != 1);
+            assert_eq!(bad, None, "{kind:?}");
+        }
+    }
+}
+
+#[test]
+fn a_spike_is_known_and_doubted() {
+    for kind in Kind::ALL {
+        let payload = device(kind).encode(START_MS, Some(Fault::Spike));
+        let judged = judged(kind, &payload, START_MS);
+        assert_eq!(judged.faults, [], "{kind:?}");
+        assert!(
+            judged.readings.iter().any(|reading| reading.quality == 3),
+            "{kind:?}"
+        );
     }
 }
 
