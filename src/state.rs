@@ -13,10 +13,14 @@
 //! a busy loop while the second compacts. Memtables of 4 MiB instead of 64, because up to 64
 //! keyspaces are open at once. A batch waits *before* it is written while its keyspaces have
 //! memtables queued: fjall would wait afterwards, and forever if its worker has died of a full disk.
+#[cfg(test)]
+mod tests;
+
 use fjall::{
     AbstractTree, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
     Readable, Snapshot,
 };
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
@@ -139,27 +143,51 @@ impl State {
         Ok(())
     }
 
+    /// Would a write be refused because one has failed before?
+    ///
+    /// # Errors
+    /// What refuses it; [`State::reopen`] helps.
+    pub fn check(&self) -> Result<(), Error> {
+        self.access()?.check()
+    }
+
     /// Bytes that this user may still write on the disk of the state; 0 where that cannot be told.
     pub fn free_bytes(&self) -> u64 {
         rustix::fs::statvfs(&self.dir).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 }
 
+/// Makes the name of a folder durable. fjall syncs what is in its folders, but not where they are
+/// named; without this a power cut may take a whole keyspace, whatever was committed to it. (ext4 and
+/// XFS do it unasked, POSIX does not promise it.)
+fn sync_name(folder: &Path) -> std::io::Result<()> {
+    let above = folder
+        .parent()
+        .filter(|above| !above.as_os_str().is_empty());
+    File::open(above.unwrap_or(Path::new(".")))?.sync_all()
+}
+
 fn open(dir: &Path) -> Result<Database, Error> {
     let shown = || dir.display().to_string();
-    Database::builder(dir)
+    let failed = |error| match error {
+        fjall::Error::Locked => Error::Locked { dir: shown() },
+        source => Error::Open {
+            dir: shown(),
+            source,
+        },
+    };
+    let database = Database::builder(dir)
         .max_journaling_size(JOURNAL_BYTES_MAX)
         .cache_size(CACHE_BYTES)
         .max_cached_files(Some(OPEN_FILES_MAX))
         .worker_threads(1)
         .open()
-        .map_err(|error| match error {
-            fjall::Error::Locked => Error::Locked { dir: shown() },
-            source => Error::Open {
-                dir: shown(),
-                source,
-            },
-        })
+        .map_err(failed)?;
+    // Its own keyspace is number 0.
+    for folder in [dir, &dir.join("keyspaces").join("0")] {
+        sync_name(folder).map_err(|source| failed(source.into()))?;
+    }
+    Ok(database)
 }
 
 /// The open database, as it is when this is taken: a batch that is being applied is seen as a whole
@@ -176,14 +204,23 @@ impl Access<'_> {
             .expect("an Access is made only over an open database")
     }
 
+    fn check(&self) -> Result<(), Error> {
+        Ok(self.database().persist(PersistMode::Buffer)?)
+    }
+
     /// The keyspace `name`, made if need be.
     ///
     /// # Errors
     /// The disk.
     pub fn space(&self, name: &str) -> Result<Space<'_>, Error> {
         let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
+        let new = !self.database().keyspace_exists(name);
+        let keyspace = self.database().keyspace(name, options)?;
+        if new {
+            sync_name(keyspace.path()).map_err(fjall::Error::Io)?;
+        }
         Ok(Space {
-            keyspace: self.database().keyspace(name, options)?,
+            keyspace,
             access: self,
         })
     }
@@ -272,8 +309,8 @@ impl Space<'_> {
         while self.keyspace.sealed_memtable_count() >= QUEUED_MEMTABLES_MAX
             || self.keyspace.l0_table_count() >= LEVEL0_TABLES_MAX
         {
-            // Fails if the worker has died, which poisons the database.
-            self.access.database().persist(PersistMode::Buffer)?;
+            // Fails if the worker has died.
+            self.access.check()?;
             std::thread::sleep(QUEUE_POLL);
         }
         Ok(())

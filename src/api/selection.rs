@@ -188,3 +188,68 @@ fn covers(prefix: &str, kind: &str) -> bool {
     kind.strip_prefix(prefix)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+    use super::*;
+
+    fn texts(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn check(filter: &proto::Filter) -> Result<Selection, Violations> {
+        Selection::check(filter, &Catalogue::shipped())
+    }
+
+    #[test]
+    fn an_empty_filter_takes_everything() {
+        let all = check(&proto::Filter::default()).unwrap();
+        assert!(all.is_all() && !all.strips_readings());
+        assert!(all.takes_device("any", "unknown", ""));
+        assert!(all.takes_metric("voltage"));
+    }
+
+    #[test]
+    fn all_parts_of_a_filter_must_agree() {
+        let selection = check(&proto::Filter {
+            devices: texts(&["a", "b"]),
+            kinds: texts(&["meter", "unknown"]),
+            districts: texts(&["3701"]),
+            metrics: texts(&["voltage"]),
+        })
+        .unwrap();
+        assert!(!selection.is_all() && selection.strips_readings());
+        for (device, kind, district, taken) in [
+            ("a", "meter.gas", "370102", true),
+            ("b", "meter", "3701", true),
+            ("a", "unknown", "3701", true),
+            ("c", "meter.gas", "370102", false),
+            ("a", "meters.gas", "370102", false),
+            ("a", "pole.light", "370102", false),
+            ("a", "meter.gas", "37", false),
+        ] {
+            let found = selection.takes_device(device, kind, district);
+            assert_eq!(found, taken, "{device} {kind} {district}");
+        }
+        assert!(selection.takes_metric("voltage") && !selection.takes_metric("current"));
+    }
+
+    #[test]
+    fn violations_have_a_bound() {
+        let filter = proto::Filter {
+            metrics: texts(&["no_such_thing_at_all"; NAMES_MAX]),
+            districts: texts(&["", &"9".repeat(65)]),
+            ..proto::Filter::default()
+        };
+        let wrong = check(&filter).unwrap_err();
+        assert_eq!(wrong.0.len(), VIOLATIONS_MAX);
+        assert_eq!(wrong.0[0].field, "filter.districts[0]");
+        let filter = proto::Filter {
+            kinds: texts(&["meter"; NAMES_MAX + 1]),
+            ..proto::Filter::default()
+        };
+        let wrong = check(&filter).unwrap_err();
+        assert_eq!(wrong.to_string(), "filter.kinds: 257 entries, at most 256");
+    }
+}

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// Uplinks decoded and not yet appended: those of one socket read. The sender of them bounds their
 /// number; one takes about twice its payload. The memory is kept from one use to the next, up to
-/// [`BYTES_KEPT_MAX`].
+/// 64 KiB.
 #[derive(Debug, Default)]
 pub struct Pending {
     pub(super) uplinks: Vec<Taken>,

@@ -129,8 +129,8 @@ fn a_changed_number_type_or_name_is_noticed() {
         |file| _ = file.service[0].method.pop(),
     ];
     for change in changes {
-        let mut changed = set.clone();
-        change(&mut changed.file[0]);
-        assert_ne!(before.difference(&facts(&changed)).count(), 0);
+        let mut other = set.clone();
+        change(&mut other.file[0]);
+        assert_ne!(before.difference(&facts(&other)).count(), 0);
     }
 }

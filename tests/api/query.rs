@@ -10,6 +10,10 @@ use tonic::{Code, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
 async fn query(gateway: &Gateway, request: QueryRequest) -> Result<Vec<Report>, Status> {
     let mut client = gateway.client().await;
@@ -161,4 +165,28 @@ async fn health_follows_the_phase_for_the_server_and_the_service() {
             .await;
         }
     }
+}
+
+#[tokio::test]
+async fn reflection_describes_the_service() {
+    let gateway = start().await;
+    let endpoint = Endpoint::from_shared(format!("http://{}", gateway.grpc)).unwrap();
+    let channel = within(endpoint.connect()).await.unwrap();
+    let mut reflection = ServerReflectionClient::new(channel);
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::FileContainingSymbol(SERVICE.to_owned())),
+    };
+    let request = futures_util::stream::iter([request]);
+    let mut answers = within(reflection.server_reflection_info(request))
+        .await
+        .unwrap()
+        .into_inner();
+    let answer = within(answers.message()).await.unwrap().unwrap();
+    let Some(MessageResponse::FileDescriptorResponse(files)) = answer.message_response else {
+        panic!("{answer:?}")
+    };
+    let file = prost_types::FileDescriptorProto::decode(files.file_descriptor_proto[0].as_slice())
+        .unwrap();
+    assert_eq!(file.package(), "citygate.v1");
 }

@@ -3,12 +3,12 @@
 //! It syncs its journals, its tables and their folders. What it leaves to the file system (3.1: `Keyspace::create_new`,
 //! `Database::create_new`) is the name of a keyspace's new folder in `keyspaces/`. ext4 and XFS keep that name with the
 //! sync of the new folder itself; POSIX does not promise it, and without it fjall opens as if the keyspace were new.
-//! Whoever creates a keyspace can close the gap by a sync of `keyspaces/`.
+//! `state.rs` closes the gap by a sync of `keyspaces/` whenever it has made one.
 use crate::disk::Disk;
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 const FOLDER: &str = "CITYGATE_CRASH_FJALL";
 /// Set: the actor syncs `keyspaces/` after it has opened the database and after each new keyspace.
@@ -50,6 +50,7 @@ fn left(relax: bool, careful: bool) -> Result<Vec<Option<String>>, fjall::Error>
     command
         .args(["--exact", "fjall::actor"])
         .env(FOLDER, disk.root().join("db"));
+    command.stdout(Stdio::null());
     if careful {
         command.env(CAREFUL, "1");
     }

@@ -1,4 +1,4 @@
-//! The MQTT listener of the real binary, before real peers: paho-mqtt (a Python script of ours), mosquitto_pub, and
+//! The MQTT listener of the real binary, before real peers: paho-mqtt (a Python script of ours), `mosquitto_pub`, and
 //! bytes written by hand where a peer's library would not let us.
 //!
 //! After every test the accounting holds: `received` is what the peers sent, nothing is in flight, and `logged` and

@@ -250,3 +250,76 @@ fn metric_of(reading: &[u8]) -> Result<&str, WireError> {
     }
     Ok("")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::catalogue::Catalogue;
+    use proptest::prelude::*;
+
+    fn wanting(metrics: &[&str]) -> Selection {
+        let filter = proto::Filter {
+            metrics: metrics.iter().map(|metric| (*metric).to_owned()).collect(),
+            ..proto::Filter::default()
+        };
+        Selection::check(&filter, &Catalogue::shipped()).unwrap()
+    }
+
+    fn report(metrics: &[&str]) -> proto::Report {
+        let reading = |metric: &&str| proto::Reading {
+            metric: (*metric).to_owned(),
+            unit: "V".to_owned(),
+            labels: [("phase".to_owned(), "a".to_owned())].into(),
+            ..proto::Reading::default()
+        };
+        proto::Report {
+            device_id: "m-1".to_owned(),
+            node: "lixia-1".to_owned(),
+            readings: metrics.iter().map(reading).collect(),
+            ..proto::Report::default()
+        }
+    }
+
+    fn strip(
+        report: &[u8],
+        selection: &Selection,
+        out: &mut Vec<u8>,
+    ) -> Result<Stripped, WireError> {
+        strip_readings(&ReportView::parse(report)?, selection, out)
+    }
+
+    proptest! {
+        #[test]
+        fn stripping_keeps_all_but_the_other_readings(
+            metrics in prop::collection::vec(prop::sample::select(vec!["voltage", "current", "humidity"]), 0..6),
+            cut: prop::sample::Index,
+        ) {
+            let selection = wanting(&["voltage", "current"]);
+            let whole = report(&metrics);
+            let mut expected = whole.clone();
+            expected.readings.retain(|reading| reading.metric != "humidity");
+            let bytes = whole.encode_to_vec();
+            let mut out = Vec::new();
+            let stripped = strip(&bytes, &selection, &mut out).unwrap();
+            match stripped {
+                Stripped::Whole => prop_assert_eq!(&expected, &whole),
+                Stripped::Part => prop_assert_eq!(proto::Report::decode(out.as_slice()).unwrap(), expected),
+                Stripped::Nothing => prop_assert!(expected.readings.is_empty()),
+            }
+            // Truncated: an error or a shorter report, never a panic.
+            let cut = bytes.get(..cut.index(bytes.len())).unwrap();
+            let _ = strip(cut, &selection, &mut out);
+        }
+    }
+
+    #[test]
+    fn a_metric_that_does_not_come_first_is_found() {
+        let mut bytes = Vec::new();
+        crate::model::wire::put_bytes(&mut bytes, 2, b"V");
+        crate::model::wire::put_bytes(&mut bytes, 1, b"voltage");
+        assert_eq!(metric_of(&bytes), Ok("voltage"));
+        assert_eq!(metric_of(&[]), Ok(""));
+        assert!(metric_of(&[0x0a, 9]).is_err());
+    }
+}

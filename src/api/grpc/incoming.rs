@@ -1,7 +1,8 @@
 //! Accepted connections, as many as the limit allows.
 //!
-//! tonic counts streams per connection but not connections. Here a connection holds a permit for as
-//! long as it lives; past the limit, callers wait in the kernel's accept queue.
+//! tonic counts streams per connection but not connections, and waits for ever for a peer that says
+//! nothing. Here a connection holds a permit for as long as it lives, and must begin to speak HTTP/2
+//! in time; past the limit, callers wait in the kernel's accept queue.
 use futures_util::Stream;
 use std::io;
 use std::pin::Pin;
@@ -11,14 +12,22 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Sleep, sleep};
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
 /// Pause after a failed accept: out of file descriptors, most likely, and then it fails at once again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// From connect to a complete HTTP/2 preface; keep-alive watches the peer from then on.
+const PREFACE_MAX: Duration = Duration::from_secs(10);
+/// Bytes of that preface (RFC 9113 §3.4).
+const PREFACE_BYTES: usize = 24;
+
 /// A connection and its permit.
 pub struct Connection {
     stream: TcpStream,
+    /// Until the preface is there: when it must be, and the bytes that are missing.
+    preface: Option<(Pin<Box<Sleep>>, usize)>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -33,6 +42,7 @@ pub fn incoming(
         let stream = accept(&listener).await;
         let connection = Connection {
             stream,
+            preface: Some((Box::pin(sleep(PREFACE_MAX)), PREFACE_BYTES)),
             _permit: permit,
         };
         Some((Ok(connection), (listener, permits)))
@@ -50,7 +60,7 @@ pub async fn accept(listener: &TcpListener) -> TcpStream {
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                sleep(ACCEPT_PAUSE).await;
             }
         }
     }
@@ -70,7 +80,17 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let filled = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if let Some((deadline, missing)) = &mut self.preface {
+            *missing = missing.saturating_sub(buf.filled().len() - filled);
+            if *missing == 0 {
+                self.preface = None;
+            } else if read.is_pending() && deadline.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+        }
+        read
     }
 }
 
@@ -101,5 +121,43 @@ impl AsyncWrite for Connection {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use futures_util::StreamExt;
+    use std::net::Ipv4Addr;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    async fn pair(peer_says: &[u8]) -> (TcpStream, Connection) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut accepted = Box::pin(incoming(listener, 1));
+        let mut peer = TcpStream::connect(address).await.unwrap();
+        peer.write_all(peer_says).await.unwrap();
+        (peer, accepted.next().await.unwrap().unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_does_not_finish_its_preface_is_timed_out() {
+        let (_peer, mut connection) = pair(b"PRI * HTTP/2.0").await;
+        let error = connection.read_to_end(&mut Vec::new()).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_has_spoken_may_be_silent() {
+        let (mut peer, mut connection) = pair(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+        connection
+            .read_exact(&mut [0; PREFACE_BYTES])
+            .await
+            .unwrap();
+        let wait = tokio::time::timeout(2 * PREFACE_MAX, connection.read_u8());
+        assert!(wait.await.is_err());
+        peer.write_all(b"x").await.unwrap();
+        assert_eq!(connection.read_u8().await.unwrap(), b'x');
     }
 }

@@ -187,9 +187,10 @@ impl Subscription {
     fn response(&mut self, filled: Filled) -> Result<SubscribeFrame, Status> {
         self.heartbeat_at = Instant::now() + self.limits.heartbeat;
         let feed = self.feed.as_ref().ok_or_else(lost)?;
-        let Filled { draft, caught_up } = filled;
+        let draft = filled.draft;
+        let behind = feed.seen() < self.shared.log.watermark();
         let lag = match feed.appended_at() {
-            Some(appended_at) if !caught_up => self.shared.clock.now().since(appended_at),
+            Some(appended_at) if behind => self.shared.clock.now().since(appended_at),
             _ => Duration::ZERO,
         };
         self.shared

@@ -276,3 +276,102 @@ pub fn printable(bytes: &[u8]) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn times_have_0_3_6_or_9_fraction_digits() {
+        for (nanos, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1_500_000_000, "1970-01-01T00:00:01.500Z"),
+            (-1_000, "1969-12-31T23:59:59.999999Z"),
+            (1, "1970-01-01T00:00:00.000000001Z"),
+            (i64::MAX, "2262-04-11T23:47:16.854775807Z"),
+            (i64::MIN, "1677-09-21T00:12:43.145224192Z"),
+        ] {
+            assert_eq!(time(Timestamp::from_nanos(nanos)), text);
+        }
+    }
+
+    #[test]
+    fn a_report_is_as_protobuf_would_write_it() {
+        let report = proto::Report {
+            sequence: u64::MAX,
+            device_id: "m-1".into(),
+            kind: "meter.gas".into(),
+            received_at: Some(Timestamp::from_secs(1_800_000_000).into()),
+            source: 1,
+            readings: vec![proto::Reading {
+                metric: "voltage".into(),
+                value: Some(Value::Number(230.5)),
+                quality: 1,
+                labels: [("phase".into(), "b".into()), ("channel".into(), "2".into())].into(),
+                raw: "0.2305".into(),
+                raw_unit: "kV".into(),
+                ..proto::Reading::default()
+            }],
+            ..proto::Report::default()
+        };
+        assert_eq!(
+            serde_json::to_value(Report::from(&report)).unwrap(),
+            json!({
+                "sequence": "18446744073709551615", "deviceId": "m-1", "kind": "meter.gas",
+                "receivedAt": "2027-01-15T08:00:00Z", "source": "SOURCE_MQTT",
+                "readings": [{"metric": "voltage", "number": 230.5, "quality": "QUALITY_GOOD",
+                    "labels": {"channel": "2", "phase": "b"}, "raw": "0.2305", "rawUnit": "kV"}],
+            })
+        );
+        let empty = serde_json::to_value(Report::from(&proto::Report::default())).unwrap();
+        assert_eq!(empty, json!({}));
+    }
+
+    #[test]
+    fn members_of_a_oneof_are_written_even_when_they_are_defaults() {
+        for (value, expected) in [
+            (Value::Number(0.0), json!({"number": 0.0})),
+            (Value::Number(f64::NAN), json!({"number": "NaN"})),
+            (
+                Value::Number(f64::NEG_INFINITY),
+                json!({"number": "-Infinity"}),
+            ),
+            (Value::Number(f64::INFINITY), json!({"number": "Infinity"})),
+            (Value::Flag(false), json!({"flag": false})),
+            (Value::Text(String::new()), json!({"text": ""})),
+        ] {
+            let reading = proto::Reading {
+                value: Some(value),
+                ..proto::Reading::default()
+            };
+            assert_eq!(
+                serde_json::to_value(Reading::from(&reading)).unwrap(),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn an_event_has_its_severity_by_name() {
+        let event = proto::Event {
+            sequence: 7,
+            name: "gap".into(),
+            severity: 3,
+            detail: [("from".into(), "1".into())].into(),
+            ..proto::Event::default()
+        };
+        assert_eq!(
+            serde_json::to_value(Event::from(&event)).unwrap(),
+            json!({"sequence": "7", "name": "gap", "severity": "SEVERITY_CRITICAL", "detail": {"from": "1"}})
+        );
+    }
+
+    #[test]
+    fn nothing_in_a_payload_can_act_on_a_terminal() {
+        assert_eq!(printable("灯 é\\".as_bytes()), "灯 é\\\\");
+        assert_eq!(printable(b"\x1b[2J\xff\0\n"), "\\u{1b}[2J\\xff\\u{0}\\n");
+        assert_eq!(printable("a\u{202e}b".as_bytes()), "a\\u{202e}b");
+    }
+}

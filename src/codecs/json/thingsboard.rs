@@ -48,7 +48,7 @@ fn array_or_fault(text: &str) -> Result<(), Fault> {
     Err(wrong(text, String::new(), "an object of device names"))
 }
 
-/// Keys and values, each cut to [`ATTRIBUTE_LEN_MAX`].
+/// Keys and values, at most 32, each cut to 64 characters.
 pub type Attributes = Vec<(String, String)>;
 
 /// Most attributes that are kept of one uplink; they are a note, no telemetry.

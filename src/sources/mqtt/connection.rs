@@ -231,3 +231,25 @@ impl Connection {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 10,000 idle devices must cost at most 4 kB each; this is the task's share. The rest is the
+    /// session (some 300 bytes), the socket's registration and the allocator's rounding.
+    const FUTURE_BYTES_MAX: usize = 1_280;
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        let start = |service, stream, peer, halt| run(service, stream, peer, false, halt);
+        let bytes = size_of_output(&start);
+        assert!(bytes <= FUTURE_BYTES_MAX, "{bytes} bytes");
+    }
+
+    fn size_of_output<F>(
+        _: &impl Fn(Arc<Service>, TcpStream, SocketAddr, CancellationToken) -> F,
+    ) -> usize {
+        size_of::<F>()
+    }
+}

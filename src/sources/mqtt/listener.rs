@@ -17,6 +17,8 @@ use tracing::{error, info, warn};
 /// Connections beyond `mqtt.connections_max` that are heard until their CONNECT, only to be told
 /// that the gateway is busy. Past it they are closed at once.
 const LOBBY: usize = 256;
+/// Descriptors for all else: log, history, gRPC and HTTP.
+const OTHER_DESCRIPTORS: usize = 1_024;
 /// Pause after a failed accept: the process is out of descriptors, and accepting at once again
 /// would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -87,7 +89,12 @@ pub async fn run(
 ) -> Result<(), Error> {
     if let Ok(bound) = listener.local_addr() {
         service.stats.bound.get_or_init(|| bound);
+        if !bound.ip().is_loopback() {
+            // Promise 7, until devices have credentials of their own.
+            warn!(%bound, "whoever reaches this port can report for any device: it needs a trusted network");
+        }
     }
+    ask_for_descriptors(service.config.connections_max);
     let mut tasks = JoinSet::new();
     let mut ticks = 0u32;
     let mut tick = interval(TICK);
@@ -132,6 +139,28 @@ pub async fn run(
     tasks.shutdown().await;
     info!("MQTT listener stopped");
     outcome
+}
+
+/// A socket is a file descriptor, and the usual soft limit is 1,024 of them.
+fn ask_for_descriptors(connections_max: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = (connections_max + LOBBY + OTHER_DESCRIPTORS) as u64;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let granted = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let raised = Rlimit {
+        current: Some(granted),
+        maximum: limit.maximum,
+    };
+    if setrlimit(Resource::Nofile, raised).is_err() || granted < wanted {
+        // No warning: each failed accept is one.
+        info!(
+            granted,
+            wanted, "the limit of open files is below what mqtt.connections_max needs"
+        );
+    }
 }
 
 fn prepare(stream: &TcpStream) {

@@ -105,10 +105,10 @@ pub(super) fn intake(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result
 pub(super) fn mqtt(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(), Error> {
     let stats = &shared.mqtt.stats;
     let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let state = shared.mqtt.state();
-    let open = alone(double(state.connections));
+    let now = shared.mqtt.state();
+    let open = alone(double(now.connections));
     gauges(out, "mqtt_connections", "Open MQTT connections", open)?;
-    let kept = alone(double(state.sessions));
+    let kept = alone(double(now.sessions));
     gauges(out, "mqtt_sessions", "MQTT sessions kept", kept)?;
     let help = "CONNECTs accepted";
     counters(out, "mqtt_accepted", help, alone(load(&stats.accepted)))?;

@@ -22,8 +22,10 @@ pub const DIRTY_MAX: usize = 65_536;
 const SPACE: &str = "sessions";
 /// Above every key: keys are UTF-8, in which this byte does not occur.
 const BEYOND: &[u8] = &[0xff];
-/// Pause after a failed write, before what could not be written is tried again.
+/// Pause after a failed write, before the state is opened again and what could not be written is
+/// tried again; doubled from failure to failure up to the second.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Where sessions are kept.
 #[derive(Clone, Debug)]
@@ -65,12 +67,21 @@ impl SessionDisk {
         }
         batch.commit(&[space])
     }
+
+    /// What a failed write needs. No reader of the log may be there to do it: while sessions cannot
+    /// be written, no device connects, and nothing is logged.
+    fn reopen(&self) {
+        // Fails while there is no room; the next write fails then, and says so.
+        let _ = self.0.reopen();
+    }
 }
 
 #[derive(Default)]
 struct Queue {
     dirty: HashSet<Box<str>>,
     waiting: Vec<oneshot::Sender<bool>>,
+    /// The last write failed: nobody need wait for the next attempt to hear that.
+    failing: bool,
     closed: bool,
 }
 
@@ -92,7 +103,7 @@ pub struct Writer {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Resolves to true once what was marked is on disk, false if it could not be written.
+/// Resolves to true once what was marked is on disk; to false or an error if it cannot be written.
 pub type Written = oneshot::Receiver<bool>;
 
 impl Writer {
@@ -132,7 +143,7 @@ impl Writer {
     pub fn written(&self) -> Written {
         let (done, written) = oneshot::channel();
         let mut queue = self.shared.lock();
-        if !queue.closed {
+        if !queue.closed && !queue.failing {
             queue.waiting.push(done);
         }
         self.shared.wake.notify_one();
@@ -167,6 +178,7 @@ fn run(
     state: impl Fn(&str) -> Option<Vec<u8>>,
     failed: impl Fn(state::Error),
 ) {
+    let mut pause = RETRY_PAUSE;
     loop {
         let mut queue = shared.lock();
         while queue.dirty.is_empty() && queue.waiting.is_empty() && !queue.closed {
@@ -195,22 +207,28 @@ fn run(
             // The connection may have gone meanwhile.
             let _ = done.send(written.is_ok());
         }
-        if let Err(cause) = written
-            && !closed
-        {
-            failed(cause);
-            // Who waited has been told; the others' changes are still to be written.
-            let mut queue = shared.lock();
-            queue
-                .dirty
-                .extend(states.into_iter().map(|(client, _)| client));
-            let paused = shared
-                .wake
-                .wait_timeout_while(queue, RETRY_PAUSE, |queue| !queue.closed);
-            drop(paused.unwrap_or_else(PoisonError::into_inner));
-        }
+        let mut queue = shared.lock();
+        queue.failing = written.is_err();
+        let Err(cause) = written else {
+            pause = RETRY_PAUSE;
+            if closed {
+                return;
+            }
+            continue;
+        };
+        failed(cause);
         if closed {
             return;
         }
+        // Who waited has been told; what others changed is still to be written.
+        queue
+            .dirty
+            .extend(states.into_iter().map(|(client, _)| client));
+        let paused = shared
+            .wake
+            .wait_timeout_while(queue, pause, |queue| !queue.closed);
+        drop(paused.unwrap_or_else(PoisonError::into_inner));
+        pause = (2 * pause).min(RETRY_PAUSE_MAX);
+        disk.reopen();
     }
 }

@@ -210,3 +210,23 @@ fn thousands_that_connect_at_once_share_their_syncs() {
         assert!(written.blocking_recv().unwrap());
     }
 }
+
+#[test]
+fn a_closed_writer_promises_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let sessions = load(dir.path(), at(0));
+    sessions.close();
+    let handle = Arc::default();
+    let mut asked = Open {
+        client: "a",
+        clean: false,
+        expiry_secs: 60,
+        handle: &handle,
+        now: at(0),
+    };
+    assert_eq!(sessions.open(&asked).unwrap_err(), OpenError::Busy);
+    assert!(sessions.is_empty());
+    // What is not to persist needs no disk.
+    asked.expiry_secs = 0;
+    assert!(sessions.open(&asked).unwrap().written.is_none());
+}
