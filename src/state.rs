@@ -13,6 +13,9 @@
 //! a busy loop while the second compacts. Memtables of 4 MiB instead of 64, because up to 64
 //! keyspaces are open at once. A batch waits *before* it is written while its keyspaces have
 //! memtables queued: fjall would wait afterwards, and forever if its worker has died of a full disk.
+#[cfg(test)]
+mod tests;
+
 use fjall::{
     AbstractTree, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
     Readable, Snapshot,
@@ -140,6 +143,14 @@ impl State {
         Ok(())
     }
 
+    /// Would a write be refused because one has failed before?
+    ///
+    /// # Errors
+    /// What refuses it; [`State::reopen`] helps.
+    pub fn check(&self) -> Result<(), Error> {
+        self.access()?.check()
+    }
+
     /// Bytes that this user may still write on the disk of the state; 0 where that cannot be told.
     pub fn free_bytes(&self) -> u64 {
         rustix::fs::statvfs(&self.dir).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
@@ -191,6 +202,10 @@ impl Access<'_> {
         self.guard
             .as_ref()
             .expect("an Access is made only over an open database")
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        Ok(self.database().persist(PersistMode::Buffer)?)
     }
 
     /// The keyspace `name`, made if need be.
@@ -294,8 +309,8 @@ impl Space<'_> {
         while self.keyspace.sealed_memtable_count() >= QUEUED_MEMTABLES_MAX
             || self.keyspace.l0_table_count() >= LEVEL0_TABLES_MAX
         {
-            // Fails if the worker has died, which poisons the database.
-            self.access.database().persist(PersistMode::Buffer)?;
+            // Fails if the worker has died.
+            self.access.check()?;
             std::thread::sleep(QUEUE_POLL);
         }
         Ok(())

@@ -272,7 +272,7 @@ async fn finish(http: SocketAddr, summary: sim::Summary) -> Result<Exit, Error> 
 async fn watch(http: SocketAddr) -> io::Error {
     let terminal = io::stderr().is_terminal() && io::stdout().is_terminal();
     let line = terminal.then(|| {
-        let style = ProgressStyle::with_template("{spinner} {wide_msg}");
+        let style = ProgressStyle::with_template("{spinner} {msg}");
         Line(ProgressBar::new_spinner().with_style(style.expect("a constant")))
     });
     let mut tick = interval(if terminal { TERMINAL_EVERY } else { PIPE_EVERY });
@@ -284,7 +284,9 @@ async fn watch(http: SocketAddr) -> io::Error {
         };
         match &line {
             Some(line) => {
-                line.0.set_message(shown);
+                // Two lines: the identity is wider than a terminal of 80 columns.
+                line.0
+                    .set_message(shown.replace(" + refused", "\n    + refused"));
                 line.0.tick();
             }
             None => {

@@ -14,6 +14,7 @@ use crate::state::{self, Space};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Points held for a device, shared among its series.
 const POINTS_MAX: usize = 32 << 10;
@@ -55,6 +56,7 @@ pub struct Query {
     last: Option<String>,
     device: Option<Device>,
     ended: bool,
+    stop: Arc<AtomicBool>,
 }
 
 impl Query {
@@ -79,7 +81,14 @@ impl Query {
             last: None,
             device: None,
             ended: false,
+            stop: Arc::default(),
         }
+    }
+
+    /// Ends the query, between two devices at the latest, once this is set: a filter that matches
+    /// little may look at many before the next report.
+    pub fn stop(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
     }
 
     fn step(&mut self) -> Result<Option<proto::Report>, QueryError> {
@@ -89,6 +98,9 @@ impl Query {
                     return Ok(Some(report));
                 }
                 self.device = None;
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(None);
             }
             let Some(device) = self.next_device()? else {
                 return Ok(None);

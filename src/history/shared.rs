@@ -98,27 +98,37 @@ impl Shared {
         keys
     }
 
-    /// Points of a series in `from..to`, in order of time, of equal times in order of sequence: the
-    /// first ones, at least all of the first `count` different times. True if there may be more.
-    pub fn points(&self, series: &[u8], from: i64, to: i64, count: usize) -> (Vec<Point>, bool) {
+    /// Points of a series in `from..to`, in order of time, of equal times in order of arrival: the
+    /// first ones, and the time up to which they are all, `None` if that is `to`.
+    pub fn points(
+        &self,
+        series: &[u8],
+        from: i64,
+        to: i64,
+        count: usize,
+    ) -> (Vec<Point>, Option<i64>) {
         let mut memory = lock(&self.memory);
         let mut points = Vec::new();
-        let mut more = false;
+        let mut end = None;
         if let Some(flushing) = &memory.flushing
             && let Some(series) = flushing.get(series)
         {
-            more |= take_points(series.points(), from, to, count, &mut points);
+            end = take_points(series.points(), from, to, count, &mut points);
         }
         let flushing = points.len();
         if let Some(series) = memory.open.get_mut(series) {
-            more |= take_points(series.sorted(), from, to, count, &mut points);
+            let open = take_points(series.sorted(), from, to, count, &mut points);
+            end = [end, open].into_iter().flatten().min();
         }
         drop(memory);
         if flushing > 0 && flushing < points.len() {
             // Stable: of equal times the later arrived stays behind.
             points.sort_by_key(|point| point.time);
         }
-        (points, more)
+        if let Some(end) = end {
+            points.truncate(points.partition_point(|point| point.time <= end));
+        }
+        (points, end)
     }
 
     pub fn groups(&self) -> Arc<Vec<DayGroup>> {
@@ -138,22 +148,29 @@ impl Shared {
     }
 }
 
-fn take_points(sorted: &[Point], from: i64, to: i64, count: usize, out: &mut Vec<Point>) -> bool {
+/// Takes points with up to `count` different times; returns the last of them if there are more.
+fn take_points(
+    sorted: &[Point],
+    from: i64,
+    to: i64,
+    count: usize,
+    out: &mut Vec<Point>,
+) -> Option<i64> {
     let start = sorted.partition_point(|point| point.time < from);
     let mut times = 0;
     let mut last = None;
     for point in sorted.iter().skip(start) {
         if point.time >= to {
-            return false;
+            return None;
         }
         if last != Some(point.time) {
             if times == count {
-                return true;
+                return last;
             }
             times += 1;
             last = Some(point.time);
         }
         out.push(point.clone());
     }
-    false
+    None
 }

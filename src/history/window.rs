@@ -58,13 +58,8 @@ impl Window {
     }
 
     fn fill(&mut self, shared: &Shared, keep: usize) -> Result<(), state::Error> {
-        let (mut open, more) = shared.points(&self.series, self.from, self.to, WINDOW_POINTS);
-        // Past the last open point there may be others only if there were too many.
-        let mut end = if more {
-            open.last().map_or(self.to, |last| last.time)
-        } else {
-            self.to - 1
-        };
+        let (mut open, end) = shared.points(&self.series, self.from, self.to, WINDOW_POINTS);
+        let mut end = end.unwrap_or(self.to - 1);
         let mut stored = self.read_chunk(shared, end)?;
         if let Some(last) = stored.last() {
             end = end.min(last.time);

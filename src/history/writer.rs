@@ -149,6 +149,8 @@ impl Writer {
         let now = self.shared.clock.now();
         if now.since(self.flushed_at) >= FLUSH_EVERY || now < self.flushed_at {
             self.flush()?;
+            // Others keep things in the state, too, and none but this thread opens it again.
+            self.shared.state.check()?;
             self.flushed_at = now;
         }
         self.expire_if_due()?;

@@ -30,7 +30,7 @@ mod tests;
 mod window;
 mod wire;
 
-pub use city::{City, CityOptions, Mix, MixError, places};
+pub use city::{City, CityOptions, DEVICES_MAX, Mix, MixError, places};
 pub use latency::Histogram;
 pub use mapping::{Mapping, MappingError};
 pub use packet::PacketError;

@@ -6,6 +6,7 @@
 )]
 mod contract;
 mod http;
+mod loss;
 mod python;
 mod query;
 mod subscribe;

@@ -1,4 +1,5 @@
 //! A gateway without sources: logs in a folder, both servers on free ports.
+use citygate::api::grpc::status::{DOMAIN, ErrorInfo, RpcStatus};
 use citygate::api::{Phase, Readiness, Shared, grpc, http};
 use citygate::catalogue::Catalogue;
 use citygate::history::{self, History};
@@ -7,7 +8,8 @@ use citygate::inventory::{Inventory, Unknown};
 use citygate::log::record::{Keys, Kind};
 use citygate::log::{Batch, Log, Options};
 use citygate::model::proto::client::telemetry_service_client::TelemetryServiceClient;
-use citygate::model::proto::{SubscribeRequest, SubscribeResponse};
+use citygate::model::proto::subscribe_request::Start;
+use citygate::model::proto::{Filter, SubscribeRequest, SubscribeResponse};
 use citygate::model::wire::put_bytes;
 use citygate::model::{
     Clock, Quality, ReadingDraft, Reject, ReportDraft, Source, Timestamp, Value,
@@ -305,4 +307,39 @@ pub async fn take(
             return (seen, response.cursor);
         }
     }
+}
+
+/// No filter.
+pub fn from(start: Start) -> SubscribeRequest {
+    SubscribeRequest {
+        filter: None,
+        start: Some(start),
+    }
+}
+
+/// From the beginning.
+pub fn earliest(filter: Filter) -> SubscribeRequest {
+    SubscribeRequest {
+        filter: Some(filter),
+        start: Some(Start::Earliest(true)),
+    }
+}
+
+/// A filter of devices.
+pub fn devices(names: &[&str]) -> Filter {
+    Filter {
+        devices: names.iter().map(|name| (*name).to_owned()).collect(),
+        ..Filter::default()
+    }
+}
+
+/// The `ErrorInfo` in an error's details.
+pub fn info(status: &Status) -> ErrorInfo {
+    let details = RpcStatus::decode(status.details()).unwrap();
+    assert_eq!(details.code, status.code() as i32);
+    let any = &details.details[0];
+    assert_eq!(any.type_url, "type.googleapis.com/google.rpc.ErrorInfo");
+    let info = ErrorInfo::decode(any.value.as_slice()).unwrap();
+    assert_eq!(info.domain, DOMAIN);
+    info
 }

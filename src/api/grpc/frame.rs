@@ -70,7 +70,7 @@ pub struct Draft {
 
 impl Draft {
     /// Is there room for a body of `len` bytes? An empty draft takes any record, so that none can
-    /// block the stream; [`RECORD_BYTES_MAX`] bounds it.
+    /// block the stream. [`RECORD_BYTES_MAX`] bounds it, and intake makes no report above half of that.
     pub fn fits(&self, len: usize) -> bool {
         debug_assert!(len <= RECORD_BYTES_MAX, "the log refuses longer records");
         let with = self.bytes.len() + len + WRAP_BYTES_MAX;

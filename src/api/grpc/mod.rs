@@ -105,7 +105,7 @@ pub enum Error {
     Transport(#[from] tonic::transport::Error),
 }
 
-/// Serves until `halt`, then ends every stream with UNAVAILABLE and returns within [`DRAIN_MAX`].
+/// Serves until `halt`, then ends every stream with UNAVAILABLE and returns within a second or so.
 ///
 /// # Errors
 /// The transport's.
@@ -196,6 +196,7 @@ impl TelemetryService for Service {
         if self.halt.is_cancelled() {
             return Err(status::draining());
         }
+        let peer = request.remote_addr();
         let request = request.into_inner();
         let filter = request.filter.clone().unwrap_or_default();
         let selection = Selection::check(&filter, &self.shared.catalogue)
@@ -214,6 +215,7 @@ impl TelemetryService for Service {
         let subscription = tokio::task::spawn_blocking(open)
             .await
             .map_err(|_| Status::internal("opening the log failed"))??;
+        tracing::debug!(?peer, ?start, "subscribed");
         Ok(Response::new(Box::pin(unfold(
             subscription,
             Subscription::step,

@@ -1,7 +1,8 @@
 //! `Query`: history by observation time, device by device.
 //!
 //! Pulled like `Subscribe`: each response is filled on a blocking thread when the client has room
-//! for it, and a client that goes drops the query. So nothing is read that nobody takes.
+//! for it, and a client that goes drops the query, which stops that thread. So nothing is read that
+//! nobody takes.
 use super::frame::RESPONSE_BYTES_MAX;
 use super::status;
 use super::subscribe::time_of;
@@ -11,6 +12,7 @@ use crate::history::{self, QueryError};
 use crate::model::{Timestamp, proto};
 use prost::Message;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
@@ -26,12 +28,15 @@ pub struct Query {
     shared: Arc<Shared>,
     /// `None` at the end, and while it is on a blocking thread.
     rows: Option<Rows>,
+    /// Ends what a blocking thread is reading for it.
+    stop: Arc<AtomicBool>,
     halt: CancellationToken,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Drop for Query {
     fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
         self.shared.metrics.queries.dec();
     }
 }
@@ -78,6 +83,7 @@ impl Query {
         let query = shared.history.query(selection.into_history(), from, to);
         shared.metrics.queries.inc();
         Ok(Self {
+            stop: query.stop(),
             rows: Some(Rows { query, held: None }),
             shared,
             halt,
@@ -88,14 +94,17 @@ impl Query {
     /// The next response; `None` at the end or after an error. For `unfold`.
     pub async fn step(mut self) -> Option<(Result<proto::QueryResponse, Status>, Self)> {
         let mut rows = self.rows.take()?;
-        if self.halt.is_cancelled() {
-            return Some((Err(status::draining()), self));
-        }
         let filled = tokio::task::spawn_blocking(move || {
             let filled = rows.fill();
             (rows, filled)
         });
-        let response = match filled.await {
+        // Whatever ends this, `Drop` stops the thread.
+        let filled = tokio::select! {
+            biased;
+            () = self.halt.cancelled() => return Some((Err(status::draining()), self)),
+            filled = filled => filled,
+        };
+        let response = match filled {
             Ok((rows, Ok(response))) => {
                 if response.reports.is_empty() {
                     return None;

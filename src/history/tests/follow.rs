@@ -154,3 +154,35 @@ fn another_log_is_read_from_its_start() {
     history.close();
     assert_eq!((history.stats().stored, gaps.lock().unwrap().len()), (3, 0));
 }
+
+#[test]
+fn damaged_records_are_a_gap_and_the_rest_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = log(dir.path(), Options::default());
+    let mut firsts = Vec::new();
+    for n in 0..3 {
+        firsts.push(append(&log, &minutes(n * 10..n * 10 + 10)) - 9);
+    }
+    log.close();
+    drop(log);
+    // A byte in the middle of the middle frame.
+    let segments: Vec<_> = std::fs::read_dir(dir.path().join("log"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.metadata().unwrap().len() > 500)
+        .collect();
+    assert_eq!(segments.len(), 1, "{segments:?}");
+    let mut bytes = std::fs::read(&segments[0]).unwrap();
+    let written = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    bytes[written / 2] ^= 1;
+    std::fs::write(&segments[0], bytes).unwrap();
+    let log = super::follow::log(dir.path(), Options::default());
+    let (history, gaps) = start(dir.path(), &log);
+    wait_for("the last report", || history.stats().next > log.watermark());
+    history.close();
+    assert_eq!(*gaps.lock().unwrap(), [(firsts[1], firsts[1] + 9)]);
+    let stats = history.stats();
+    assert_eq!((stats.stored, stats.expired), (20, 10));
+    let wanted: Vec<f64> = (0..10).chain(20..30).map(f64::from).collect();
+    assert_eq!(values(&history), wanted);
+}

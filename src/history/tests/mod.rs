@@ -3,6 +3,7 @@
 mod follow;
 mod full_disk;
 mod keeping;
+mod querying;
 mod retention;
 
 use super::shared::Shared;

@@ -155,7 +155,8 @@ fn ask_for_descriptors(connections_max: usize) {
         maximum: limit.maximum,
     };
     if setrlimit(Resource::Nofile, raised).is_err() || granted < wanted {
-        warn!(
+        // No warning: each failed accept is one.
+        info!(
             granted,
             wanted, "the limit of open files is below what mqtt.connections_max needs"
         );

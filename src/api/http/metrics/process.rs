@@ -59,7 +59,7 @@ pub(super) fn process(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Resul
         ],
         1.0,
     )];
-    gauges(out, "build", "This build", rows)?;
+    gauges(out, "build_info", "This build", rows)?;
     if let Some(bytes) = resident_bytes() {
         gauges(
             out,

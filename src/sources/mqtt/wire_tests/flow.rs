@@ -159,3 +159,55 @@ async fn subscriptions_are_refused_by_the_protocols_own_means() {
     assert_eq!(new.packet().await, (0xb0, vec![0, 6, 0, 0x11]));
     rig.stop().await.unwrap();
 }
+
+/// TCP keeps bytes in order and nothing else: wherever a read ends, the answers are the same.
+#[tokio::test]
+async fn any_split_of_the_stream_gives_the_same_answers() {
+    let rig = Rig::with(|config| config.receive_max = 8, 0, None).await;
+    let stream: Vec<u8> = (1..=40)
+        .flat_map(|id| match id % 4 {
+            0 => publish(4, 2, id, "meter-1", GOOD),
+            1 => publish(4, 1, id, "meter-1", BAD),
+            2 => [vec![0xc0, 0], publish(4, 0, 0, "meter-1", GOOD)].concat(),
+            _ => publish(4, 1, id, "meter-1", &[b' '; 3000]),
+        })
+        .collect();
+    let acks: Vec<_> = (1u16..=40)
+        .filter(|id| id % 4 != 2)
+        .map(|id| {
+            (
+                if id % 4 == 0 { 0x50 } else { 0x40 },
+                id.to_be_bytes().to_vec(),
+            )
+        })
+        .collect();
+    for step in [1, 7, 64, 1000, 4096, usize::MAX] {
+        let mut peer = rig.connected(4, "meter-1").await;
+        let (mut reads, mut writes) = peer.0.into_split();
+        let sent = stream.clone();
+        let sender = tokio::spawn(async move {
+            for part in sent.chunks(step) {
+                writes.write_all(part).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            writes
+        });
+        let mut answers = vec![0; 30 * 4 + 10 * 2];
+        let read = timeout(PATIENCE, reads.read_exact(&mut answers)).await;
+        read.expect("answers in time").unwrap();
+        peer = Peer(reads.reunite(sender.await.unwrap()).unwrap());
+        let mut seen = Vec::new();
+        let mut rest = &answers[..];
+        while let [first, len, tail @ ..] = rest {
+            let (body, tail) = tail.split_at(usize::from(*len));
+            seen.push((*first, body.to_vec()));
+            rest = tail;
+        }
+        // PINGRESP answers at once; acks keep their order among themselves.
+        seen.retain(|(first, _)| *first != 0xd0);
+        assert_eq!(seen, acks, "in steps of {step}");
+        peer.send(&[0xe0, 0]).await;
+    }
+    assert_eq!(rig.settled().await.received, 6 * 40);
+    rig.stop().await.unwrap();
+}
