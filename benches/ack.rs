@@ -1,5 +1,12 @@
 //! How long an acknowledgement takes beside a bare fdatasync, in one run: `cargo bench --bench ack`.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a bench")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::unchecked_time_subtraction,
+    clippy::cast_precision_loss,
+    reason = "a bench ends where it cannot go on, and shows few digits"
+)]
 #[path = "support/mod.rs"]
 mod support;
 

@@ -2,7 +2,14 @@
 //! which only acknowledges, in one run: `cargo bench --bench intake`.
 //!
 //! QoS 1, about 200 B of JSON with 3 readings, server and load on cores of their own.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a bench")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::unchecked_time_subtraction,
+    clippy::cast_precision_loss,
+    reason = "a bench ends where it cannot go on, and shows few digits"
+)]
 #[path = "support/mod.rs"]
 mod support;
 

@@ -1,5 +1,12 @@
 //! The log replayed to one subscriber over gRPC: `cargo bench --bench replay`.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a bench")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::unchecked_time_subtraction,
+    clippy::cast_precision_loss,
+    reason = "a bench ends where it cannot go on, and shows few digits"
+)]
 #[path = "support/mod.rs"]
 mod support;
 

@@ -64,7 +64,7 @@ impl Server {
             http,
             grpc,
         };
-        server.wait(http);
+        Self::wait(http);
         server
     }
 
@@ -90,11 +90,11 @@ impl Server {
             http: 0,
             grpc: 0,
         };
-        server.wait(mqtt);
+        Self::wait(mqtt);
         Some(server)
     }
 
-    fn wait(&self, port: u16) {
+    fn wait(port: u16) {
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(start.elapsed() < START_MAX, "nothing listens on {port}");

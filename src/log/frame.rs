@@ -46,7 +46,13 @@ pub(super) struct Cache {
     frames: VecDeque<Arc<Frame>>,
     bytes: usize,
     bytes_max: usize,
+    /// Buffers of frames that nobody holds any more, for frames to come: fresh memory of this size
+    /// would be mapped and cleared by the kernel each time.
+    spare: Vec<Vec<u8>>,
 }
+
+/// Buffers kept, each of about a frame.
+const SPARE_MAX: usize = 4;
 
 impl Cache {
     /// Holds about `bytes_max` of bodies.
@@ -55,7 +61,13 @@ impl Cache {
             frames: VecDeque::new(),
             bytes: 0,
             bytes_max,
+            spare: Vec::new(),
         }
+    }
+
+    /// An empty buffer.
+    pub(super) fn buffer(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_default()
     }
 
     pub(super) fn push(&mut self, frame: Arc<Frame>) {
@@ -64,6 +76,12 @@ impl Cache {
         while self.bytes > self.bytes_max && self.frames.len() > 1 {
             if let Some(old) = self.frames.pop_front() {
                 self.bytes -= old.body.len();
+                if self.spare.len() < SPARE_MAX
+                    && let Some(mut frame) = Arc::into_inner(old)
+                {
+                    frame.body.clear();
+                    self.spare.push(frame.body);
+                }
             }
         }
     }

@@ -261,11 +261,15 @@ impl Log {
                 chunk.bytes.extend_from_slice(&batch.bytes);
                 chunk.count += batch.count;
             }
-            _ => group.chunks.push(Chunk {
-                bytes: batch.bytes.clone(),
-                first,
-                count: batch.count,
-            }),
+            _ => {
+                let mut bytes = lock(&self.0.cache).buffer();
+                bytes.extend_from_slice(&batch.bytes);
+                group.chunks.push(Chunk {
+                    bytes,
+                    first,
+                    count: batch.count,
+                });
+            }
         }
         state.waiters.push(Arc::clone(waiter));
         let idle = std::mem::take(&mut state.writer_idle);

@@ -14,6 +14,7 @@ use crate::model::{Source, Timestamp};
 use std::cell::Cell;
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Bytes read at once: some 250 messages of a meter.
@@ -230,6 +231,8 @@ impl Connection {
             unassured: !assured,
         };
         self.service.intake.take(&uplink, &mut batch.pending);
+        // Two messages without a device time are two points of history, also when they were read at once.
+        batch.now = batch.now.plus(Duration::from_nanos(1));
         let bytes = u32::try_from(publish.payload.len()).unwrap_or(u32::MAX);
         batch.ops.push(Op::Publish {
             packet_id: publish.packet_id,
