@@ -10,14 +10,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A term of the accounting of the MQTT listener.
-fn count(gateway: &Gateway, term: &str) -> u64 {
+pub fn count(gateway: &Gateway, term: &str) -> u64 {
     let (_, body) = gateway.get("/v1/accounting").unwrap_or_default();
     let answer: Value = serde_json::from_str(&body).unwrap_or_default();
     let text = answer["sources"][0][term].as_str().unwrap_or("0");
     text.parse().unwrap()
 }
 
-fn wait_for(what: &str, mut reached: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, mut reached: impl FnMut() -> bool) {
     let start = Instant::now();
     while !reached() {
         assert!(start.elapsed() < BOUND, "no {what} within {BOUND:?}");
@@ -34,7 +34,7 @@ fn simulate(ports: Ports, args: &[&str]) -> Value {
 }
 
 /// `reports` and `rejects` of a stopped gateway's directory.
-fn stat(data: &Path) -> (u64, u64) {
+pub fn stat(data: &Path) -> (u64, u64) {
     let done = run(&["log", "stat", "--json", data.to_str().unwrap()]);
     assert_eq!(done.code, 0, "{}", done.err);
     let logs: Vec<Value> = done

@@ -6,6 +6,7 @@
 )]
 mod checks;
 mod demo;
+mod full;
 mod live;
 #[path = "../support/mod.rs"]
 mod support;
