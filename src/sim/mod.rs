@@ -278,7 +278,9 @@ fn spawn_all(
         } => {
             let left = Arc::new(AtomicU64::new(count));
             for number in 0..connections {
-                let topic = topic.replace("{device}", &format!("em-{number:05}"));
+                // Two runs must not be each other's duplicates: a run's times go ahead of the clock.
+                let device = format!("em-{}-{number:05}", plan.seed);
+                let topic = topic.replace("{device}", &device);
                 let template = Template::new(&topic, session.qos, start, Arc::clone(&left));
                 spawn(number, Supply::Template(template), tasks);
             }
