@@ -15,6 +15,8 @@ use std::cell::Cell;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 /// Bytes read at once: some 250 messages of a meter.
@@ -64,6 +66,26 @@ thread_local! {
     static WORKSPACE: Cell<Option<Box<Workspace>>> = const { Cell::new(None) };
 }
 
+/// Reads what is there; `None`: nothing. A read that does not fill the buffer has emptied the socket, so
+/// the readiness that was seen before it is taken back: the next look at the socket waits for the
+/// kernel instead of asking it in vain, which would cost a system call per message. Bytes that came
+/// since have raised a newer readiness, and that one stays.
+fn read_once(stream: &TcpStream, buffer: &mut [u8]) -> std::io::Result<Option<usize>> {
+    let mut read = None;
+    let outcome = stream.try_io(Interest::READABLE, || {
+        let len = stream.try_read(buffer)?;
+        read = Some(len);
+        if len > 0 && len < buffer.len() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        Ok(())
+    });
+    match outcome {
+        Err(cause) if cause.kind() != ErrorKind::WouldBlock => Err(cause),
+        _ => Ok(read),
+    }
+}
+
 impl Connection {
     /// Reads once (unless only what was left over is to be looked at) and acts on every complete
     /// packet. What ends the connection is noted in `stop`. True: there may be more to read.
@@ -77,10 +99,10 @@ impl Connection {
         let mut workspace = WORKSPACE.take().unwrap_or_default();
         let mut len = 0;
         if read {
-            match self.stream.try_read(&mut workspace.buffer) {
-                Ok(0) => self.stop = Some(End::Closed),
-                Ok(read) => len = read,
-                Err(cause) if cause.kind() == ErrorKind::WouldBlock => {}
+            match read_once(&self.stream, &mut workspace.buffer) {
+                Ok(Some(0)) => self.stop = Some(End::Closed),
+                Ok(Some(read)) => len = read,
+                Ok(None) => {}
                 Err(cause) => self.stop = Some(End::Lost(cause.kind())),
             }
         }
