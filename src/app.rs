@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 /// From the first signal to the end: a supervisor's patience is longer, a person's at a terminal is not.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -358,7 +358,6 @@ fn flat(ended: Result<Result<(), Error>, JoinError>) -> Result<(), Error> {
 fn on_gap(intake: &Arc<Intake>, clock: &Clock) -> history::OnGap {
     let (intake, clock) = (Arc::clone(intake), clock.clone());
     Box::new(move |from, to| {
-        error!(from, to, "records were lost to history");
         intake.event(intake::EventDraft {
             device_id: "",
             kind: "",

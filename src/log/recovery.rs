@@ -192,12 +192,7 @@ fn create(dir: &Path, id: LogId, now: Timestamp) -> Result<Tail, OpenError> {
     };
     let path = super::segment::path_of(dir, first);
     let write = || {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)?;
+        let mut file = File::create(&path)?;
         file.write_all(&header.encode())?;
         file.sync_all()?;
         Ok(file)
@@ -289,12 +284,7 @@ fn repair(dir: &Path, id: LogId, first: u64, path: &Path) -> Result<Option<Tail>
     let copy = || {
         let mut from = File::open(path)?;
         from.seek(SeekFrom::Start(HEADER_BYTES))?;
-        let mut to = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&draft)?;
+        let mut to = File::create(&draft)?;
         to.write_all(&header.encode())?;
         io::copy(&mut from.take(survey.end - HEADER_BYTES), &mut to)?;
         to.sync_all()?;

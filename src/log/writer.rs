@@ -7,7 +7,7 @@ use super::segment::{HEADER_BYTES, SegmentHeader, encode_frame, path_of};
 use super::segments::Segment;
 use super::shared::{Chunk, FailedSync, Group, Shared, lock};
 use crate::model::Timestamp;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -202,12 +202,7 @@ impl Writer {
         let dir = &self.shared.dir;
         let path = path_of(dir, header.first);
         let create = || -> io::Result<File> {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .open(&path)?;
+            let mut file = File::create(&path)?;
             file.write_all(&self.out)?;
             Ok(file)
         };

@@ -10,8 +10,6 @@ pub const VARINT: u32 = 0;
 pub const FIXED64: u32 = 1;
 /// Wire type 2, a length and that many bytes.
 pub const LEN: u32 = 2;
-/// Wire type 5, four bytes.
-pub const FIXED32: u32 = 5;
 
 /// Longest varint: a u64 in groups of seven bits.
 pub const VARINT_LEN_MAX: usize = 10;

@@ -1,5 +1,5 @@
 //! Damage in the middle, and what `log check` says of it.
-use crate::support::{append, open, read_from_start, segments};
+use crate::support::{append, noise, open, read_from_start, segments};
 use citygate::log::inspect::Folder;
 use citygate::log::{ReadError, Start};
 
@@ -7,21 +7,10 @@ use citygate::log::{ReadError, Start};
 fn a_sealed_segment_cut_short_is_reported_with_what_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path());
-    // Pseudo-random bytes, so that LZ4 cannot shrink them and each segment holds few groups.
-    let body = |seed: u64| -> Vec<u8> {
-        let mut state = seed;
-        (0..300_000)
-            .map(|_| {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1);
-                u8::try_from(state >> 56).unwrap()
-            })
-            .collect()
-    };
+    // LZ4 cannot shrink them, so that each segment holds few groups.
     let mut sequences = Vec::new();
     for seed in 1..=12 {
-        sequences.push(append(&log, &[body(seed)]));
+        sequences.push(append(&log, &[noise(seed, 300_000)]));
     }
     log.close();
     drop(log);

@@ -1,23 +1,11 @@
 //! Retention waits for nobody, and says so; a full disk takes nothing and loses nothing.
-use crate::support::{append, clock, open, options, read_from_start, segments, wait_until};
+use crate::support::{append, clock, noise, open, options, read_from_start, segments, wait_until};
 use citygate::log::record::{Keys, Kind};
 use citygate::log::{AppendError, Batch, CursorError, Log, Options, ReadError, Settled, Start};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Notify;
-
-fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed;
-    (0..len)
-        .map(|_| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            u8::try_from(state >> 56).unwrap()
-        })
-        .collect()
-}
 
 #[test]
 fn an_overtaken_reader_is_told_the_oldest_and_the_others_lose_nothing() {

@@ -80,3 +80,16 @@ pub fn segments(dir: &Path) -> Vec<PathBuf> {
     files.sort();
     files
 }
+
+/// Pseudo-random bytes, so that LZ4 cannot shrink them.
+pub fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed;
+    (0..len)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            u8::try_from(state >> 56).unwrap()
+        })
+        .collect()
+}
