@@ -12,6 +12,7 @@
 use crate::catalogue::Catalogue;
 use crate::codecs::{self, Decode};
 use crate::model::settings::Section;
+use std::borrow::Cow;
 
 /// Most `[[route]]`: they are looked at one by one for each uplink.
 const ROUTES_MAX: usize = 64;
@@ -232,13 +233,16 @@ pub(super) fn codec<'a>(target: &Target<'a>) -> Result<(&'static str, Decode), &
 }
 
 /// A topic as it may be shown: the access token in `/api/v1/{token}/..` is nobody's business.
-pub(super) fn shown(topic: &str) -> String {
-    let mut levels: Vec<&str> = topic.split('/').collect();
-    let start = usize::from(levels.first() == Some(&""));
-    if let Some(["api", "v1", token]) = levels.get_mut(start..start + 3) {
-        *token = "***";
-    }
-    levels.join("/")
+pub(super) fn shown(topic: &str) -> Cow<'_, str> {
+    let (slash, path) = match topic.strip_prefix('/') {
+        Some(path) => ("/", path),
+        None => ("", topic),
+    };
+    let Some(rest) = path.strip_prefix("api/v1/") else {
+        return Cow::Borrowed(topic);
+    };
+    let behind = rest.find('/').and_then(|at| rest.get(at..));
+    Cow::Owned([slash, "api/v1/***", behind.unwrap_or_default()].concat())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{Intake, budget, reject};
 use crate::codecs::{Decode, Decoded, Fault, Faults, Limits, Reason, json};
 use crate::inventory::Entry;
 use crate::log::record::Kind;
-use crate::model::{DeviceId, proto};
+use crate::model::{Arrival, DeviceId, proto};
 use prost::Message;
 use std::ops::Range;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
@@ -31,6 +31,7 @@ impl Intake {
             unassured: uplink.unassured,
             transmission: self.transmission(uplink),
             records: records..pending.records.len(),
+            arrival: self.arrival(uplink, records, pending),
             parts: pending.parts.len()..pending.parts.len(),
             parts_key: None,
             rejected,
@@ -40,6 +41,23 @@ impl Intake {
             self.push_parts(uplink, &seen, &faults, pending, &mut taken);
         }
         pending.uplinks.push(taken);
+    }
+
+    /// What the log keeps of the uplink itself.
+    fn arrival(&self, uplink: &Uplink<'_>, first: usize, pending: &mut Pending) -> Range<usize> {
+        if pending.records.len() == first {
+            return 0..0;
+        }
+        let keep = uplink.payload.len().min(self.config.keep_raw);
+        let arrival = Arrival {
+            address: Some(uplink.address),
+            topic: &route::shown(uplink.topic),
+            client: uplink.client,
+            content_format: None,
+            raw: uplink.payload.get(..keep).unwrap_or_default(),
+            raw_len: uplink.payload.len() as u64,
+        };
+        pending.body(|out| arrival.encode(out))
     }
 
     fn transmission(&self, uplink: &Uplink<'_>) -> Option<Transmission> {
