@@ -2,6 +2,7 @@
 use citygate::api::grpc::status::{DOMAIN, ErrorInfo, RpcStatus};
 use citygate::api::{Phase, Readiness, Shared, grpc, http};
 use citygate::catalogue::Catalogue;
+use citygate::devices::{self, Registry};
 use citygate::history::{self, History};
 use citygate::intake::{self, Intake};
 use citygate::inventory::{Inventory, Unknown};
@@ -100,7 +101,8 @@ fn build(dir: &Path, clock: Clock) -> Shared {
     let state = Arc::new(State::open(&dir.join("state")).unwrap());
     let history = history::Config::default();
     let on_gap = Box::new(|_, _| {});
-    let history = History::start(state, log.clone(), history, clock.clone(), on_gap).unwrap();
+    let history =
+        History::start(state.clone(), log.clone(), history, clock.clone(), on_gap).unwrap();
     let intake = Arc::new(Intake::new(intake::Parts {
         catalogue: catalogue.clone(),
         routes: intake::Routes::default(),
@@ -122,11 +124,22 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         stats: Arc::default(),
         clock: clock.clone(),
     });
+    let devices = Registry::start(devices::Parts {
+        state,
+        log: log.clone(),
+        rejects: rejects.clone(),
+        intake: intake.clone(),
+        catalogue: catalogue.clone(),
+        config: devices::Config::default(),
+        clock: clock.clone(),
+    })
+    .unwrap();
     Shared {
         node: "test-1".into(),
         log,
         rejects,
         history,
+        devices,
         intake,
         mqtt,
         catalogue,
