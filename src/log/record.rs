@@ -43,6 +43,8 @@ pub struct RedeliveryKey {
     pub packet_id: u16,
     /// Hash of the payload and its topic.
     pub payload: u64,
+    /// A `CoAP` exchange: its message id means something for `EXCHANGE_LIFETIME` only.
+    pub exchange: bool,
 }
 
 /// Keys of a record.
@@ -59,6 +61,7 @@ pub struct Keys {
 const HAS_CONTENT: u8 = 1;
 const HAS_REDELIVERY: u8 = 2;
 const EXACTLY_ONCE: u8 = 4;
+const EXCHANGE: u8 = 32;
 
 /// Longest record in bytes; a longer one is refused at append.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
@@ -82,8 +85,8 @@ pub fn put(out: &mut Vec<u8>, kind: Kind, keys: &Keys, body: &[u8]) {
         flags |= HAS_CONTENT;
         len += 16;
     }
-    if keys.redelivery.is_some() {
-        flags |= HAS_REDELIVERY;
+    if let Some(key) = &keys.redelivery {
+        flags |= HAS_REDELIVERY | if key.exchange { EXCHANGE } else { 0 };
         len += 18;
     }
     if keys.exactly_once {
@@ -134,6 +137,7 @@ fn parse(record: &[u8]) -> Option<RecordView<'_>> {
             session: u64::from_le_bytes(*session),
             packet_id: u16::from_le_bytes(*packet_id),
             payload: u64::from_le_bytes(*payload),
+            exchange: flags & EXCHANGE != 0,
         });
         rest = tail;
     }
@@ -153,15 +157,18 @@ mod tests {
     fn keys() -> impl Strategy<Value = Keys> {
         (
             any::<Option<u128>>(),
-            any::<Option<(u64, u16, u64)>>(),
+            any::<Option<(u64, u16, u64, bool)>>(),
             any::<bool>(),
         )
             .prop_map(|(content, redelivery, exactly_once)| Keys {
                 content,
-                redelivery: redelivery.map(|(session, packet_id, payload)| RedeliveryKey {
-                    session,
-                    packet_id,
-                    payload,
+                redelivery: redelivery.map(|(session, packet_id, payload, exchange)| {
+                    RedeliveryKey {
+                        session,
+                        packet_id,
+                        payload,
+                        exchange,
+                    }
                 }),
                 exactly_once,
             })
