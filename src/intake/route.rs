@@ -19,6 +19,7 @@ use crate::catalogue::Catalogue;
 use crate::codecs;
 use crate::model::Source;
 use crate::model::settings::Section;
+use std::borrow::Cow;
 
 /// Most `[[route]]`: they are looked at one by one for each uplink.
 const ROUTES_MAX: usize = 64;
@@ -274,13 +275,16 @@ fn parse(topic: &str) -> Result<Vec<Level>, &'static str> {
 }
 
 /// A topic as it may be shown: the access token in `/api/v1/{token}/..` is nobody's business.
-pub(super) fn shown(topic: &str) -> String {
-    let mut levels: Vec<&str> = topic.split('/').collect();
-    let start = usize::from(levels.first() == Some(&""));
-    if let Some(["api", "v1", token]) = levels.get_mut(start..start + 3) {
-        *token = "***";
-    }
-    levels.join("/")
+pub(super) fn shown(topic: &str) -> Cow<'_, str> {
+    let (slash, path) = match topic.strip_prefix('/') {
+        Some(path) => ("/", path),
+        None => ("", topic),
+    };
+    let Some(rest) = path.strip_prefix("api/v1/") else {
+        return Cow::Borrowed(topic);
+    };
+    let behind = rest.find('/').and_then(|at| rest.get(at..));
+    Cow::Owned([slash, "api/v1/***", behind.unwrap_or_default()].concat())
 }
 
 #[cfg(test)]
@@ -393,6 +397,7 @@ mod tests {
     fn tokens_are_not_shown() {
         assert_eq!(shown("/api/v1/s3cret/telemetry"), "/api/v1/***/telemetry");
         assert_eq!(shown("api/v1/s3cret"), "api/v1/***");
+        assert_eq!(shown("api/v1/"), "api/v1/***");
         assert_eq!(shown("city/api/v1/x"), "city/api/v1/x");
     }
 }

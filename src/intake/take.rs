@@ -2,13 +2,13 @@
 use super::dedup::Transmission;
 use super::pending::{Part, Pending, Record, Taken};
 use super::report::Sender;
-use super::route::Shape;
+use super::route::{self, Shape};
 use super::uplink::{Delivery, Uplink, Verdict};
 use super::{Intake, budget, choice, reject};
 use crate::codecs::{Decode, Decoded, Fault, Faults, Limits, Reason, json};
 use crate::inventory::Entry;
 use crate::log::record::{Kind, RedeliveryKey};
-use crate::model::{DeviceId, Source, proto};
+use crate::model::{Arrival, DeviceId, Source, proto};
 use prost::Message;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -33,6 +33,7 @@ impl Intake {
             unassured: uplink.unassured,
             transmission: self.transmission(uplink),
             records: records..pending.records.len(),
+            arrival: self.arrival(uplink, records, pending),
             parts: pending.parts.len()..pending.parts.len(),
             parts_key: None,
             rejected,
@@ -47,6 +48,23 @@ impl Intake {
         }
         pending.uplinks.push(taken);
         first
+    }
+
+    /// What the log keeps of the uplink itself.
+    fn arrival(&self, uplink: &Uplink<'_>, first: usize, pending: &mut Pending) -> Range<usize> {
+        if pending.records.len() == first {
+            return 0..0;
+        }
+        let keep = uplink.payload.len().min(self.config.keep_raw);
+        let arrival = Arrival {
+            address: Some(uplink.address),
+            topic: &route::shown(uplink.topic),
+            client: uplink.client,
+            content_format: uplink.content_format,
+            raw: uplink.payload.get(..keep).unwrap_or_default(),
+            raw_len: uplink.payload.len() as u64,
+        };
+        pending.body(|out| arrival.encode(out))
     }
 
     fn transmission(&self, uplink: &Uplink<'_>) -> Option<Transmission> {

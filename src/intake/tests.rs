@@ -1,5 +1,6 @@
 //! Intake over real logs in a temporary folder.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+mod arrivals;
 mod copies;
 mod exchanges;
 mod model;
