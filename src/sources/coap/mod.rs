@@ -1,0 +1,9 @@
+//! doc
+mod echo;
+mod encode;
+mod exchange;
+mod message;
+mod options;
+mod outbox;
+mod response;
+mod session;
