@@ -352,7 +352,10 @@ mod tests {
         assert_eq!(config.data_dir, Path::new("x"));
         for (kind, district) in sim::places() {
             let topic = format!("demo/{kind}/{district}/em-00001");
-            let target = config.routes.find(&topic).unwrap();
+            let target = config
+                .routes
+                .find(&topic, crate::model::Source::Mqtt)
+                .unwrap();
             assert_eq!((target.device, target.kind), (Some("em-00001"), kind));
             assert_eq!(target.district, district);
         }
