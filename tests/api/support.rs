@@ -14,6 +14,7 @@ use citygate::model::wire::put_bytes;
 use citygate::model::{
     Clock, Quality, ReadingDraft, Reject, ReportDraft, Source, Timestamp, Value,
 };
+use citygate::sources::coap;
 use citygate::sources::mqtt;
 use citygate::state::State;
 use citygate::telemetry::{Accounting, Metrics};
@@ -122,6 +123,14 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         stats: Arc::default(),
         clock: clock.clone(),
     });
+    let coap = Arc::new(coap::Service {
+        config: coap::Config::default(),
+        intake: intake.clone(),
+        accounting: accounting.clone(),
+        stats: Arc::default(),
+        clock: clock.clone(),
+        seed: 1,
+    });
     Shared {
         node: "test-1".into(),
         log,
@@ -129,6 +138,7 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         history,
         intake,
         mqtt,
+        coap,
         catalogue,
         accounting,
         metrics: Arc::new(Metrics::default()),

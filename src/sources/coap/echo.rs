@@ -60,7 +60,9 @@ impl Proofs {
             return false;
         };
         let at = u32::from_be_bytes(*time);
-        let fresh = now_secs.checked_sub(at).is_some_and(|age| age <= FRESH_SECS);
+        let fresh = now_secs
+            .checked_sub(at)
+            .is_some_and(|age| age <= FRESH_SECS);
         let ours = self.challenge(session, at);
         let ours = ours.get(4..).unwrap_or_default();
         // All bytes are looked at, so that the time it takes tells nothing.
@@ -89,7 +91,11 @@ impl Proofs {
     }
 
     fn expire(&mut self, now_secs: u32) {
-        while self.order.front().is_some_and(|(_, until)| *until <= now_secs) {
+        while self
+            .order
+            .front()
+            .is_some_and(|(_, until)| *until <= now_secs)
+        {
             self.pop();
         }
     }

@@ -196,11 +196,7 @@ impl Exchanges {
 
     /// Requests remembered, bytes of answers kept, and requests forgotten early.
     pub fn remembered(&self) -> (usize, usize, u64) {
-        (
-            self.seen.len(),
-            self.seen.kept_bytes(),
-            self.seen.evicted(),
-        )
+        (self.seen.len(), self.seen.kept_bytes(), self.seen.evicted())
     }
 
     fn secs(&self, now: Instant) -> u32 {
@@ -320,13 +316,7 @@ impl Exchanges {
     }
 
     /// A copy of a request; true: it was an uplink.
-    fn again(
-        &mut self,
-        slot: u32,
-        from: Session,
-        message: &Message<'_>,
-        out: &mut Outbox,
-    ) -> bool {
+    fn again(&mut self, slot: u32, from: Session, message: &Message<'_>, out: &mut Outbox) -> bool {
         self.counts.duplicates += 1;
         let Header { kind, id, .. } = message.header;
         let Some((known, uplink)) = self.seen.known(slot) else {
@@ -451,9 +441,9 @@ impl Exchanges {
         let code = self.put_tail(now, flight, response);
         self.next_id = self.next_id.wrapping_add(1);
         let fallback = self.next_id;
-        let id = flight
-            .seen
-            .map_or(fallback, |(slot, key)| self.seen.next_id(slot, key, fallback));
+        let id = flight.seen.map_or(fallback, |(slot, key)| {
+            self.seen.next_id(slot, key, fallback)
+        });
         let header = Header {
             kind: if confirmable {
                 Kind::Confirmable

@@ -42,7 +42,7 @@ impl Outbox {
     }
 
     /// Messages from `start` on, in order.
-    pub fn from(&self, start: usize) -> impl ExactSizeIterator<Item = (Session, &[u8])> {
+    pub fn from(&self, start: usize) -> impl Iterator<Item = (Session, &[u8])> + Clone {
         let messages = self.messages.get(start..).unwrap_or_default().iter();
         messages.map(|(to, range)| {
             let bytes = self.bytes.get(range.clone()).unwrap_or_default();

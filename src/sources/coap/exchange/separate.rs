@@ -136,7 +136,9 @@ mod tests {
                 waited.push((next - now).as_millis());
                 now = next;
                 match separate.due(now).expect("due") {
-                    Due::Again(session, bytes) => assert_eq!((session, bytes), (to, &b"message"[..])),
+                    Due::Again(session, bytes) => {
+                        assert_eq!((session, bytes), (to, &b"message"[..]))
+                    }
                     Due::GivenUp => break,
                 }
             }

@@ -36,7 +36,10 @@ fn malformed_messages_name_their_fault() {
     }
     // §3.1: 15 is for the payload marker, which is 15 twice.
     assert_eq!(fault(&[0x40, 1, 0, 1, 0xf0]), (OptionNibble(0), true));
-    assert_eq!(fault(&[0x40, 1, 0, 1, 0xb0, 0x1f]), (OptionNibble(11), true));
+    assert_eq!(
+        fault(&[0x40, 1, 0, 1, 0xb0, 0x1f]),
+        (OptionNibble(11), true)
+    );
     for cut in [&[0xb2, 1][..], &[0xd0], &[0xe0, 0], &[0x0d], &[0x0e, 0]] {
         let bytes = [&[0x40, 1, 0, 1], cut].concat();
         assert_eq!(fault(&bytes).1, true, "{cut:?}");
@@ -185,16 +188,17 @@ proptest! {
 #[test]
 fn what_coap_lite_lets_through_is_refused() {
     for bytes in [
-        &[0x80, 1, 0, 1][..],       // version 2
-        &[0x40, 1, 0, 1, 0xff],     // marker without payload
-        &[0x41, 0, 0, 1, 9],        // Empty with a token
-        &[0x40, 0, 0, 1, 0xff, 1],  // Empty with a payload
+        &[0x80, 1, 0, 1][..],      // version 2
+        &[0x40, 1, 0, 1, 0xff],    // marker without payload
+        &[0x41, 0, 0, 1, 9],       // Empty with a token
+        &[0x40, 0, 0, 1, 0xff, 1], // Empty with a payload
     ] {
         assert!(Packet::from_bytes(bytes).is_ok(), "{bytes:?}");
         assert!(parse(bytes).is_err(), "{bytes:?}");
     }
     let mut packet = Packet::new();
     packet.header.set_type(MessageType::Confirmable);
+    packet.header.code = coap_lite::MessageClass::Empty;
     packet.set_option(CoapOption::UriPath, LinkedList::from([b"t".to_vec()]));
     let bytes = packet.to_bytes().expect("bytes");
     assert!(parse(&bytes).is_err(), "Empty with an option");
