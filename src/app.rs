@@ -311,6 +311,7 @@ impl Gateway {
             catalogue,
             accounting,
             metrics: Arc::default(),
+            rates: api::Rates::default(),
             started_at: clock.now(),
             clock,
             readiness: api::Readiness::default(),

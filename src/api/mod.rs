@@ -10,9 +10,13 @@
 //! or dead caller holds its own memory (a few MiB at most) and nothing else.
 pub mod grpc;
 pub mod http;
+mod overview;
+mod rates;
 mod readiness;
 pub mod selection;
 
+pub use overview::{Overview, Reader, overview};
+pub use rates::Rates;
 pub use readiness::{Phase, Readiness};
 
 use crate::catalogue::Catalogue;
@@ -47,6 +51,8 @@ pub struct Shared {
     pub accounting: Arc<Accounting>,
     /// Counters that are pushed.
     pub metrics: Arc<Metrics>,
+    /// How fast uplinks come; sampled by the HTTP server.
+    pub rates: Rates,
     /// Wall-clock time.
     pub clock: Clock,
     /// May traffic be sent here?

@@ -1,6 +1,6 @@
 //! A gateway without sources: logs in a folder, both servers on free ports.
 use citygate::api::grpc::status::{DOMAIN, ErrorInfo, RpcStatus};
-use citygate::api::{Phase, Readiness, Shared, grpc, http};
+use citygate::api::{Phase, Rates, Readiness, Shared, grpc, http};
 use citygate::catalogue::Catalogue;
 use citygate::history::{self, History};
 use citygate::intake::{self, Intake};
@@ -142,6 +142,7 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         catalogue,
         accounting,
         metrics: Arc::new(Metrics::default()),
+        rates: Rates::default(),
         clock,
         readiness: Readiness::default(),
         started_at: START,

@@ -9,12 +9,13 @@ mod uplinks;
 use super::Http;
 use super::problem::Problem;
 use crate::api::Shared;
+use crate::telemetry::Distribution;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -75,6 +76,20 @@ fn gauges<'a>(
             return ConstGauge::new(value).encode(family);
         }
         ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+fn histograms<'a>(
+    out: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    rows: impl IntoIterator<Item = Row<'a, Distribution>>,
+) -> Result<(), Error> {
+    let mut family = out.encode_descriptor(name, help, None, MetricType::Histogram)?;
+    for (labels, all) in rows {
+        let mut row = family.encode_family(&labels)?;
+        row.encode_histogram::<NoLabelSet>(all.sum, all.count, &all.buckets, None)?;
     }
     Ok(())
 }
