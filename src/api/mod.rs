@@ -25,6 +25,7 @@ use crate::history::History;
 use crate::intake::Intake;
 use crate::log::Log;
 use crate::model::{Clock, Timestamp};
+use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::telemetry::{Accounting, Metrics};
 use std::sync::Arc;
@@ -45,6 +46,8 @@ pub struct Shared {
     pub intake: Arc<Intake>,
     /// The listener for devices, for its counters.
     pub mqtt: Arc<mqtt::Service>,
+    /// The `CoAP` server, for its counters.
+    pub coap: Arc<coap::Service>,
     /// Metrics and kinds that a filter may name.
     pub catalogue: Arc<Catalogue>,
     /// Promise 2.

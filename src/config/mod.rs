@@ -12,6 +12,7 @@ use crate::intake;
 use crate::inventory;
 use crate::log;
 use crate::model::settings::{Problem, Section};
+use crate::sources::coap;
 use crate::sources::mqtt;
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
@@ -22,7 +23,6 @@ use toml::Table;
 /// an operator waiting for readings that nobody takes.
 const LATER: &[(&str, &str)] = &[
     ("broker", "city brokers are not in this version"),
-    ("coap", "the CoAP server is not in this version"),
     (
         "store",
         "external stores are not in this version; history is always kept",
@@ -48,6 +48,8 @@ pub struct Config {
     pub zone: TimeZone,
     /// `[mqtt]`
     pub mqtt: mqtt::Config,
+    /// `[coap]`
+    pub coap: coap::Config,
     /// `[grpc]`
     pub grpc: api::grpc::Config,
     /// `[http]`
@@ -142,6 +144,7 @@ impl Config {
                 .unwrap_or_else(|| PathBuf::from("data")),
             zone: top.section("site", zone),
             mqtt: top.section("mqtt", mqtt::Config::read),
+            coap: top.section("coap", coap::Config::read),
             grpc: top.section("grpc", |section| {
                 let config = api::grpc::Config::read(section);
                 guard(section, config.bind);
@@ -208,6 +211,7 @@ mod tests {
     fn an_empty_file_is_complete() {
         let config = Config::standard();
         assert_eq!(config.mqtt.bind, "127.0.0.1:1883".parse().unwrap());
+        assert_eq!(config.coap.bind, "127.0.0.1:5683".parse().unwrap());
         assert_eq!(config.grpc.bind, "127.0.0.1:50051".parse().unwrap());
         assert_eq!(config.http.bind, "127.0.0.1:8080".parse().unwrap());
     }
@@ -244,7 +248,7 @@ mod tests {
 
     #[test]
     fn sections_of_later_versions_are_refused_with_words() {
-        let problems = Config::parse("[coap]\nbind = '127.0.0.1:5683'", []).unwrap_err();
+        let problems = Config::parse("[tls]\ncert = 'cert.pem'", []).unwrap_err();
         assert!(
             problems
                 .iter()

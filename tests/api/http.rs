@@ -88,11 +88,15 @@ async fn accounting_shows_every_term_as_a_text() {
         accounting["sources"],
         json!([{"name": "mqtt", "received": "9007199254740993", "logged": "9007199254740992",
             "rejected": "0", "duplicate": "0", "refused": "0", "dropped": "0", "in_flight": "1",
-            "reject_parts": "0", "recovered": "0", "protocol_errors": "0"}])
+            "reject_parts": "0", "recovered": "0", "protocol_errors": "0"},
+            {"name": "coap", "received": "0", "logged": "0", "rejected": "0", "duplicate": "0",
+            "refused": "0", "dropped": "0", "in_flight": "0", "reject_parts": "0",
+            "recovered": "0", "protocol_errors": "0"}])
     );
     assert_eq!(accounting["stores"], json!([]));
     let sources = get(&gateway, "/v1/sources").await.json();
     assert_eq!(sources["sources"][0]["name"], "mqtt");
+    assert_eq!(sources["sources"][1]["name"], "coap");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use citygate::model::wire::put_bytes;
 use citygate::model::{
     Clock, Quality, ReadingDraft, Reject, ReportDraft, Source, Timestamp, Value,
 };
+use citygate::sources::coap;
 use citygate::sources::mqtt;
 use citygate::state::State;
 use citygate::telemetry::{Accounting, Metrics};
@@ -134,6 +135,14 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         clock: clock.clone(),
     })
     .unwrap();
+    let coap = Arc::new(coap::Service {
+        config: coap::Config::default(),
+        intake: intake.clone(),
+        accounting: accounting.clone(),
+        stats: Arc::default(),
+        clock: clock.clone(),
+        seed: 1,
+    });
     Shared {
         node: "test-1".into(),
         log,
@@ -142,6 +151,7 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         devices,
         intake,
         mqtt,
+        coap,
         catalogue,
         accounting,
         metrics: Arc::new(Metrics::default()),

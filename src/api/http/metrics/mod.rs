@@ -1,6 +1,7 @@
 //! `/metrics`: what Prometheus collects, read from where it is counted at the time of the scrape.
 //!
 //! No label names a device, a client or an address: their number has no bound.
+mod coap;
 mod process;
 mod storage;
 mod uplinks;
@@ -107,6 +108,7 @@ impl Collector for Scrape {
         uplinks::sources(&mut out, shared)?;
         uplinks::intake(&mut out, shared)?;
         uplinks::mqtt(&mut out, shared)?;
+        coap::coap(&mut out, shared)?;
         storage::logs(
             &mut out,
             &[("readings", &shared.log), ("rejects", &shared.rejects)],
