@@ -18,10 +18,7 @@ const FIXED: [(HeaderName, &str); 4] = [
     (header::CONTENT_TYPE, "text/html; charset=utf-8"),
     // Kept, and asked for each time: the ETag then saves the body.
     (header::CACHE_CONTROL, "no-cache"),
-    (
-        header::VARY,
-        "Accept-Encoding, Accept-Language, Cookie",
-    ),
+    (header::VARY, "Accept-Encoding, Accept-Language, Cookie"),
 ];
 
 /// The answer with a whole page: 304 where the browser has it.
@@ -116,7 +113,11 @@ mod tests {
             ("identity", false),
             ("", false),
         ] {
-            assert_eq!(takes_gzip(&headers(header::ACCEPT_ENCODING, value)), taken, "{value}");
+            assert_eq!(
+                takes_gzip(&headers(header::ACCEPT_ENCODING, value)),
+                taken,
+                "{value}"
+            );
         }
         assert!(!takes_gzip(&HeaderMap::new()));
     }

@@ -28,6 +28,12 @@ impl Asset {
             etag: format!("\"{hash:016x}\""),
         }
     }
+
+    /// Bytes on the wire.
+    #[cfg(test)]
+    pub fn packed_len(&self) -> usize {
+        self.packed.len()
+    }
 }
 
 /// `web/style.css`.

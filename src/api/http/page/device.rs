@@ -55,14 +55,19 @@ pub fn sections(view: &View<'_>, shown: &Shown<'_>) -> Sections {
     values::push(&mut sections, view, device);
     if let Some(chart) = shown.chart {
         let metrics = numeric(view, device);
-        sections.push_still("chart", chart::section(view, chart, device.interval, &metrics));
+        sections.push_still(
+            "chart",
+            chart::section(view, chart, device.interval, &metrics),
+        );
     }
+    let main = sections.0.len();
+    sections.push("summary", summary_section(view, device));
     timeline::push(&mut sections, view, &device.id, shown.rows);
     if device.children > 0 {
         sections.push("children", children(view, shown));
     }
     sections.push("facts", facts(view, device));
-    sections.push("summary", summary_section(view, device));
+    sections.aside_from(main);
     sections
 }
 
@@ -79,8 +84,12 @@ pub fn numeric<'d>(view: &View<'_>, device: &'d Device) -> Vec<&'d str> {
         known.is_none_or(|metric| metric.kind_of_value == Type::Number)
     };
     let values = device.values.iter();
-    let numbers = values.filter(|v| matches!(v.value, Value::Number(_)) || v.value == Value::Absent);
-    let mut metrics: Vec<&str> = numbers.map(|v| &*v.metric).filter(|m| is_number(m)).collect();
+    let numbers =
+        values.filter(|v| matches!(v.value, Value::Number(_)) || v.value == Value::Absent);
+    let mut metrics: Vec<&str> = numbers
+        .map(|v| &*v.metric)
+        .filter(|m| is_number(m))
+        .collect();
     metrics.dedup();
     metrics
 }
@@ -125,12 +134,15 @@ pub fn rule(view: &View<'_>, device: &Device) -> String {
     match device.state {
         State::Never => view
             .pick(
-                "Nothing of it was ever accepted.",
-                "从未接收过它的数据。",
+                "Nothing of it was accepted yet.",
+                "尚未接收到它的有效数据。",
             )
             .to_owned(),
         State::Retired => view
-            .pick("Taken out of service by the inventory.", "台账标记为已退役。")
+            .pick(
+                "Taken out of service by the inventory.",
+                "台账标记为已退役。",
+            )
             .to_owned(),
         State::Online | State::Sleeping => {
             let Some(interval) = interval else {
@@ -141,7 +153,10 @@ pub fn rule(view: &View<'_>, device: &Device) -> String {
             };
             let late = device.late_at.map(clock).unwrap_or_default();
             let asleep = if device.state == State::Sleeping {
-                view.pick(" It is out of reach between its reports.", "两次上报之间不可达。")
+                view.pick(
+                    " It is out of reach between its reports.",
+                    "两次上报之间不可达。",
+                )
             } else {
                 ""
             };
@@ -202,11 +217,26 @@ fn facts(view: &View<'_>, device: &Device) -> Markup {
     let texts: [(text::Text, String); 11] = [
         (text::ID, (*device.id).to_owned()),
         (text::ALIASES, aliases.join(", ")),
-        (text::KIND, format!("{} ({})", view.kind(&device.kind), device.kind)),
+        (
+            text::KIND,
+            format!("{} ({})", view.kind(&device.kind), device.kind),
+        ),
         (text::DISTRICT, (*device.district).to_owned()),
         (text::PROFILE, (*device.profile).to_owned()),
-        (text::SOURCE, device.source.map(|source| source.name().to_uppercase()).unwrap_or_default()),
-        (text::ADDRESS, device.address.map(|address| address.to_string()).unwrap_or_default()),
+        (
+            text::SOURCE,
+            device
+                .source
+                .map(|source| source.name().to_uppercase())
+                .unwrap_or_default(),
+        ),
+        (
+            text::ADDRESS,
+            device
+                .address
+                .map(|address| address.to_string())
+                .unwrap_or_default(),
+        ),
         (text::INTERVAL, interval),
         (text::REPORTS, device.reports.to_string()),
         (text::REJECTS, device.rejects.to_string()),
@@ -257,22 +287,39 @@ pub fn summary(view: &View<'_>, device: &Device) -> String {
         view.t(text::names::state(device.state)).to_owned(),
     ];
     if !list::is_unheard(device) {
-        parts.push(format!("{} {}", view.t(text::LAST_HEARD), full(device.last_seen)));
+        parts.push(format!(
+            "{} {}",
+            view.t(text::LAST_HEARD),
+            full(device.last_seen)
+        ));
     }
     if device.health == Level::Ok {
         parts.push(view.t(text::names::level(Level::Ok)).to_owned());
     }
-    parts.extend(device.reasons.iter().map(|reason| list::reason_text(view, reason)));
+    parts.extend(
+        device
+            .reasons
+            .iter()
+            .map(|reason| list::reason_text(view, reason)),
+    );
     if device.heard_not_accepted {
         parts.push(view.t(text::HEARD_NOT_ACCEPTED).to_owned());
     }
     let now = device.values.iter().filter(|value| !value.stale);
     parts.extend(now.take(SUMMARY_VALUES_MAX).map(|value| {
-        let labels: String = value.labels.iter().map(|(_, label)| format!(" {label}")).collect();
+        let labels: String = value
+            .labels
+            .iter()
+            .map(|(_, label)| format!(" {label}"))
+            .collect();
         let reading = values::reading(view, value);
         format!("{}{labels} {reading}", view.metric(&value.metric))
     }));
     let zone = words::zone_name(view.zone, view.now);
-    parts.push(format!("{} {} {zone}", view.t(text::AS_OF), words::zoned(view.now, view.zone).strftime("%Y-%m-%d %H:%M")));
+    parts.push(format!(
+        "{} {} {zone}",
+        view.t(text::AS_OF),
+        words::zoned(view.now, view.zone).strftime("%Y-%m-%d %H:%M")
+    ));
     parts.join("; ")
 }

@@ -45,7 +45,7 @@ pub fn hit(shared: &Shared, filter: &Filter) -> Option<Box<str>> {
 /// `/`.
 pub fn home(shared: &Shared, filter: Filter) -> Home {
     let mut home = Home {
-        gateway: overview(shared),
+        gateway: overview(shared).into(),
         ..Home::default()
     };
     if filter.is_list() {
@@ -103,7 +103,10 @@ pub fn device(
     let chosen = metric.filter(|metric| metrics.contains(metric));
     // A tunnel's first chart is its first gas; else the first by name.
     let first = || {
-        let gas = values::GASES.iter().copied().find(|gas| metrics.contains(gas));
+        let gas = values::GASES
+            .iter()
+            .copied()
+            .find(|gas| metrics.contains(gas));
         gas.or(metrics.first().copied())
     };
     let chart = chosen.or_else(first).filter(|_| with_chart);
@@ -140,7 +143,13 @@ fn rows(device: &Device) -> Vec<Row> {
 }
 
 /// One metric of one device over time.
-fn chart_of(shared: &Shared, view: &View<'_>, device: &Device, metric: &str, range: Range) -> Chart {
+fn chart_of(
+    shared: &Shared,
+    view: &View<'_>,
+    device: &Device,
+    metric: &str,
+    range: Range,
+) -> Chart {
     let (from, to, _) = range.window(view.now, view.zone);
     let selection = Selection {
         devices: vec![(*device.id).to_owned()],
@@ -149,7 +158,11 @@ fn chart_of(shared: &Shared, view: &View<'_>, device: &Device, metric: &str, ran
     };
     let mut chart = Chart {
         metric: metric.to_owned(),
-        unit: view.catalogue.metric(metric).map_or("", |metric| &metric.unit).to_owned(),
+        unit: view
+            .catalogue
+            .metric(metric)
+            .map_or("", |metric| &metric.unit)
+            .to_owned(),
         range,
         from,
         to,
@@ -174,11 +187,18 @@ fn chart_of(shared: &Shared, view: &View<'_>, device: &Device, metric: &str, ran
     chart.cut = reports.next().is_some();
     chart.more = series.len().saturating_sub(chart::SERIES_MAX);
     let shown = series.into_iter().take(chart::SERIES_MAX);
-    chart.series = shown.map(|(label, columns)| Series { label, columns }).collect();
+    chart.series = shown
+        .map(|(label, columns)| Series { label, columns })
+        .collect();
     chart
 }
 
-fn add(series: &mut BTreeMap<String, Columns>, report: &proto::Report, from: Timestamp, to: Timestamp) {
+fn add(
+    series: &mut BTreeMap<String, Columns>,
+    report: &proto::Report,
+    from: Timestamp,
+    to: Timestamp,
+) {
     for reading in &report.readings {
         let Some(proto::reading::Value::Number(value)) = reading.value else {
             continue;
@@ -190,7 +210,9 @@ fn add(series: &mut BTreeMap<String, Columns>, report: &proto::Report, from: Tim
         let mut labels: Vec<&str> = reading.labels.values().map(String::as_str).collect();
         labels.sort_unstable();
         let columns = series.entry(labels.join(" "));
-        columns.or_insert_with(|| Columns::new(from, to)).add(at, value);
+        columns
+            .or_insert_with(|| Columns::new(from, to))
+            .add(at, value);
     }
 }
 
@@ -229,7 +251,9 @@ fn near(shared: &Shared, id: &str) -> Vec<Near> {
             || (!name.is_empty() && lower.contains(&name))
             || crate::model::settings::nearest(&lower, [name.as_str()].into_iter()).is_some()
     };
-    let strangers = strangers(shared, NEAR_AMONG_MAX).into_iter().filter(looks_alike);
+    let strangers = strangers(shared, NEAR_AMONG_MAX)
+        .into_iter()
+        .filter(looks_alike);
     let strangers = strangers.map(|stranger| Near {
         name: (*stranger.name).to_owned(),
         is_device: false,

@@ -8,6 +8,7 @@ use super::stranger;
 use super::text;
 use super::view::View;
 use super::words;
+use crate::api::Overview;
 use crate::devices::{Concern, Counts, Level, Page, State, Stranger};
 use maud::{Markup, html};
 use std::time::Duration;
@@ -20,18 +21,32 @@ pub const STRANGERS_MAX: usize = 4;
 /// The gateway in one line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gateway {
-    /// Uplinks per second, by source.
-    pub rates: Vec<(&'static str, f64)>,
-    /// Acknowledgements: half of them were faster than this.
-    pub ack_p50: Option<Duration>,
-    /// And 99 of 100 than this.
+    /// Uplinks per second, of all sources.
+    pub rate: f64,
+    /// 99 of 100 acknowledgements were faster; `None`: there were none.
     pub ack_p99: Option<Duration>,
-    /// How far each reader of the log is behind.
-    pub lags: Vec<(String, Duration)>,
-    /// Room in the data directory, in bytes.
-    pub disk_free: Option<u64>,
-    /// Is intake refusing?
-    pub refusing: bool,
+    /// The reader that is behind most, and how far.
+    pub lag: Option<(&'static str, Duration)>,
+    /// Room on the log's disk, in bytes.
+    pub disk_free: u64,
+    /// Why uplinks are refused.
+    pub refusing: Option<String>,
+}
+
+impl From<Overview> for Gateway {
+    fn from(seen: Overview) -> Self {
+        let lags = seen
+            .readers
+            .iter()
+            .map(|reader| (reader.name, reader.behind));
+        Self {
+            rate: seen.rates.iter().map(|(_, rate)| rate).sum(),
+            ack_p99: (seen.ack.count > 0).then_some(seen.ack.p99),
+            lag: lags.max_by_key(|(_, behind)| *behind),
+            disk_free: seen.free_bytes,
+            refusing: seen.refusing,
+        }
+    }
 }
 
 /// What `/` shows.
@@ -77,6 +92,7 @@ pub fn sections(view: &View<'_>, home: &Home) -> Sections {
         sections.push("strangers", strangers(view, &home.strangers));
     }
     sections.push("gateway", gateway(view, &home.gateway));
+    sections.aside_from(2);
     sections
 }
 
@@ -110,14 +126,17 @@ fn counter(to: &Filter, on: bool, sign: &str, name: &str, count: u64) -> Markup 
     html! {
         li {
             a href=(to.href()) class=[(count == 0).then_some("none")] aria-current=[on.then_some("true")] {
-                (sign::sign(sign)) span { (name) } b { (count) }
+                (sign::sign(sign)) b { (count) } span { (name) }
             }
         }
     }
 }
 
 fn concerns(view: &View<'_>, concerns: &[Concern]) -> Markup {
-    let all = Filter { all: true, ..Filter::default() };
+    let all = Filter {
+        all: true,
+        ..Filter::default()
+    };
     let body = html! {
         @if concerns.is_empty() {
             p class="dim" { (view.t(text::NOBODY_NEEDS)) }
@@ -163,8 +182,16 @@ fn describe(view: &View<'_>, filter: &Filter) -> String {
     if !filter.q.is_empty() {
         parts.push(format!("“{}”", filter.q));
     }
-    parts.extend(filter.state.map(|state| view.t(text::names::state(state)).to_owned()));
-    parts.extend(filter.health.map(|level| view.t(text::names::level(level)).to_owned()));
+    parts.extend(
+        filter
+            .state
+            .map(|state| view.t(text::names::state(state)).to_owned()),
+    );
+    parts.extend(
+        filter
+            .health
+            .map(|level| view.t(text::names::level(level)).to_owned()),
+    );
     if filter.heard {
         parts.push(view.t(text::HEARD_NOT_ACCEPTED).to_owned());
     }
@@ -196,27 +223,21 @@ fn strangers(view: &View<'_>, strangers: &[Stranger]) -> Markup {
 
 /// One line on the gateway.
 fn gateway(view: &View<'_>, gateway: &Gateway) -> Markup {
-    let rate: f64 = gateway.rates.iter().map(|(_, rate)| rate).sum();
-    let lag = gateway.lags.iter().max_by_key(|(_, lag)| *lag);
     let body = html! {
-        @if gateway.refusing {
-            p class="refusing" { (sign::sign("fault")) " " b { (view.t(text::REFUSING)) } }
+        @if let Some(why) = &gateway.refusing {
+            p class="finding fault" { (sign::sign("fault")) b { (view.t(text::REFUSING)) } " " span lang="en" { (words::cut(why, 200)) } }
         }
         dl class="line" {
-            div { dt { (view.t(text::RATE)) } dd { (words::number(tenth(rate), false)) } }
-            div {
-                dt { (view.t(text::ACK_P99)) }
-                dd { @match gateway.ack_p99 {
-                    Some(p99) => (words::latency(p99)),
-                    None => span class="dim" { "–" },
+            div { dt { (view.t(text::RATE)) } dd { (words::number(tenth(gateway.rate), false)) } }
+            div { dt { (view.t(text::ACK_P99)) } dd {
+                @match gateway.ack_p99 { Some(p99) => (words::latency(p99)), None => "–" }
+            } }
+            @if let Some((reader, behind)) = gateway.lag {
+                div { dt { (view.t(text::READERS_LAG)) } dd {
+                    @if behind.is_zero() { "0 s" } @else { (words::latency(behind)) " " span class="dim" { (reader) } }
                 } }
             }
-            @if let Some((reader, lag)) = lag {
-                div { dt { (view.t(text::READERS_LAG)) } dd { (words::latency(*lag)) " " span class="dim" { (reader) } } }
-            }
-            @if let Some(free) = gateway.disk_free {
-                div { dt { (view.t(text::DISK_FREE)) } dd { (words::bytes(free)) } }
-            }
+            div { dt { (view.t(text::DISK_FREE)) } dd { (words::bytes(gateway.disk_free)) } }
         }
     };
     section("gateway", view.t(text::GATEWAY), &body)

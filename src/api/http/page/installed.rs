@@ -1,7 +1,6 @@
 //! `/new`: was a device that was just installed heard, decoded, accepted; and if not, why, and what to do?
 use super::live::Sections;
 use super::sign;
-use super::stranger;
 use super::text::{self, Text};
 use super::view::{View, device_path, percent};
 use super::words;
@@ -66,7 +65,10 @@ fn steps(known: &Installed) -> [Step; 3] {
     if accepted {
         return [Step::Done; 3];
     }
-    let reason = known.refused.as_ref().map(|refused| refused.reason.as_str());
+    let reason = known
+        .refused
+        .as_ref()
+        .map(|refused| refused.reason.as_str());
     let reason = reason.or(known.stranger.as_ref().map(|stranger| &*stranger.reason));
     match reason {
         // Who it is was asked before what it says.
@@ -77,9 +79,14 @@ fn steps(known: &Installed) -> [Step; 3] {
 }
 
 fn before_decoding(code: &str) -> bool {
-    [Reason::UnknownDevice, Reason::NoRoute, Reason::InvalidDeviceId, Reason::TooLarge]
-        .iter()
-        .any(|reason| reason.as_str() == code)
+    [
+        Reason::UnknownDevice,
+        Reason::NoRoute,
+        Reason::InvalidDeviceId,
+        Reason::TooLarge,
+    ]
+    .iter()
+    .any(|reason| reason.as_str() == code)
 }
 
 /// The field; it stands above the sections.
@@ -144,11 +151,20 @@ fn step(view: &View<'_>, step: Step, name: Text, words: &Markup) -> Markup {
 }
 
 fn heard_words(view: &View<'_>, known: &Installed, step: Step) -> Markup {
-    let device = known.device.as_ref().filter(|device| !super::list::is_unheard(device));
+    let device = known
+        .device
+        .as_ref()
+        .filter(|device| !super::list::is_unheard(device));
     let seen = device.map(|device| (device.last_seen, device.address, device.source));
-    let stranger = known.stranger.as_ref().map(|stranger| (stranger.last, stranger.address, None));
+    let stranger = known
+        .stranger
+        .as_ref()
+        .map(|stranger| (stranger.last, stranger.address, None));
     // The later of both: a name may be known and refused.
-    let last = [seen, stranger].into_iter().flatten().max_by_key(|(at, ..)| *at);
+    let last = [seen, stranger]
+        .into_iter()
+        .flatten()
+        .max_by_key(|(at, ..)| *at);
     html! {
         @match last {
             Some((at, address, source)) if step == Step::Done => {
@@ -201,8 +217,14 @@ fn accepted_words(view: &View<'_>, known: &Installed, step: Step) -> Markup {
 
 /// Reason and advice, and the codec's sentence.
 fn why(view: &View<'_>, known: &Installed) -> Markup {
-    let refused = known.refused.as_ref().map(|refused| (&*refused.reason, &*refused.sentence));
-    let stranger = known.stranger.as_ref().map(|stranger| (&*stranger.reason, &*stranger.sentence));
+    let refused = known
+        .refused
+        .as_ref()
+        .map(|refused| (&*refused.reason, &*refused.sentence));
+    let stranger = known
+        .stranger
+        .as_ref()
+        .map(|stranger| (&*stranger.reason, &*stranger.sentence));
     html! {
         @if let Some((reason, sentence)) = refused.or(stranger) {
             @match text::refusal::by_code(reason) {
@@ -268,7 +290,10 @@ mod tests {
     #[test]
     fn the_step_that_failed_is_named() {
         assert_eq!(steps(&Installed::default()), [Step::Waits; 3]);
-        assert_eq!(steps(&stranger("malformed")), [Step::Done, Step::Failed, Step::Failed]);
+        assert_eq!(
+            steps(&stranger("malformed")),
+            [Step::Done, Step::Failed, Step::Failed]
+        );
         assert_eq!(
             steps(&stranger("unknown_device")),
             [Step::Done, Step::Waits, Step::Failed]

@@ -78,11 +78,12 @@ pub fn reason_text(view: &View<'_>, reason: &Reason) -> String {
 /// "and 37 devices behind it"
 fn behind(view: &View<'_>, folded: u32) -> String {
     match folded {
-        1 => view.pick("and 1 device behind it", "及其下 1 台设备").to_owned(),
+        1 => view
+            .pick("and 1 device behind it", "及其下 1 台设备")
+            .to_owned(),
         many => view.pick(
-            format!("and {many} devices behind it").as_str(),
-            format!("及其下 {many} 台设备").as_str(),
-        )
-        .to_owned(),
+            format!("and {many} devices behind it"),
+            format!("及其下 {many} 台设备"),
+        ),
     }
 }

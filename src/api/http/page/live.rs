@@ -1,7 +1,7 @@
 //! Live refresh: a page is a list of sections, and a refresh sends those that changed.
 //!
 //! ```text
-//! browser: If-None-Match "2.counts-1a2b3c4d.list-5e6f7a8b"    what it has, and the section sent last
+//! browser: If-None-Match "2.counts-1a2b3c4d.list-5e6f7a8b"    what it has, and whose turn it is
 //! gateway: 304, or the changed sections within 2 kB, under the ETag of what the browser then has
 //! ```
 //! The ETag says section by section what the reader has, so the server keeps nothing about readers.
@@ -25,20 +25,33 @@ pub struct Section {
     html: String,
     /// Sent only where it is asked for: a chart is larger than a refresh.
     still: bool,
+    /// Beside the others on a wide screen, behind them on a phone.
+    aside: bool,
 }
 
 impl Section {
     /// The id is `[a-z0-9]+`, unique in its page, and that of the one element in `html`.
     pub fn new(id: impl Into<String>, html: Markup) -> Self {
         let html = html.into_string();
-        #[expect(clippy::cast_possible_truncation, reason = "half of the hash is enough")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "half of the hash is enough"
+        )]
         let hash = xxh3_64(html.as_bytes()) as u32;
         Self {
             id: id.into(),
             hash,
             html,
             still: false,
+            aside: false,
         }
+    }
+}
+
+impl Section {
+    /// The ETag of somebody who has it, where it stands alone.
+    pub fn etag(&self) -> String {
+        etag(0, std::iter::once((self.id.as_str(), self.hash)))
     }
 }
 
@@ -61,15 +74,42 @@ impl Sections {
         });
     }
 
+    /// What is pushed from here on stands beside the others on a wide screen.
+    pub fn aside_from(&mut self, first: usize) {
+        for section in self.0.iter_mut().skip(first) {
+            section.aside = true;
+        }
+    }
+
     /// All of them, for the whole page.
     pub fn markup(&self) -> Markup {
-        html! { @for section in &self.0 { (PreEscaped(&section.html)) } }
+        let first = self.0.iter().position(|section| section.aside);
+        let (main, aside) = self.0.split_at(first.unwrap_or(self.0.len()));
+        let all = |sections: &[Section]| {
+            html! { @for section in sections { (PreEscaped(&section.html)) } }
+        };
+        html! {
+            @if aside.is_empty() { (all(main)) }
+            @else { div class="two" { div { (all(main)) } div { (all(aside)) } } }
+        }
     }
 
     /// The ETag of somebody who has them all.
     pub fn etag(&self) -> String {
-        let had = self.0.iter().map(|section| (section.id.as_str(), section.hash));
+        let had = self
+            .0
+            .iter()
+            .map(|section| (section.id.as_str(), section.hash));
         etag(0, had)
+    }
+
+    /// Compressed size of each section.
+    #[cfg(test)]
+    pub fn sizes(&self) -> impl Iterator<Item = (&str, usize)> {
+        let size = |section: &Section| gzip(section.html.as_bytes()).len();
+        self.0
+            .iter()
+            .map(move |section| (section.id.as_str(), size(section)))
     }
 
     /// What somebody lacks who has `etag`, and the ETag that he has then. Empty: nothing changed.
@@ -78,15 +118,19 @@ impl Sections {
         let (mut start, had) = parse(etag_had);
         let is_wanted = |section: &Section| Some(section.id.as_str()) == wanted;
         if let Some(at) = self.0.iter().position(is_wanted) {
-            start = (at + self.0.len()).saturating_sub(1);
+            start = at;
         }
-        let hash_had = |id: &str| had.iter().find(|(known, _)| *known == id).map(|(_, hash)| *hash);
+        let hash_had = |id: &str| {
+            had.iter()
+                .find(|(known, _)| *known == id)
+                .map(|(_, hash)| *hash)
+        };
         let mut out = String::new();
-        let mut last = start;
+        let mut next = start;
         let mut has: Vec<Option<u32>> = Vec::with_capacity(self.0.len());
         has.extend(self.0.iter().map(|section| hash_had(&section.id)));
         let count = self.0.len();
-        for at in (0..count).map(|step| (start + 1 + step) % count.max(1)) {
+        for at in (0..count).map(|step| (start + step) % count.max(1)) {
             let (Some(section), Some(known)) = (self.0.get(at), has.get_mut(at)) else {
                 continue;
             };
@@ -106,7 +150,7 @@ impl Sections {
             }
             out = more;
             *known = Some(section.hash);
-            last = at;
+            next = at + 1;
         }
         for (gone, _) in &had {
             if !self.0.iter().any(|section| section.id == *gone) {
@@ -115,29 +159,29 @@ impl Sections {
         }
         let has = self.0.iter().zip(has);
         let has = has.filter_map(|(section, hash)| Some((section.id.as_str(), hash?)));
-        (out, etag(last, has))
+        (out, etag(next, has))
     }
 }
 
-fn etag<'a>(last: usize, had: impl Iterator<Item = (&'a str, u32)>) -> String {
-    let mut text = last.to_string();
+fn etag<'a>(next: usize, had: impl Iterator<Item = (&'a str, u32)>) -> String {
+    let mut text = next.to_string();
     for (id, hash) in had {
         text.extend([".", id, "-", &format!("{hash:08x}")]);
     }
     text
 }
 
-/// The section sent last, and what the reader has. Of a foreign ETag: nothing, so that all is sent.
+/// The section that comes first, and what the reader has. Of a foreign ETag: nothing, so that all is sent.
 fn parse(etag: &str) -> (usize, Vec<(&str, u32)>) {
     let etag = etag.trim().trim_start_matches("W/").trim_matches('"');
     let mut parts = etag.split('.');
-    let last = parts.next().and_then(|last| last.parse().ok());
+    let next = parts.next().and_then(|next| next.parse().ok());
     let had = parts.take(SECTIONS_MAX).filter_map(|part| {
         let (id, hash) = part.split_once('-')?;
         let plain = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric());
         plain.then_some((id, u32::from_str_radix(hash, 16).ok()?))
     });
-    (last.unwrap_or(0).min(SECTIONS_MAX), had.collect())
+    (next.unwrap_or(0).min(SECTIONS_MAX), had.collect())
 }
 
 #[cfg(test)]
@@ -161,7 +205,7 @@ mod tests {
         let (html, etag) = after.changes(&format!("W/\"{}\"", before.etag()), None);
         assert_eq!(
             html,
-            "<i data-after=\"b\"></i><section id=\"d\">new</section><section id=\"b\">x</section><i data-gone=\"c\"></i>"
+            "<section id=\"b\">x</section><i data-after=\"b\"></i><section id=\"d\">new</section><i data-gone=\"c\"></i>"
         );
         assert!(after.changes(&etag, None).0.is_empty());
         let (all, _) = after.changes("", None);
@@ -194,15 +238,24 @@ mod tests {
         };
         let ids = ["a", "b", "c", "d", "e", "f"];
         let texts = |round: u64| -> Vec<(&str, String)> {
-            (1..).zip(ids).map(|(at, id)| (id, noise(round * 10 + at))).collect()
+            (1..)
+                .zip(ids)
+                .map(|(at, id)| (id, noise(round * 10 + at)))
+                .collect()
         };
         let first = texts(0);
-        let borrowed: Vec<_> = first.iter().map(|(id, text)| (*id, text.as_str())).collect();
+        let borrowed: Vec<_> = first
+            .iter()
+            .map(|(id, text)| (*id, text.as_str()))
+            .collect();
         let mut etag = sections(&borrowed).etag();
         let mut sent = [0; 6];
         for round in 1..12 {
             let texts = texts(round);
-            let borrowed: Vec<_> = texts.iter().map(|(id, text)| (*id, text.as_str())).collect();
+            let borrowed: Vec<_> = texts
+                .iter()
+                .map(|(id, text)| (*id, text.as_str()))
+                .collect();
             let (html, next) = sections(&borrowed).changes(&etag, None);
             assert!(gzip(html.as_bytes()).len() <= REFRESH_BYTES_MAX);
             for (sent, id) in sent.iter_mut().zip(ids) {

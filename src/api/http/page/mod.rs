@@ -201,7 +201,10 @@ async fn home_page(State(http): State<Http>, uri: Uri, headers: HeaderMap) -> Re
     };
     render(&http, asked, |shared, view, asked| {
         let filter = Filter::read(asked.pairs.iter().cloned());
-        if let Some(id) = (!asked.live).then(|| gather::hit(shared, &filter)).flatten() {
+        if let Some(id) = (!asked.live)
+            .then(|| gather::hit(shared, &filter))
+            .flatten()
+        {
             return Err(redirect(&device_path(&id)));
         }
         let home = gather::home(shared, filter);
@@ -234,7 +237,10 @@ async fn device_page(
         if *device.id != *id {
             return Err(redirect(&device_path(&device.id)));
         }
-        let range = asked.param("r").and_then(Range::from_code).unwrap_or_default();
+        let range = asked
+            .param("r")
+            .and_then(Range::from_code)
+            .unwrap_or_default();
         // A refresh leaves the chart alone: only who asks for it makes history be read.
         let with_chart = !asked.live || asked.want.as_deref() == Some("chart");
         let gathered = gather::device(shared, view, &device, asked.param("m"), range, with_chart);
@@ -307,7 +313,11 @@ async fn timeline_page(
         Ok(Page {
             title: id,
             place: Place::Devices,
-            status: if detail.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND },
+            status: if detail.is_some() {
+                StatusCode::OK
+            } else {
+                StatusCode::NOT_FOUND
+            },
             refresh_secs: None,
             head,
             sections: Sections::default(),

@@ -63,6 +63,9 @@ pub fn sections(view: &View<'_>, strangers: &[Stranger]) -> Sections {
         @else { (rows(view, strangers)) }
     };
     let mut sections = Sections::default();
-    sections.push("strangers", section("strangers", view.t(text::STRANGERS), &body));
+    sections.push(
+        "strangers",
+        section("strangers", view.t(text::STRANGERS), &body),
+    );
     sections
 }

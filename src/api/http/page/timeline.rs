@@ -6,6 +6,7 @@ use super::live::Sections;
 use super::sign;
 use super::stranger;
 use super::text::{self, Text};
+use super::values;
 use super::view::{View, device_path};
 use super::words;
 use crate::devices::State;
@@ -133,7 +134,8 @@ pub fn push(sections: &mut Sections, view: &View<'_>, id: &str, rows: &[Row]) {
     }
     for (at, block) in rows.chunks(BLOCK).take(ROWS_MAX / BLOCK).enumerate() {
         let name = format!("line{at}");
-        let list = html! { ol class="timeline" { @for entry in block { li { (row(view, id, entry)) } } } };
+        let list =
+            html! { ol class="timeline" { @for entry in block { li { (row(view, id, entry)) } } } };
         let markup = if at == 0 {
             section(&name, view.t(text::TIMELINE), &list)
         } else {
@@ -254,8 +256,6 @@ fn decode(view: &View<'_>, fields: &[Decoded]) -> Markup {
 }
 
 fn decoded(view: &View<'_>, field: &Decoded) -> Markup {
-    let metric = view.catalogue.metric(&field.metric);
-    let text = words::value(&field.value, metric, view.lang);
     let quality = match field.quality {
         Quality::Good => None,
         Quality::Uncertain => Some(text::QUALITY_UNCERTAIN),
@@ -271,7 +271,7 @@ fn decoded(view: &View<'_>, field: &Decoded) -> Markup {
                 }
             }
             td class="value" {
-                @if matches!(field.value, Value::Number(_)) { (words::with_unit(&text, &field.unit)) } @else { (text) }
+                (values::reading_markup(view, &field.value, &field.metric, &field.unit))
                 @if !field.raw.is_empty() { " " span class="dim" { (view.t(text::AS_SENT)) " " (words::cut(&field.raw, 60)) } }
                 @if let Some(quality) = quality { " " span class="note" { (sign::sign("attention")) (view.t(quality)) } }
             }
@@ -300,10 +300,13 @@ fn readable(raw: &[u8]) -> String {
     let plain = |letter: char| {
         let hidden = letter.is_control() && letter != '\n' && letter != '\t';
         // Bidirectional marks and the replacement of what is no UTF-8.
-        hidden || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffd}')
+        hidden
+            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffd}')
     };
     let text = String::from_utf8_lossy(raw);
-    text.chars().map(|letter| if plain(letter) { '·' } else { letter }).collect()
+    text.chars()
+        .map(|letter| if plain(letter) { '·' } else { letter })
+        .collect()
 }
 
 /// "0008  7b 22 76 ..  {"v": 23"
@@ -331,6 +334,9 @@ mod tests {
     fn bytes_are_shown_without_what_hides() {
         assert_eq!(readable(b"{\"a\":1}\x1b[2J\x00\xff"), "{\"a\":1}·[2J··");
         assert_eq!(readable("a\u{202e}b中".as_bytes()), "a·b中");
-        assert_eq!(dump(b"ABCDEFGHi\n"), "0000  41 42 43 44 45 46 47 48  ABCDEFGH\n0008  69 0a                    i·\n");
+        assert_eq!(
+            dump(b"ABCDEFGHi\n"),
+            "0000  41 42 43 44 45 46 47 48  ABCDEFGH\n0008  69 0a                    i·\n"
+        );
     }
 }

@@ -17,12 +17,26 @@ const BLOCK: usize = 4;
 
 /// Sorts by section, those with an alarm first.
 pub fn sort(devices: &mut [Device]) {
-    let alarming = |device: &Device| device.reasons.iter().any(|reason| reason.code == Code::Alarm);
-    let mut loud: Vec<Box<str>> = devices.iter().filter(|d| alarming(d)).map(|d| d.district.clone()).collect();
+    let alarming = |device: &Device| {
+        device
+            .reasons
+            .iter()
+            .any(|reason| reason.code == Code::Alarm)
+    };
+    let mut loud: Vec<Box<str>> = devices
+        .iter()
+        .filter(|d| alarming(d))
+        .map(|d| d.district.clone())
+        .collect();
     loud.sort_unstable();
     devices.sort_by_cached_key(|device| {
         let quiet = loud.binary_search(&device.district).is_err();
-        (quiet, device.district.clone(), !alarming(device), device.id.clone())
+        (
+            quiet,
+            device.district.clone(),
+            !alarming(device),
+            device.id.clone(),
+        )
     });
 }
 
@@ -39,7 +53,10 @@ pub fn sections(view: &View<'_>, devices: &[Device], page: usize) -> Sections {
     let mut sections = Sections::default();
     let shown = devices.chunks(PAGE).nth(page).unwrap_or_default();
     if shown.is_empty() {
-        sections.push("tunnel0", html! { section id="tunnel0" { p class="dim" { (view.t(text::NO_TUNNEL)) } } });
+        sections.push(
+            "tunnel0",
+            html! { section id="tunnel0" { p class="dim" { (view.t(text::NO_TUNNEL)) } } },
+        );
     }
     let groups = shown.chunk_by(|a, b| a.district == b.district);
     let mut at = 0;

@@ -48,14 +48,25 @@ fn is_saturated(view: &View<'_>, device: &Device, value: &LastValue) -> bool {
 /// Sections of current values, then of older ones.
 pub fn push(sections: &mut Sections, view: &View<'_>, device: &Device) {
     let gases = |value: &&LastValue| !(in_tunnel(device) && GASES.contains(&&*value.metric));
-    let (old, now): (Vec<&LastValue>, Vec<&LastValue>) =
-        device.values.iter().filter(gases).partition(|value| value.stale);
-    if now.is_empty() {
-        let none = if device.values.is_empty() { text::NO_VALUES } else { text::NO_VALUES_NOW };
+    let (old, now): (Vec<&LastValue>, Vec<&LastValue>) = device
+        .values
+        .iter()
+        .filter(gases)
+        .partition(|value| value.stale);
+    let only_gases = old.is_empty() && !device.values.is_empty() && in_tunnel(device);
+    if now.is_empty() && !only_gases {
+        let none = if device.values.is_empty() {
+            text::NO_VALUES
+        } else {
+            text::NO_VALUES_NOW
+        };
         let body = html! { p class="dim" { (view.t(none)) } };
         sections.push("now0", section("now0", view.t(text::VALUES), &body));
     }
-    let blocks = [("now", &now, text::VALUES), ("old", &old, text::OLDER_VALUES)];
+    let blocks = [
+        ("now", &now, text::VALUES),
+        ("old", &old, text::OLDER_VALUES),
+    ];
     for (name, values, heading) in blocks {
         for (at, rows) in values.chunks(ROWS_MAX).enumerate() {
             let id = format!("{name}{at}");
@@ -84,7 +95,11 @@ fn table(view: &View<'_>, device: &Device, values: &[&LastValue], old: bool) -> 
 }
 
 fn row(view: &View<'_>, device: &Device, value: &LastValue) -> Markup {
-    let alarm = if value.stale { None } else { alarm(view, device, value) };
+    let alarm = if value.stale {
+        None
+    } else {
+        alarm(view, device, value)
+    };
     html! {
         tr class=[alarm.map(|_| "alarm")] {
             th scope="row" {
@@ -97,10 +112,10 @@ fn row(view: &View<'_>, device: &Device, value: &LastValue) -> Markup {
             }
             td class="value" {
                 @if value.stale { (view.age(value.observed_at)) }
-                @else { (reading(view, value)) (notes(view, value, alarm)) }
+                @else { (shown(view, value)) (notes(view, value, alarm)) }
             }
             td class="age dim" {
-                @if value.stale { (reading(view, value)) (notes(view, value, None)) }
+                @if value.stale { (shown(view, value)) (notes(view, value, None)) }
                 @else { (view.age(value.observed_at)) }
             }
         }
@@ -128,6 +143,21 @@ pub fn reading(view: &View<'_>, value: &LastValue) -> String {
     }
 }
 
+/// The same with the unit set apart: it is smaller, and stays on the line.
+pub fn reading_markup(view: &View<'_>, value: &Value<'_>, metric: &str, unit: &str) -> Markup {
+    let text = words::value(value, view.catalogue.metric(metric), view.lang);
+    html! {
+        @match value {
+            Value::Number(_) => span class="number" { (text) @if unit != "1" && !unit.is_empty() { "\u{a0}" small { (words::unit(unit)) } } },
+            _ => (text),
+        }
+    }
+}
+
+fn shown(view: &View<'_>, value: &LastValue) -> Markup {
+    reading_markup(view, &value.value, &value.metric, &value.unit)
+}
+
 fn notes(view: &View<'_>, value: &LastValue, alarm: Option<text::Text>) -> Markup {
     let quality = match value.quality {
         Quality::Good => None,
@@ -149,7 +179,7 @@ pub fn gases(view: &View<'_>, device: &Device) -> Markup {
                 @let values: Vec<_> = device.values.iter().filter(|value| &*value.metric == gas).collect();
                 @if values.is_empty() {
                     li class="missing" {
-                        span class="gas" { (view.metric(gas)) }
+                        span class="gas" { (gas_name(view, gas)) }
                         b { (view.t(text::MISSING)) }
                     }
                 }
@@ -159,14 +189,19 @@ pub fn gases(view: &View<'_>, device: &Device) -> Markup {
     }
 }
 
+/// Short, with its formula: what stands on the detector.
+fn gas_name<'n>(view: &View<'_>, metric: &'n str) -> &'n str {
+    text::names::gas(metric).map_or(metric, |name| view.t(name))
+}
+
 fn gas_row(view: &View<'_>, device: &Device, value: &LastValue) -> Markup {
     // An alarm that is old is still the last that is known of the place: it stands out, with its age.
     let alarm = alarm(view, device, value);
     let absent = matches!(value.value, Value::Absent);
     html! {
         li class={ @if alarm.is_some() { "alarm" } @else if value.stale || absent { "missing" } } {
-            span class="gas" { (view.metric(&value.metric)) (labels(view, value)) }
-            b { @if absent { (view.t(text::MISSING)) } @else { (reading(view, value)) } }
+            span class="gas" { (gas_name(view, &value.metric)) (labels(view, value)) }
+            b { @if absent { (view.t(text::MISSING)) } @else { (shown(view, value)) } }
             span class="age" {
                 @if value.stale { b { (view.t(text::STALE)) } " · " }
                 (view.age(value.observed_at))

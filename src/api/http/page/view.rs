@@ -30,7 +30,7 @@ impl View<'_> {
     }
 
     /// One of two texts.
-    pub const fn pick<T: Copy>(&self, en: T, zh: T) -> T {
+    pub fn pick<T>(&self, en: T, zh: T) -> T {
         match self.lang {
             Lang::En => en,
             Lang::Zh => zh,

@@ -2,6 +2,7 @@
 use super::lang::Lang;
 use crate::catalogue::{Metric, Type};
 use crate::model::{Timestamp, Value};
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use std::time::Duration;
 
@@ -79,17 +80,21 @@ pub fn full(time: Timestamp, zone: &TimeZone) -> String {
     zoned(time, zone).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// The time in a zone; what lies outside jiff's range, which no Timestamp does, is 1970.
-pub fn zoned(time: Timestamp, zone: &TimeZone) -> jiff::Zoned {
+/// Wall time in a zone.
+pub fn zoned(time: Timestamp, zone: &TimeZone) -> DateTime {
+    // The range of a Timestamp lies within jiff's.
     let instant = jiff::Timestamp::from_nanosecond(i128::from(time.as_nanos()));
-    instant.unwrap_or_default().to_zoned(zone.clone())
+    zone.to_datetime(instant.unwrap_or_default())
 }
 
 /// The zone's name, or its offset where it has none.
 pub fn zone_name(zone: &TimeZone, now: Timestamp) -> String {
     match zone.iana_name() {
         Some(name) => name.to_owned(),
-        None => zoned(now, zone).strftime("UTC%:z").to_string(),
+        None => {
+            let now = jiff::Timestamp::from_nanosecond(i128::from(now.as_nanos()));
+            format!("UTC{}", zone.to_offset(now.unwrap_or_default()))
+        }
     }
 }
 
@@ -104,7 +109,11 @@ pub fn number(value: f64, register: bool) -> String {
         clippy::cast_sign_loss,
         reason = "a logarithm of a double lies within -324..309"
     )]
-    let digits = if value == 0.0 || whole < 0.0 { 1 } else { whole as usize + 1 };
+    let digits = if value == 0.0 || whole < 0.0 {
+        1
+    } else {
+        whole as usize + 1
+    };
     let places = if register {
         REGISTER_PLACES
     } else if value.abs() >= 0.001 || value == 0.0 {
@@ -117,7 +126,11 @@ pub fn number(value: f64, register: bool) -> String {
         return text;
     }
     let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+    if text == "-0" {
+        "0".to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 /// A value without its unit. Flags are yes and no; a text is cut.
@@ -125,7 +138,11 @@ pub fn value(value: &Value<'_>, metric: Option<&Metric>, lang: Lang) -> String {
     match value {
         Value::Number(value) => number(*value, metric.is_some_and(|metric| metric.register)),
         Value::Flag(flag) => {
-            let text = if *flag { super::text::YES } else { super::text::NO };
+            let text = if *flag {
+                super::text::YES
+            } else {
+                super::text::NO
+            };
             text.of(lang).to_owned()
         }
         Value::Text(text) => {
@@ -164,7 +181,9 @@ pub fn unit(ucum: &str) -> String {
                     '.' => text.push('·'),
                     '2' if before.is_ascii_alphabetic() => text.push('²'),
                     '3' if before.is_ascii_alphabetic() => text.push('³'),
-                    'u' if !before.is_ascii_alphabetic() && letters.peek() == Some(&'g') => text.push('µ'),
+                    'u' if !before.is_ascii_alphabetic() && letters.peek() == Some(&'g') => {
+                        text.push('µ')
+                    }
                     other => text.push(other),
                 }
                 before = letter;
@@ -249,11 +268,20 @@ mod tests {
         let zone = TimeZone::get("Asia/Shanghai").unwrap();
         let now = Timestamp::from_secs(1_800_000_000); // 2027-01-15T08:00:00Z
         assert_eq!(clock(now, now, &zone), "16:00:00");
-        assert_eq!(clock(now.minus(Duration::from_hours(24)), now, &zone), "01-14 16:00");
-        assert_eq!(clock(now.minus(Duration::from_hours(800)), now, &zone), "2026-12-13 08:00");
+        assert_eq!(
+            clock(now.minus(Duration::from_hours(24)), now, &zone),
+            "01-14 16:00"
+        );
+        assert_eq!(
+            clock(now.minus(Duration::from_hours(800)), now, &zone),
+            "2026-12-13 08:00"
+        );
         assert_eq!(full(now, &zone), "2027-01-15 16:00:00");
         assert_eq!(zone_name(&zone, now), "Asia/Shanghai");
-        assert_eq!(zone_name(&TimeZone::fixed(jiff::tz::offset(8)), now), "UTC+08:00");
+        assert_eq!(
+            zone_name(&TimeZone::fixed(jiff::tz::offset(8)), now),
+            "UTC+08"
+        );
     }
 
     #[test]

@@ -98,7 +98,10 @@ impl Columns {
 
     /// The mean of all points.
     pub fn mean(&self) -> Option<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "history is bounded far below 2^53")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "history is bounded far below 2^53"
+        )]
         let count = self.count as f64;
         (self.count > 0).then(|| self.sum / count)
     }
@@ -166,7 +169,10 @@ mod tests {
         }
         let dots = columns.dots(None);
         assert!(dots.len() <= 2 * COLUMNS);
-        assert_eq!(dots.iter().filter(|(_, value, _)| *value == 99.0).count(), 1);
+        assert_eq!(
+            dots.iter().filter(|(_, value, _)| *value == 99.0).count(),
+            1
+        );
         assert_eq!(columns.bounds(), Some((20.0, 99.0)));
         assert_eq!(columns.count(), 86_400);
         // The line begins once and has no gap.

@@ -15,7 +15,12 @@ const COLUMN: usize = 4;
 const HEIGHT: u32 = 400;
 
 /// The chart with its switches, as the section `chart`. `metrics` are those that may be chosen.
-pub fn section(view: &View<'_>, chart: &Chart, interval: Option<Duration>, metrics: &[&str]) -> Markup {
+pub fn section(
+    view: &View<'_>,
+    chart: &Chart,
+    interval: Option<Duration>,
+    metrics: &[&str],
+) -> Markup {
     html! {
         section id="chart" aria-labelledby="chart-h" {
             h2 id="chart-h" { (view.t(text::HISTORY)) ": " (view.metric(&chart.metric)) }
@@ -57,7 +62,10 @@ fn switches(view: &View<'_>, chart: &Chart, metrics: &[&str]) -> Markup {
 }
 
 fn scale(chart: &Chart) -> Option<Scale> {
-    let bounds = chart.series.iter().filter_map(|series| series.columns.bounds());
+    let bounds = chart
+        .series
+        .iter()
+        .filter_map(|series| series.columns.bounds());
     let (min, max) = bounds.reduce(|(min, max), (low, high)| (min.min(low), max.max(high)))?;
     Some(Scale::of(min, max))
 }
@@ -76,7 +84,9 @@ fn figure(view: &View<'_>, chart: &Chart, scale: Scale, interval: Option<Duratio
                     data-from=(secs(chart.from)) data-to=(secs(chart.to)) data-unit=(words::unit(&chart.unit)) {
                     path class="grid" d=(grid(width, parts)) {}
                     @for (at, series) in chart.series.iter().enumerate() {
-                        path class={ "series n" (at) } data-label=(series.label) d=(path(series, scale, interval)) {}
+                        @let (line, alone) = paths(series, scale, interval);
+                        path class={ "series n" (at) } data-label=(series.label) d=(line) {}
+                        @if !alone.is_empty() { path class={ "alone n" (at) } d=(alone) {} }
                     }
                 }
             }
@@ -100,27 +110,36 @@ fn grid(width: usize, parts: u32) -> String {
 }
 
 fn x_marks(view: &View<'_>, chart: &Chart, parts: u32) -> Vec<String> {
-    let format = if chart.range == Range::Day { "%H:%M" } else { "%m-%d" };
+    let format = if chart.range == Range::Day {
+        "%H:%M"
+    } else {
+        "%m-%d"
+    };
     let part = chart.to.since(chart.from) / parts.max(1);
-    let mark = |at| words::zoned(chart.from.plus(part * at), view.zone).strftime(format).to_string();
+    let mark = |at| {
+        words::zoned(chart.from.plus(part * at), view.zone)
+            .strftime(format)
+            .to_string()
+    };
     (0..=parts).map(mark).collect()
 }
 
-fn path(series: &Series, scale: Scale, interval: Option<Duration>) -> String {
-    let mut d = String::new();
+/// The line, and the dots that have no neighbour.
+fn paths(series: &Series, scale: Scale, interval: Option<Duration>) -> (String, String) {
+    let (mut line, mut alone) = (String::new(), String::new());
     let range = scale.high() - scale.low;
     let dots = series.columns.dots(interval);
     for (at, (column, value, gap)) in dots.iter().enumerate() {
         let x = column * COLUMN + COLUMN / 2;
         let y = f64::from(HEIGHT) * (1.0 - (value - scale.low) / range);
         let y = y.round().clamp(0.0, f64::from(HEIGHT));
-        let _ = write!(d, "{}{x} {y}", if *gap { 'M' } else { 'L' });
-        // A dot alone is a line of no length, which round ends make visible.
+        let _ = write!(line, "{}{x} {y}", if *gap { 'M' } else { 'L' });
+        // A line of no length, which round ends make visible.
         if *gap && dots.get(at + 1).is_none_or(|(.., gap)| *gap) {
-            d.push_str("h0");
+            let _ = write!(alone, "M{x} {y}h0");
         }
     }
-    d
+    (line, alone)
 }
 
 /// Whole seconds since the epoch.
@@ -135,7 +154,8 @@ fn spoken(view: &View<'_>, chart: &Chart) -> String {
         let Some((min, max)) = series.columns.bounds() else {
             continue;
         };
-        let [min, max] = [min, max].map(|v| words::with_unit(&words::number(v, false), &chart.unit));
+        let [min, max] =
+            [min, max].map(|v| words::with_unit(&words::number(v, false), &chart.unit));
         let _ = write!(text, "; {} {min} – {max}", series.label);
     }
     text
@@ -143,21 +163,27 @@ fn spoken(view: &View<'_>, chart: &Chart) -> String {
 
 /// Least, mean, greatest and last of each series, and which line is which.
 fn summary(view: &View<'_>, chart: &Chart) -> Markup {
-    let heads = view.pick(["min", "mean", "max", "last"], ["最小", "平均", "最大", "最新"]);
-    let register = view.catalogue.metric(&chart.metric).is_some_and(|metric| metric.register);
+    let heads = view.pick(
+        ["min", "mean", "max", "last"],
+        ["最小", "平均", "最大", "最新"],
+    );
+    let register = view
+        .catalogue
+        .metric(&chart.metric)
+        .is_some_and(|metric| metric.register);
     let several = chart.series.len() > 1;
     html! {
         table class="stats" {
             thead { tr {
-                @if several { td {} }
+                td { (words::unit(&chart.unit)) }
                 @for head in heads { th scope="col" { (head) } }
             } }
             tbody {
                 @for (at, series) in chart.series.iter().enumerate() {
                     @if let (Some((min, max)), Some(mean), Some(last)) = (series.columns.bounds(), series.columns.mean(), series.columns.last()) {
                         tr {
-                            @if several { th scope="row" {
-                                svg class={ "key n" (at) } viewBox="0 0 24 8" aria-hidden="true" { path class={ "series n" (at) } d="M2 4H22" {} }
+                            th scope="row" { @if several {
+                                svg class="key" viewBox="0 0 24 8" aria-hidden="true" { path class={ "series n" (at) } d="M2 4H22" {} }
                                 (words::cut(&series.label, 24))
                             } }
                             @for (at, value) in [min, mean, max, last].into_iter().enumerate() {
@@ -168,10 +194,7 @@ fn summary(view: &View<'_>, chart: &Chart) -> Markup {
                 }
             }
         }
-        p class="dim" {
-            (words::unit(&chart.unit))
-            @if chart.more > 0 { " · +" (chart.more) }
-        }
+        @if chart.more > 0 { p class="dim" { "+" (chart.more) } }
     }
 }
 
@@ -191,7 +214,8 @@ mod tests {
             columns,
         };
         let scale = Scale::of(0.0, 2.0);
-        let d = path(&series, scale, Some(Duration::from_hours(1)));
-        assert_eq!(d, "M2 200L30 200L62 200M362 200h0");
+        let (line, alone) = paths(&series, scale, Some(Duration::from_hours(1)));
+        assert_eq!(line, "M2 200L30 200L62 200M362 200");
+        assert_eq!(alone, "M362 200h0");
     }
 }

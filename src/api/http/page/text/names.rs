@@ -11,7 +11,7 @@ macro_rules! text {
 /// A state, as a label.
 pub const fn state(state: State) -> Text {
     match state {
-        State::Never => text!("Never heard", "从未上线"),
+        State::Never => text!("No data yet", "尚无数据"),
         State::Online => text!("Online", "在线"),
         State::Sleeping => text!("Sleeping", "休眠"),
         State::Late => text!("Late", "迟报"),
@@ -38,6 +38,17 @@ pub fn event(name: &str) -> Option<Text> {
         "conflict" => text!("One time, two values", "同一时刻两个值"),
         "restart" => text!("It restarted", "设备重启"),
         "tamper" => text!("Tampered with", "疑似被动过"),
+        _ => return None,
+    })
+}
+
+/// A gas of a tunnel, with its formula.
+pub fn gas(metric: &str) -> Option<Text> {
+    Some(match metric {
+        "oxygen" => text!("Oxygen O₂", "氧气 O₂"),
+        "methane_lel" => text!("Methane CH₄", "甲烷 CH₄"),
+        "hydrogen_sulfide" => text!("Hydrogen sulphide H₂S", "硫化氢 H₂S"),
+        "carbon_monoxide" => text!("Carbon monoxide CO", "一氧化碳 CO"),
         _ => return None,
     })
 }

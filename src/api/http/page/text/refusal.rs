@@ -69,6 +69,11 @@ pub const fn refusal(reason: Reason) -> Refusal {
             "Send to city/{device} or city/{device}/{profile} (CoAP: /t/..), or have a route added.",
             "请发往 city/{设备号} 或 city/{设备号}/{方案}（CoAP 为 /t/..），或请管理员添加路由。"
         ),
+        Reason::UnsupportedContentFormat => say!(
+            "No codec reads this Content-Format", "没有可解析该 Content-Format 的方案";
+            "Send JSON (50) or SenML (110, 112), or name the profile in the path: /t/{device}/{profile}.",
+            "请发送 JSON（50）或 SenML（110、112），或在路径中写明方案：/t/{设备号}/{方案}。"
+        ),
         Reason::UnknownDevice => say!(
             "The inventory does not know this device", "台账中没有该设备";
             "Compare the id with the label, then have it entered into the inventory.",
@@ -177,7 +182,10 @@ mod tests {
                 assert!(text.en.is_ascii() && !text.zh.is_ascii(), "{reason}");
                 assert!(text.en.len() > 5, "{reason}");
             }
-            assert!(seen.insert(refusal.what.en), "{reason} says what another says");
+            assert!(
+                seen.insert(refusal.what.en),
+                "{reason} says what another says"
+            );
         }
         assert!(by_code("of_a_later_version").is_none());
     }

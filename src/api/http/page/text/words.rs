@@ -39,19 +39,15 @@ texts! {
     GATEWAY: "Gateway", "网关";
     RATE: "uplinks/s", "上行/秒";
     ACK_P99: "ack p99", "应答 p99";
-    ACK_P50: "p50", "p50";
     READERS_LAG: "readers behind", "读取滞后";
     DISK_FREE: "disk free", "磁盘剩余";
-    TAKING: "taking data", "正常接收";
     REFUSING: "refusing data: devices keep their messages and come back", "暂停接收：设备会保留消息并重发";
-    NOT_KNOWN_YET: "not known yet", "暂无数据";
 
     // A device.
     NO_SUCH_DEVICE: "No device of this name", "没有这个名称的设备";
     NO_SUCH_DEVICE_HINT: "Nothing of this name was accepted, and no inventory names it.", "从未接收过该名称的数据，台账中也没有它。";
     LIKE_THIS: "Did you mean", "是否要找";
     STATE: "State", "状态";
-    HEALTH: "Health", "健康";
     WHY: "Why?", "依据";
     VALUES: "Values now", "当前值";
     OLDER_VALUES: "Older values, not current", "旧值（非当前）";
@@ -96,12 +92,11 @@ texts! {
     SUMMARY: "Summary", "摘要";
     COPY: "Copy", "复制";
     COPIED: "Copied", "已复制";
-    HEARD_NOT_ACCEPTED: "heard, not accepted", "收到但未接收";
+    HEARD_NOT_ACCEPTED: "Heard, not accepted", "收到但未接收";
     HEARD_NOT_ACCEPTED_WHY: "It sends, and what it sent last was refused.", "设备在发送，但最近的数据被拒收。";
     SLEEPY: "out of reach between its reports", "两次上报之间不可达";
 
     // One row of the timeline.
-    UPLINK: "Uplink", "上行消息";
     RAW_BYTES: "Raw bytes", "原始数据";
     AS_TEXT: "As text", "文本";
     AS_HEX: "As hex", "十六进制";
@@ -109,9 +104,7 @@ texts! {
     RAW_NOT_KEPT: "The bytes of this uplink are no longer kept.", "该消息的原始数据已不再保留。";
     DECODE: "Decode", "解析结果";
     AS_SENT: "as sent", "原值";
-    REFUSED: "refused", "拒收";
-    REFUSED_PART: "Refused part", "被拒部分";
-    REASON: "Reason", "原因";
+    REFUSED: "Refused", "拒收";
     WHAT_TO_DO: "What to do", "怎么办";
     TECHNICAL: "In detail", "详细说明";
     ACCEPTED_READINGS: "readings", "个读数";
@@ -121,7 +114,6 @@ texts! {
     CLIENT: "Client", "客户端";
     BACK_TO_DEVICE: "Back to the device", "返回设备";
     GONE: "This entry is no longer kept.", "该条记录已不再保留。";
-    SEVERITY: "Severity", "级别";
 
     // Just installed.
     NEW_LEAD: "Type or paste the id on the label, switch the device on, and watch it arrive.", "输入或粘贴标签上的设备号，给设备上电，看它是否接入。";
@@ -140,7 +132,6 @@ texts! {
     ACCEPTED_BUT: "Accepted; parts of it were refused", "已接收，但有部分被拒";
     WATCHING: "This page looks again by itself.", "本页会自动刷新。";
     TO_DEVICE: "Open the device", "打开设备页";
-    MISSING_ID: "Type an id first.", "请先输入设备号。";
 
     // Tunnel.
     TUNNEL_TITLE: "Tunnel sections", "管廊分区";
@@ -152,5 +143,4 @@ texts! {
     STALE: "stale", "已过时";
     NO_DISTRICT: "No section given", "未标分区";
     NO_TUNNEL: "No device of a tunnel kind is known.", "没有管廊类设备。";
-    NO_GAS_HERE: "measures no gas", "不测气体";
 }
