@@ -19,6 +19,9 @@ pub struct Problem {
     /// Why the gateway is not ready.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
+    /// The name that was probably meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nearest: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -37,6 +40,16 @@ impl Problem {
             detail: detail.into(),
             violations: Vec::new(),
             reasons: Vec::new(),
+            nearest: None,
+        }
+    }
+
+    /// The same with the name that was probably meant.
+    #[must_use]
+    pub fn nearest(self, name: Option<&str>) -> Self {
+        Self {
+            nearest: name.map(str::to_owned),
+            ..self
         }
     }
 
