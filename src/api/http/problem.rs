@@ -12,7 +12,7 @@ pub struct Problem {
     title: &'static str,
     status: u16,
     /// What went wrong this time, and what to do.
-    detail: String,
+    detail: Box<str>,
     /// Every wrong parameter.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     violations: Vec<Field>,
@@ -21,7 +21,7 @@ pub struct Problem {
     reasons: Vec<String>,
     /// The name that was probably meant.
     #[serde(skip_serializing_if = "Option::is_none")]
-    nearest: Option<String>,
+    nearest: Option<Box<str>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -32,7 +32,7 @@ struct Field {
 
 impl Problem {
     /// An error with its sentence.
-    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, detail: impl Into<Box<str>>) -> Self {
         Self {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
@@ -48,7 +48,7 @@ impl Problem {
     #[must_use]
     pub fn nearest(self, name: Option<&str>) -> Self {
         Self {
-            nearest: name.map(str::to_owned),
+            nearest: name.map(Into::into),
             ..self
         }
     }

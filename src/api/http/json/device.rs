@@ -13,8 +13,8 @@ fn name<T>(number: i32, read: fn(u8) -> Option<T>, name: fn(T) -> String) -> Opt
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Device<'a> {
-    #[serde(skip_serializing_if = "is_default")]
-    device_id: &'a str,
+    #[serde(rename = "deviceId", skip_serializing_if = "is_default")]
+    id: &'a str,
     #[serde(skip_serializing_if = "is_default")]
     kind: &'a str,
     #[serde(skip_serializing_if = "is_default")]
@@ -129,7 +129,7 @@ impl<'a> From<&'a proto::Device> for Device<'a> {
     fn from(device: &'a proto::Device) -> Self {
         let time = |time: &Option<prost_types::Timestamp>| proto_time(time.as_ref());
         Self {
-            device_id: &device.device_id,
+            id: &device.device_id,
             kind: &device.kind,
             district: &device.district,
             profile: &device.profile,
