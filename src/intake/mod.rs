@@ -13,6 +13,7 @@
 mod aged;
 mod append;
 mod budget;
+mod choice;
 mod clock;
 mod commit;
 mod config;

@@ -46,6 +46,8 @@ pub struct RedeliveryKey {
     pub packet_id: u16,
     /// Hash of the payload and its topic.
     pub payload: u64,
+    /// A `CoAP` exchange: its message id means something for `EXCHANGE_LIFETIME` only.
+    pub exchange: bool,
 }
 
 /// Keys of a record.
@@ -64,6 +66,7 @@ const HAS_REDELIVERY: u8 = 2;
 const EXACTLY_ONCE: u8 = 4;
 const HAS_ARRIVAL: u8 = 8;
 const GOES_ON: u8 = 16;
+const EXCHANGE: u8 = 32;
 
 /// How a record's uplink arrived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,8 +104,8 @@ pub fn put(out: &mut Vec<u8>, kind: Kind, keys: &Keys, arrived: Arrived<'_>, bod
         flags |= HAS_CONTENT;
         len += 16;
     }
-    if keys.redelivery.is_some() {
-        flags |= HAS_REDELIVERY;
+    if let Some(key) = &keys.redelivery {
+        flags |= HAS_REDELIVERY | if key.exchange { EXCHANGE } else { 0 };
         len += 18;
     }
     if keys.exactly_once {
@@ -165,6 +168,7 @@ fn parse(record: &[u8]) -> Option<RecordView<'_>> {
             session: u64::from_le_bytes(*session),
             packet_id: u16::from_le_bytes(*packet_id),
             payload: u64::from_le_bytes(*payload),
+            exchange: flags & EXCHANGE != 0,
         });
         rest = tail;
     }
@@ -194,15 +198,18 @@ mod tests {
     fn keys() -> impl Strategy<Value = Keys> {
         (
             any::<Option<u128>>(),
-            any::<Option<(u64, u16, u64)>>(),
+            any::<Option<(u64, u16, u64, bool)>>(),
             any::<bool>(),
         )
             .prop_map(|(content, redelivery, exactly_once)| Keys {
                 content,
-                redelivery: redelivery.map(|(session, packet_id, payload)| RedeliveryKey {
-                    session,
-                    packet_id,
-                    payload,
+                redelivery: redelivery.map(|(session, packet_id, payload, exchange)| {
+                    RedeliveryKey {
+                        session,
+                        packet_id,
+                        payload,
+                        exchange,
+                    }
                 }),
                 exactly_once,
             })

@@ -3,6 +3,7 @@
 //! Decisions: hyper serves each connection, not `axum::serve`, which has no limit of connections and
 //! no time limit for a request's head. Every error is a problem (RFC 9457), those of routing included.
 mod accounting;
+mod gateway;
 mod guard;
 pub mod json;
 mod metrics;
@@ -114,6 +115,7 @@ fn router(http: Http) -> Router {
         .route("/metrics", get(metrics::scrape))
         .route("/v1/accounting", get(accounting::accounting))
         .route("/v1/sources", get(accounting::sources))
+        .route("/v1/gateway", get(gateway::gateway))
         .route("/v1/devices/{id}/readings", get(readings::readings))
         .route("/v1/rejects", get(rejects::rejects))
         .fallback(not_found)
