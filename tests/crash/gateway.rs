@@ -1,7 +1,7 @@
 //! The gateway under power cuts: devices that resend, a subscriber that resumes, history, the accounting.
 use crate::campaign::{Campaign, wait_for, wait_until};
 use crate::disk::{Cut, Disk};
-use crate::load::{Key, LANES, Ledger, Load, device};
+use crate::load::{Key, LANES, Ledger, Load, Over, device};
 use crate::subscriber::{Subscriber, history};
 use crate::support::{Gateway, Ports};
 use std::collections::HashMap;
@@ -111,8 +111,11 @@ fn problems(gateway: &Gateway, load: Load, subscriber: &Subscriber) -> Vec<Strin
     problems.extend(ledger.complaints.lock().unwrap().clone());
     problems.extend(subscriber.received.lock().unwrap().problems.clone());
     problems.extend(accounting(gateway, &ledger));
+    let messages = ledger.messages.lock().unwrap();
+    let over_coap = |key: &&Key| !matches!(LANES[key.0].over, Over::Mqtt(_));
     println!(
-        "{sent} sent, {} acknowledged, {} received by the subscriber over {} resumptions, {} in the log, {} in history",
+        "{sent} sent, {} of them over CoAP, {} acknowledged, {} received by the subscriber over {} resumptions, {} in the log, {} in history",
+        messages.keys().filter(over_coap).count(),
         ledger.acks.load(Ordering::Relaxed),
         subscriber.count(),
         subscriber.received.lock().unwrap().resumed,
