@@ -1,4 +1,4 @@
-//! A page on its way out: compressed, with an ETag and the policy that lets its own files in.
+//! A page on its way out: compressed, with an `ETag` and the policy that lets its own files in.
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flate2::Compression;
@@ -31,7 +31,7 @@ pub fn page(headers: &HeaderMap, status: StatusCode, html: &str) -> Response {
     with_etag(body(headers, status, html), &etag)
 }
 
-/// The answer with a part of a page, under an ETag of the caller's.
+/// The answer with a part of a page, under an `ETag` of the caller's.
 pub fn part(headers: &HeaderMap, html: &str, etag: &str) -> Response {
     let etag = format!("W/\"{etag}\"");
     let mut response = if html.is_empty() {
@@ -60,7 +60,7 @@ fn with_etag(mut response: Response, etag: &str) -> Response {
     response
 }
 
-/// Does If-None-Match name this ETag? RFC 9110 §13.1.2: compared weakly.
+/// Does If-None-Match name this `ETag`? RFC 9110 §13.1.2: compared weakly.
 pub fn has(headers: &HeaderMap, etag: &str) -> bool {
     let opaque = |etag: &str| etag.trim().trim_start_matches("W/").to_owned();
     let wanted = opaque(etag);

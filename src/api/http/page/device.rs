@@ -307,11 +307,9 @@ pub fn summary(view: &View<'_>, device: &Device) -> String {
     }
     let now = device.values.iter().filter(|value| !value.stale);
     parts.extend(now.take(SUMMARY_VALUES_MAX).map(|value| {
-        let labels: String = value
-            .labels
-            .iter()
-            .map(|(_, label)| format!(" {label}"))
-            .collect();
+        let labels = value.labels.iter().map(|(_, label)| &**label);
+        let labels: Vec<&str> = std::iter::once("").chain(labels).collect();
+        let labels = labels.join(" ");
         let reading = values::reading(view, value);
         format!("{}{labels} {reading}", view.metric(&value.metric))
     }));

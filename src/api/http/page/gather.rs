@@ -249,7 +249,7 @@ fn near(shared: &Shared, id: &str) -> Vec<Near> {
         let name = stranger.name.to_lowercase();
         name.contains(&lower)
             || (!name.is_empty() && lower.contains(&name))
-            || crate::model::settings::nearest(&lower, [name.as_str()].into_iter()).is_some()
+            || crate::model::settings::nearest(&lower, [name.as_str()]).is_some()
     };
     let strangers = strangers(shared, NEAR_AMONG_MAX)
         .into_iter()
@@ -278,7 +278,7 @@ pub fn tunnel(shared: &Shared) -> Vec<Device> {
             break;
         }
     }
-    devices.retain(|device| values::in_tunnel(device));
+    devices.retain(values::in_tunnel);
     tunnel::sort(&mut devices);
     devices
 }

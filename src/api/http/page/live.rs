@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! browser: If-None-Match "2.counts-1a2b3c4d.list-5e6f7a8b"    what it has, and whose turn it is
-//! gateway: 304, or the changed sections within 2 kB, under the ETag of what the browser then has
+//! gateway: 304, or the changed sections within 2 kB, under the `ETag` of what the browser then has
 //! ```
-//! The ETag says section by section what the reader has, so the server keeps nothing about readers.
+//! The `ETag` says section by section what the reader has, so the server keeps nothing about readers.
 //! What does not fit waits for the next refresh; the round goes on behind the last one sent, so no
 //! section starves. Rejected: a whole page per refresh (10 kB on one bar of signal), a socket (a
 //! phone that sleeps and roams is away more often than it is there).
@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Compressed bytes of a refresh; a section that is larger alone goes alone.
 pub const REFRESH_BYTES_MAX: usize = 2048;
-/// Sections that an ETag names; a page has fewer.
+/// Sections that an `ETag` names; a page has fewer.
 const SECTIONS_MAX: usize = 64;
 
 /// A part of a page that is refreshed as a whole.
@@ -49,7 +49,7 @@ impl Section {
 }
 
 impl Section {
-    /// The ETag of somebody who has it, where it stands alone.
+    /// The `ETag` of somebody who has it, where it stands alone.
     pub fn etag(&self) -> String {
         etag(0, std::iter::once((self.id.as_str(), self.hash)))
     }
@@ -94,7 +94,7 @@ impl Sections {
         }
     }
 
-    /// The ETag of somebody who has them all.
+    /// The `ETag` of somebody who has them all.
     pub fn etag(&self) -> String {
         let had = self
             .0
@@ -112,7 +112,7 @@ impl Sections {
             .map(move |section| (section.id.as_str(), size(section)))
     }
 
-    /// What somebody lacks who has `etag`, and the ETag that he has then. Empty: nothing changed.
+    /// What somebody lacks who has `etag`, and the `ETag` that he has then. Empty: nothing changed.
     /// The section `wanted` comes first, whatever its size.
     pub fn changes(&self, etag_had: &str, wanted: Option<&str>) -> (String, String) {
         let (mut start, had) = parse(etag_had);
@@ -171,7 +171,7 @@ fn etag<'a>(next: usize, had: impl Iterator<Item = (&'a str, u32)>) -> String {
     text
 }
 
-/// The section that comes first, and what the reader has. Of a foreign ETag: nothing, so that all is sent.
+/// The section that comes first, and what the reader has. Of a foreign `ETag`: nothing, so that all is sent.
 fn parse(etag: &str) -> (usize, Vec<(&str, u32)>) {
     let etag = etag.trim().trim_start_matches("W/").trim_matches('"');
     let mut parts = etag.split('.');
@@ -234,7 +234,10 @@ mod tests {
         // Texts that do not compress well, so that about two fit.
         let noise = |seed: u64| -> String {
             let hashes = (0..50u64).map(|at| xxh3_64(&(seed * 1000 + at).to_le_bytes()));
-            hashes.map(|hash| format!("{hash:016x}")).collect()
+            hashes
+                .map(|hash| format!("{hash:016x}"))
+                .collect::<Vec<_>>()
+                .concat()
         };
         let ids = ["a", "b", "c", "d", "e", "f"];
         let texts = |round: u64| -> Vec<(&str, String)> {

@@ -3,7 +3,7 @@
 //! ```text
 //! registry, history, logs --> gather.rs: plain values --> home, device, installed, tunnel: sections
 //!                                                                 |
-//!        whole page: layout.rs, ETag, gzip  <---------------------+---------------------> live.rs: what changed
+//!        whole page: layout.rs, `ETag`, gzip  <---------------------+---------------------> live.rs: what changed
 //! ```
 //! Rendered on the server, in two languages, without a framework: everything works without script,
 //! which only refreshes, copies and reads values off a chart. What is shown is a pure function of
@@ -98,8 +98,10 @@ const PARAMS_MAX: usize = 16;
 impl Asked {
     /// Takes the parameters that concern all pages off the others; a switch of the language is
     /// answered at once.
-    fn read(uri: &Uri, headers: HeaderMap) -> Result<Self, Response> {
-        let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail).into_response();
+    fn read(uri: &Uri, headers: HeaderMap) -> Result<Self, Box<Response>> {
+        let bad = |detail: String| {
+            Box::new(Problem::new(StatusCode::BAD_REQUEST, detail).into_response())
+        };
         let Query(mut pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|error| bad(error.body_text()))?;
         if pairs.len() > PARAMS_MAX {
@@ -116,7 +118,7 @@ impl Asked {
             target.extend([joint, &view::percent(name), "=", &view::percent(value)]);
         }
         if let Some(lang) = switch.and_then(|code| Lang::from_code(&code)) {
-            return Err(switched(lang, &target));
+            return Err(Box::new(switched(lang, &target)));
         }
         Ok(Self {
             lang: Lang::of(&headers),
@@ -175,10 +177,15 @@ fn redirect(target: &str) -> Response {
 /// Gathers and renders on a thread that may block.
 async fn render(
     http: &Http,
-    asked: Asked,
-    make: impl FnOnce(&Shared, &View<'_>, &Asked) -> Result<Page, Response> + Send + 'static,
+    uri: &Uri,
+    headers: HeaderMap,
+    make: impl FnOnce(&Shared, &View<'_>, &Asked) -> Result<Page, Box<Response>> + Send + 'static,
 ) -> Response {
-    let made = http.read(move |shared| {
+    let asked = match Asked::read(uri, headers) {
+        Ok(asked) => asked,
+        Err(response) => return *response,
+    };
+    let answer = http.read(move |shared| {
         let view = View {
             lang: asked.lang,
             now: shared.clock.now(),
@@ -188,24 +195,20 @@ async fn render(
         };
         Ok(match make(shared, &view, &asked) {
             Ok(page) => asked.answer(&view, &page),
-            Err(response) => response,
+            Err(response) => *response,
         })
     });
-    made.await.unwrap_or_else(IntoResponse::into_response)
+    answer.await.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn home_page(State(http): State<Http>, uri: Uri, headers: HeaderMap) -> Response {
-    let asked = match Asked::read(&uri, headers) {
-        Ok(asked) => asked,
-        Err(response) => return response,
-    };
-    render(&http, asked, |shared, view, asked| {
+    render(&http, &uri, headers, |shared, view, asked| {
         let filter = Filter::read(asked.pairs.iter().cloned());
         if let Some(id) = (!asked.live)
             .then(|| gather::hit(shared, &filter))
             .flatten()
         {
-            return Err(redirect(&device_path(&id)));
+            return Err(Box::new(redirect(&device_path(&id))));
         }
         let home = gather::home(shared, filter);
         Ok(Page {
@@ -226,16 +229,12 @@ async fn device_page(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let asked = match Asked::read(&uri, headers) {
-        Ok(asked) => asked,
-        Err(response) => return response,
-    };
-    render(&http, asked, move |shared, view, asked| {
+    render(&http, &uri, headers, move |shared, view, asked| {
         let Some(device) = shared.devices.get(&id) else {
             return Ok(no_device(shared, view, &id));
         };
         if *device.id != *id {
-            return Err(redirect(&device_path(&device.id)));
+            return Err(Box::new(redirect(&device_path(&device.id))));
         }
         let range = asked
             .param("r")
@@ -291,19 +290,16 @@ async fn timeline_page(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let asked = match Asked::read(&uri, headers) {
-        Ok(asked) => asked,
-        Err(response) => return response,
-    };
-    render(&http, asked, move |shared, view, asked| {
+    render(&http, &uri, headers, move |shared, view, asked| {
         let detail = gather::detail(shared, &id, &entry);
-        let shown = match &detail {
-            Some(detail) => timeline::detail(view, detail),
-            None => html! { p { (view.t(text::GONE)) } },
-        };
+        let gone = || html! { p { (view.t(text::GONE)) } };
+        let shown = detail
+            .as_ref()
+            .map_or_else(gone, |detail| timeline::detail(view, detail));
         if asked.live {
             let etag = live::Section::new("entry", shown.clone()).etag();
-            return Err(answer::part(&asked.headers, &shown.into_string(), &etag));
+            let part = answer::part(&asked.headers, &shown.into_string(), &etag);
+            return Err(Box::new(part));
         }
         let head = html! {
             p { a href=(device_path(&id)) { "← " (view.t(text::BACK_TO_DEVICE)) } }
@@ -327,11 +323,7 @@ async fn timeline_page(
 }
 
 async fn new_page(State(http): State<Http>, uri: Uri, headers: HeaderMap) -> Response {
-    let asked = match Asked::read(&uri, headers) {
-        Ok(asked) => asked,
-        Err(response) => return response,
-    };
-    render(&http, asked, |shared, view, asked| {
+    render(&http, &uri, headers, |shared, view, asked| {
         let id = asked.param("id").unwrap_or_default().trim();
         let id: String = id.chars().take(installed::ID_LEN_MAX).collect();
         let known = gather::installed(shared, id);
@@ -348,11 +340,7 @@ async fn new_page(State(http): State<Http>, uri: Uri, headers: HeaderMap) -> Res
 }
 
 async fn strangers_page(State(http): State<Http>, uri: Uri, headers: HeaderMap) -> Response {
-    let asked = match Asked::read(&uri, headers) {
-        Ok(asked) => asked,
-        Err(response) => return response,
-    };
-    render(&http, asked, |shared, view, _| {
+    render(&http, &uri, headers, |shared, view, _| {
         let strangers = gather::strangers(shared, stranger::STRANGERS_MAX);
         Ok(Page {
             title: view.t(text::STRANGERS).to_owned(),
@@ -367,11 +355,7 @@ async fn strangers_page(State(http): State<Http>, uri: Uri, headers: HeaderMap) 
 }
 
 async fn tunnel_page(State(http): State<Http>, uri: Uri, headers: HeaderMap) -> Response {
-    let asked = match Asked::read(&uri, headers) {
-        Ok(asked) => asked,
-        Err(response) => return response,
-    };
-    render(&http, asked, |shared, view, asked| {
+    render(&http, &uri, headers, |shared, view, asked| {
         let page = asked.param("page").and_then(|page| page.parse().ok());
         let devices = gather::tunnel(shared);
         Ok(Page {

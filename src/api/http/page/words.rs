@@ -89,13 +89,11 @@ pub fn zoned(time: Timestamp, zone: &TimeZone) -> DateTime {
 
 /// The zone's name, or its offset where it has none.
 pub fn zone_name(zone: &TimeZone, now: Timestamp) -> String {
-    match zone.iana_name() {
-        Some(name) => name.to_owned(),
-        None => {
-            let now = jiff::Timestamp::from_nanosecond(i128::from(now.as_nanos()));
-            format!("UTC{}", zone.to_offset(now.unwrap_or_default()))
-        }
+    if let Some(name) = zone.iana_name() {
+        return name.to_owned();
     }
+    let now = jiff::Timestamp::from_nanosecond(i128::from(now.as_nanos()));
+    format!("UTC{}", zone.to_offset(now.unwrap_or_default()))
 }
 
 /// A number as people read it: registers with all their decimals, others with five digits.
@@ -182,7 +180,7 @@ pub fn unit(ucum: &str) -> String {
                     '2' if before.is_ascii_alphabetic() => text.push('²'),
                     '3' if before.is_ascii_alphabetic() => text.push('³'),
                     'u' if !before.is_ascii_alphabetic() && letters.peek() == Some(&'g') => {
-                        text.push('µ')
+                        text.push('µ');
                     }
                     other => text.push(other),
                 }
@@ -234,6 +232,7 @@ pub fn latency(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]

@@ -26,7 +26,7 @@ pub type Dot = (usize, f64, bool);
 pub struct Columns {
     from: i64,
     width: i64,
-    columns: Vec<Option<Column>>,
+    places: Vec<Option<Column>>,
     count: u64,
     sum: f64,
     last: Option<(i64, f64)>,
@@ -41,7 +41,7 @@ impl Columns {
         Self {
             from: from.as_nanos(),
             width: width.max(1),
-            columns: vec![None; COLUMNS],
+            places: vec![None; COLUMNS],
             count: 0,
             sum: 0.0,
             last: None,
@@ -54,7 +54,7 @@ impl Columns {
         let at = at.as_nanos();
         let place = at.saturating_sub(self.from).div_euclid(self.width);
         let place = usize::try_from(place).ok();
-        let Some(column) = place.and_then(|place| self.columns.get_mut(place)) else {
+        let Some(column) = place.and_then(|place| self.places.get_mut(place)) else {
             return;
         };
         if !value.is_finite() {
@@ -83,13 +83,14 @@ impl Columns {
     }
 
     /// How many points came.
-    pub fn count(&self) -> u64 {
+    #[cfg(test)]
+    fn count(&self) -> u64 {
         self.count
     }
 
     /// Least and greatest value.
     pub fn bounds(&self) -> Option<(f64, f64)> {
-        let columns = self.columns.iter().flatten();
+        let columns = self.places.iter().flatten();
         columns.fold(None, |bounds, column| match bounds {
             None => Some((column.min, column.max)),
             Some((min, max)) => Some((column.min.min(min), column.max.max(max))),
@@ -117,7 +118,7 @@ impl Columns {
         let gap = self.gap(interval);
         let mut dots = Vec::with_capacity(2 * COLUMNS);
         let mut before: Option<i64> = None;
-        for (at, column) in self.columns.iter().enumerate() {
+        for (at, column) in self.places.iter().enumerate() {
             let Some(column) = column else { continue };
             #[expect(clippy::cast_precision_loss, reason = "a gap is no exact thing")]
             let silent = before.is_none_or(|before| (column.first - before) as f64 > gap);
@@ -169,10 +170,7 @@ mod tests {
         }
         let dots = columns.dots(None);
         assert!(dots.len() <= 2 * COLUMNS);
-        assert_eq!(
-            dots.iter().filter(|(_, value, _)| *value == 99.0).count(),
-            1
-        );
+        assert_eq!(dots.iter().filter(|(_, value, _)| *value > 98.0).count(), 1);
         assert_eq!(columns.bounds(), Some((20.0, 99.0)));
         assert_eq!(columns.count(), 86_400);
         // The line begins once and has no gap.

@@ -92,7 +92,7 @@ fn a_full_first_page_fits() {
     };
     let home = Home {
         concerns: (0..home::CONCERNS_MAX).map(concern).collect(),
-        strangers: (0..home::STRANGERS_MAX + 1).map(stranger).collect(),
+        strangers: (0..=home::STRANGERS_MAX).map(stranger).collect(),
         ..Home::default()
     };
     for lang in LANGS {

@@ -42,6 +42,7 @@ pub const fn refusal(reason: Reason) -> Refusal {
         | Reason::Truncated
         | Reason::Malformed
         | Reason::NotFinite
+        | Reason::NotUnderstood
         | Reason::TooDeep
         | Reason::DuplicateKey
         | Reason::TooManyReadings
@@ -102,6 +103,11 @@ const fn payload(reason: Reason) -> Refusal {
             "A number is NaN, infinite or too large", "数值为 NaN、无穷或过大";
             "The sensor gives no number: check it and its wiring; send null for no value.",
             "传感器没有给出数值：检查传感器和接线；无值时应发送 null。"
+        ),
+        Reason::NotUnderstood => say!(
+            "It carries a field that must be understood and is not", "含有必须识别但无法识别的字段";
+            "Have the device send plain SenML (RFC 8428), without names that end in \"_\".",
+            "请让设备发送标准 SenML（RFC 8428），不带以“_”结尾的字段。"
         ),
         Reason::TooDeep => say!(
             "Nested deeper than any known shape", "嵌套层数超出已知格式";
@@ -171,6 +177,7 @@ const fn value(reason: Reason) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
