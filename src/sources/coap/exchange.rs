@@ -19,12 +19,12 @@ mod separate;
 
 pub use flights::ExchangeId;
 pub use seen::{LIFETIME_SECS, Limits as SeenLimits};
-pub use separate::{ACK_TIMEOUT, RETRANSMIT_MAX, SEPARATE_MAX};
 
+use super::blockwise::SZX_MAX;
 use super::echo::{AMPLIFICATION_MAX, Proofs};
 use super::encode::put_header;
 use super::message::{self, Code, Header, Kind, Malformed, Message};
-use super::options::{Asked, Fault};
+use super::options::{Asked, Block, Fault};
 use super::outbox::Outbox;
 use super::response::{Response, cut};
 use super::session::Session;
@@ -264,6 +264,32 @@ impl Exchanges {
             peer,
         };
         Heard::Request(request)
+    }
+
+    /// Refuses a datagram that was too long to be read whole (RFC 7252 §4.6): 4.13, and in Block1
+    /// the size that is taken (RFC 7959 §2.9.3).
+    pub fn handle_truncated(
+        &mut self,
+        now: Instant,
+        from: Session,
+        bytes: &[u8],
+        out: &mut Outbox,
+    ) {
+        let Ok(message) = message::parse(bytes) else {
+            return;
+        };
+        let Header { kind, code, .. } = message.header;
+        if kind == Kind::Confirmable && code.is_request() {
+            let peer = from.peer_hash(self.seed);
+            let flight = Flight::of(now, from, peer, &message, bytes.len());
+            let words = "a datagram may be no longer than 4 KiB: send in blocks";
+            let mut response = Response::diagnostic(Code::TOO_LARGE, words);
+            response.block1 = Some(Block {
+                szx: SZX_MAX,
+                ..Block::default()
+            });
+            self.piggyback(now, &flight, &response, 0, out);
+        }
     }
 
     fn malformed<'a>(
@@ -508,10 +534,10 @@ impl Exchanges {
     /// Sends what time brings: empty acknowledgements and retransmissions.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
         let before = now.checked_sub(self.limits.ack_after);
-        while let Some((session, id, seen)) = before.and_then(|at| self.flights.acknowledge(at)) {
+        while let Some(late) = before.and_then(|at| self.flights.acknowledge(at)) {
             self.counts.acknowledged += 1;
-            out.empty(session, Kind::Acknowledgement, id);
-            if let Some((slot, key)) = seen {
+            out.empty(late.session, Kind::Acknowledgement, late.message_id);
+            if let Some((slot, key)) = late.seen {
                 self.seen.answer(slot, key, Code::EMPTY, &[]);
             }
         }

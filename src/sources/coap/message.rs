@@ -293,11 +293,6 @@ pub struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// Those that have not been taken, as they lie in the datagram.
-    pub const fn bytes(&self) -> &'a [u8] {
-        self.rest
-    }
-
     fn step(&mut self) -> Result<Option<(u16, &'a [u8])>, Fault> {
         let (&first, mut rest) = match self.rest.split_first() {
             None | Some((&PAYLOAD_MARKER, _)) => return Ok(None),

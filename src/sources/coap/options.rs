@@ -95,7 +95,7 @@ impl Block {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Asked<'a> {
     /// All of them, for what may be there several times.
-    all: Options<'a>,
+    pub all: Options<'a>,
     /// Content-Format.
     pub content_format: Option<u16>,
     /// Accept.
@@ -202,11 +202,11 @@ impl<'a> Asked<'a> {
     }
 
     /// Each Uri-Query.
-    pub fn queries(&self) -> impl Iterator<Item = &'a str> {
+    pub fn queries(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
         self.values(number::URI_QUERY)
     }
 
-    fn values(&self, wanted: u16) -> impl Iterator<Item = &'a str> {
+    fn values(&self, wanted: u16) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
         let of = self
             .all
             .skip_while(move |(number, _)| *number < wanted)

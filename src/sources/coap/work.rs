@@ -8,8 +8,11 @@
 //! ```
 //! Synchronous, without a socket. An answer that promises something, and a permanent refusal too,
 //! leaves when its ticket is durable. A temporary one leaves at once and is not remembered.
+use super::blockwise::{self, Step, Transfers, block2};
+use super::discovery::{self, LINK_FORMAT, WELL_KNOWN};
 use super::exchange::{ExchangeId, Exchanges, Heard, Keep, Request};
 use super::message::{Code, Kind, Message};
+use super::options::Block;
 use super::outbox::Outbox;
 use super::response::Response;
 use super::server::Service;
@@ -45,6 +48,16 @@ struct Due {
     ticket: Ticket,
     id: ExchangeId,
     reply: Reply,
+    /// Of the last block, which is what is answered.
+    block1: Option<Block>,
+}
+
+/// An uplink of the batch.
+struct Taken {
+    id: ExchangeId,
+    kind: Kind,
+    block1: Option<Block>,
+    fault: Option<Fault>,
 }
 
 /// The server but for its socket.
@@ -55,10 +68,12 @@ pub struct Work {
     exchanges: Exchanges,
     pub outbox: Outbox,
     pending: Pending,
-    /// Of the batch: what is wrong with each uplink.
-    taken: Vec<(ExchangeId, Kind, Option<Fault>)>,
+    taken: Vec<Taken>,
     due: VecDeque<Due>,
+    transfers: Transfers,
+    start: Instant,
     path: String,
+    links: String,
     pub numbers: Numbers,
     at: Timestamp,
     duplicates: u64,
@@ -69,9 +84,12 @@ pub struct Work {
 
 impl Work {
     /// Nothing yet.
-    pub fn new(service: Arc<Service>, exchanges: Exchanges) -> Self {
+    pub fn new(service: Arc<Service>, exchanges: Exchanges, now: Instant) -> Self {
+        let limits = service.config.transfers(service.intake.payload_max());
         Self {
             at: service.clock.now(),
+            transfers: Transfers::new(limits),
+            start: now,
             service,
             waiter: Arc::default(),
             exchanges,
@@ -80,6 +98,7 @@ impl Work {
             taken: Vec::new(),
             due: VecDeque::new(),
             path: String::new(),
+            links: String::new(),
             numbers: Numbers::default(),
             duplicates: 0,
             protocol_errors: 0,
@@ -97,6 +116,17 @@ impl Work {
     /// One datagram.
     pub fn datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
         self.numbers.datagrams += 1;
+        if datagram.truncated {
+            self.numbers.truncated += 1;
+            self.protocol_errors += 1;
+            self.exchanges.handle_truncated(
+                now,
+                datagram.session,
+                datagram.bytes,
+                &mut self.outbox,
+            );
+            return;
+        }
         let heard =
             self.exchanges
                 .handle_datagram(now, datagram.session, datagram.bytes, &mut self.outbox);
@@ -123,17 +153,99 @@ impl Work {
 
     fn request(&mut self, now: Instant, request: &Request<'_>, datagram: &Datagram<'_>) {
         request.asked.path(&mut self.path);
-        match request.message.header.code {
-            Code::POST | Code::PUT => {
-                let payload = request.message.payload;
-                self.uplink(request, datagram, payload);
-            }
-            code => {
-                let words = format!("method {code} is not served here");
-                let response = Response::diagnostic(Code::METHOD_NOT_ALLOWED, &words);
-                self.refuse(now, request.id, &response);
+        let code = request.message.header.code;
+        let discovery = self.path == WELL_KNOWN;
+        match (code, discovery) {
+            (Code::GET, true) => self.discover(now, request),
+            (Code::POST | Code::PUT, false) => self.upload(now, request, datagram),
+            _ => {
+                let known = discovery || self.service.intake.serves(&self.path, Source::Coap);
+                let (code, words) = if known {
+                    let words = format!("method {code} is not served here");
+                    (Code::METHOD_NOT_ALLOWED, words)
+                } else {
+                    let words = "nothing is served here; /.well-known/core says what is where";
+                    (Code::NOT_FOUND, words.to_owned())
+                };
+                self.refuse(now, request.id, &Response::diagnostic(code, &words));
             }
         }
+    }
+
+    /// GET /.well-known/core.
+    fn discover(&mut self, now: Instant, request: &Request<'_>) {
+        if request
+            .asked
+            .accept
+            .is_some_and(|accept| accept != LINK_FORMAT)
+        {
+            let words = "only Content-Format 40, link-format, is served here";
+            let response = Response::diagnostic(Code::NOT_ACCEPTABLE, words);
+            return self.refuse(now, request.id, &response);
+        }
+        let mut links = std::mem::take(&mut self.links);
+        discovery::links(request.asked.queries(), &mut links);
+        match block2(request.asked.block2, links.as_bytes()) {
+            Err(words) => {
+                let response = Response::diagnostic(Code::BAD_REQUEST, words);
+                self.refuse(now, request.id, &response);
+            }
+            Ok((piece, block)) => {
+                let size = u32::try_from(links.len()).ok();
+                let first = block.is_some_and(|block| block.num == 0);
+                let response = Response {
+                    etag: Some(discovery::etag(&links)),
+                    content_format: Some(LINK_FORMAT),
+                    block2: block,
+                    size2: size.filter(|_| first || request.asked.size2),
+                    payload: piece,
+                    ..Response::new(Code::CONTENT)
+                };
+                self.answer(now, request.id, &response, Keep::Nothing);
+            }
+        }
+        self.links = links;
+    }
+
+    /// POST or PUT: the whole payload, or a block of it.
+    fn upload(&mut self, now: Instant, request: &Request<'_>, datagram: &Datagram<'_>) {
+        let payload = request.message.payload;
+        let Some(block) = request.asked.block1 else {
+            return self.uplink(request, datagram, payload, None);
+        };
+        self.numbers.blocks += 1;
+        let key = blockwise::key(request.peer, request.message.header.code, &request.asked);
+        let secs = self.secs(now);
+        let of = (key, request.peer);
+        let step = self
+            .transfers
+            .block1(secs, of, &request.asked, block, payload);
+        match step {
+            Step::Complete(whole) => self.uplink(request, datagram, &whole, Some(block)),
+            Step::Continue(block) => {
+                let response = Response {
+                    block1: Some(block),
+                    ..Response::new(Code::CONTINUE)
+                };
+                self.answer(now, request.id, &response, Keep::Answer);
+            }
+            Step::Failed(code, words) => {
+                let max = u32::try_from(self.service.intake.payload_max()).ok();
+                let response = Response {
+                    block1: Some(block).filter(|block| block.szx <= blockwise::SZX_MAX),
+                    size1: max.filter(|_| code == Code::TOO_LARGE),
+                    ..Response::diagnostic(code, words)
+                };
+                // It may have ended a transfer, so a copy would find another state.
+                self.protocol_errors += 1;
+                self.answer(now, request.id, &response, Keep::Answer);
+            }
+        }
+    }
+
+    fn secs(&self, now: Instant) -> u32 {
+        let secs = now.saturating_duration_since(self.start).as_secs();
+        u32::try_from(secs).unwrap_or(u32::MAX)
     }
 
     /// An error that follows from the request alone.
@@ -147,7 +259,13 @@ impl Work {
             .respond(now, id, response, keep, &mut self.outbox);
     }
 
-    fn uplink(&mut self, request: &Request<'_>, datagram: &Datagram<'_>, payload: &[u8]) {
+    fn uplink(
+        &mut self,
+        request: &Request<'_>,
+        datagram: &Datagram<'_>,
+        payload: &[u8],
+        block1: Option<Block>,
+    ) {
         let kind = request.message.header.kind;
         let uplink = Uplink {
             source: Source::Coap,
@@ -167,7 +285,15 @@ impl Work {
         self.at = self.at.plus(Duration::from_nanos(1));
         let fault = self.service.intake.take(&uplink, &mut self.pending);
         self.exchanges.mark_uplink(request.id);
-        self.taken.push((request.id, kind, fault));
+        self.taken.push(Taken {
+            id: request.id,
+            kind,
+            block1: block1.map(|block| Block {
+                more: false,
+                ..block
+            }),
+            fault,
+        });
     }
 
     /// Appends what the batch brought, and queues its answers.
@@ -179,16 +305,21 @@ impl Work {
         let service = Arc::clone(&self.service);
         let answers = service.intake.commit(&mut self.pending, &self.waiter);
         let mut taken = std::mem::take(&mut self.taken);
-        for ((id, kind, fault), Answer { ticket, verdict }) in taken.drain(..).zip(answers) {
+        for (of, Answer { ticket, verdict }) in taken.drain(..).zip(answers) {
             let reply = match verdict {
                 Verdict::Accepted | Verdict::Duplicate => Reply::Changed,
-                Verdict::RejectedPayload | Verdict::RejectedNotAuthorised => rejected(fault),
+                Verdict::RejectedPayload | Verdict::RejectedNotAuthorised => rejected(of.fault),
                 Verdict::Refused(refusal) => {
-                    self.later(now, id, kind, refusal);
+                    self.later(now, of.id, of.kind, refusal);
                     continue;
                 }
             };
-            self.due.push_back(Due { ticket, id, reply });
+            self.due.push_back(Due {
+                ticket,
+                id: of.id,
+                reply,
+                block1: of.block1,
+            });
         }
         self.taken = taken;
     }
@@ -244,22 +375,19 @@ impl Work {
                 self.answer(now, due.id, &response, Keep::Nothing);
                 continue;
             }
-            match due.reply {
-                Reply::Changed => {
-                    let response = Response::new(Code::CHANGED);
-                    self.answer(now, due.id, &response, Keep::Answer);
-                }
-                Reply::Rejected(why) => {
-                    let response = Response::diagnostic(why.0, &why.1);
-                    self.answer(now, due.id, &response, Keep::Answer);
-                }
-            }
+            let mut response = match &due.reply {
+                Reply::Changed => Response::new(Code::CHANGED),
+                Reply::Rejected(why) => Response::diagnostic(why.0, &why.1),
+            };
+            response.block1 = due.block1;
+            self.answer(now, due.id, &response, Keep::Answer);
         }
     }
 
     /// What time brings.
     pub fn timeout(&mut self, now: Instant) {
         self.exchanges.handle_timeout(now, &mut self.outbox);
+        self.transfers.expire(self.secs(now));
     }
 
     /// When [`Work::timeout`] has something to do.
@@ -288,6 +416,8 @@ impl Work {
         self.numbers.unacknowledged = self.exchanges.unacknowledged();
         self.numbers.remembered = remembered;
         self.numbers.evictions = evictions;
+        self.numbers.transfers = self.transfers.len();
+        self.numbers.transfers_evicted = self.transfers.evicted();
         self.service.stats.publish(&self.numbers);
     }
 }
