@@ -5,6 +5,7 @@
 //! is on its way, readers make durable what they hold, and the logs close last.
 use crate::api;
 use crate::config::Config;
+use crate::devices::{self, Registry};
 use crate::history::{self, History};
 use crate::intake::{self, Intake};
 use crate::inventory::Inventory;
@@ -67,7 +68,7 @@ pub enum Error {
     /// `mqtt.users_file`.
     #[error("cannot use mqtt.users_file")]
     Users(#[from] mqtt::UsersError),
-    /// History's thread.
+    /// History's thread, or the registry's.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
     /// What was taken before cannot be read.
@@ -264,7 +265,7 @@ impl Gateway {
         let intake = Arc::new(Intake::new(intake::Parts {
             catalogue: Arc::clone(&catalogue),
             routes: config.routes.clone(),
-            inventory: Inventory::none(config.devices.unknown),
+            inventory: Inventory::none(config.inventory.unknown),
             node: config.node.clone(),
             zone: config.zone.clone(),
             log: log.clone(),
@@ -273,6 +274,16 @@ impl Gateway {
             clock: clock.clone(),
             config: config.intake.clone(),
         }));
+        let devices = Registry::start(devices::Parts {
+            state: Arc::clone(&state),
+            log: log.clone(),
+            rejects: rejects.clone(),
+            intake: Arc::clone(&intake),
+            catalogue: Arc::clone(&catalogue),
+            config: config.devices.clone(),
+            clock: clock.clone(),
+        })
+        .map_err(Error::Thread)?;
         let history = History::start(
             state,
             log.clone(),
@@ -305,6 +316,7 @@ impl Gateway {
             log,
             rejects,
             history,
+            devices,
             intake,
             mqtt: Arc::new(service),
             coap: Arc::new(coap),
@@ -384,6 +396,7 @@ impl Gateway {
     fn close(self) {
         self.sessions.close();
         self.shared.history.close();
+        self.shared.devices.close();
         self.shared.rejects.close();
         self.shared.log.close();
         info!("closed");

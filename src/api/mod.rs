@@ -20,6 +20,7 @@ pub use rates::Rates;
 pub use readiness::{Phase, Readiness};
 
 use crate::catalogue::Catalogue;
+use crate::devices::Registry;
 use crate::history::History;
 use crate::intake::Intake;
 use crate::log::Log;
@@ -39,6 +40,8 @@ pub struct Shared {
     pub rejects: Log,
     /// By device and observation time.
     pub history: History,
+    /// What is seen of each device.
+    pub devices: Registry,
     /// For its counters.
     pub intake: Arc<Intake>,
     /// The listener for devices, for its counters.

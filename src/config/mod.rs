@@ -6,6 +6,7 @@ mod env;
 
 use crate::api;
 use crate::catalogue::Catalogue;
+use crate::devices;
 use crate::history;
 use crate::intake;
 use crate::inventory;
@@ -59,8 +60,10 @@ pub struct Config {
     pub history: history::Config,
     /// `[intake]`
     pub intake: intake::Config,
-    /// `[devices]`
-    pub devices: inventory::Config,
+    /// `[devices]`, as far as it concerns the inventory.
+    pub inventory: inventory::Config,
+    /// `[devices]`, as far as it concerns the registry.
+    pub devices: devices::Config,
     /// `[[route]]`
     pub routes: intake::Routes,
     /// Shipped metrics and kinds, and `[[metric]]`, `[[kind]]`.
@@ -128,6 +131,12 @@ impl Config {
         let mut catalogue = Catalogue::shipped();
         catalogue.extend(top);
         let node = node(top);
+        let (inventory, devices) = top.section("devices", |section| {
+            (
+                inventory::Config::read(section),
+                devices::Config::read(section),
+            )
+        });
         Self {
             node,
             data_dir: top
@@ -149,7 +158,8 @@ impl Config {
             log: top.section("log", log::Options::read),
             history: top.section("history", history::Config::read),
             intake: top.section("intake", intake::Config::read),
-            devices: top.section("devices", inventory::Config::read),
+            inventory,
+            devices,
             routes: intake::Routes::read(top, &catalogue),
             catalogue,
         }

@@ -2,6 +2,7 @@
 use citygate::api::grpc::status::{DOMAIN, ErrorInfo, RpcStatus};
 use citygate::api::{Phase, Rates, Readiness, Shared, grpc, http};
 use citygate::catalogue::Catalogue;
+use citygate::devices::{self, Registry};
 use citygate::history::{self, History};
 use citygate::intake::{self, Intake};
 use citygate::inventory::{Inventory, Unknown};
@@ -101,7 +102,8 @@ fn build(dir: &Path, clock: Clock) -> Shared {
     let state = Arc::new(State::open(&dir.join("state")).unwrap());
     let history = history::Config::default();
     let on_gap = Box::new(|_, _| {});
-    let history = History::start(state, log.clone(), history, clock.clone(), on_gap).unwrap();
+    let history =
+        History::start(state.clone(), log.clone(), history, clock.clone(), on_gap).unwrap();
     let intake = Arc::new(Intake::new(intake::Parts {
         catalogue: catalogue.clone(),
         routes: intake::Routes::default(),
@@ -123,6 +125,16 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         stats: Arc::default(),
         clock: clock.clone(),
     });
+    let devices = Registry::start(devices::Parts {
+        state,
+        log: log.clone(),
+        rejects: rejects.clone(),
+        intake: intake.clone(),
+        catalogue: catalogue.clone(),
+        config: devices::Config::default(),
+        clock: clock.clone(),
+    })
+    .unwrap();
     let coap = Arc::new(coap::Service {
         config: coap::Config::default(),
         intake: intake.clone(),
@@ -136,6 +148,7 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         log,
         rejects,
         history,
+        devices,
         intake,
         mqtt,
         coap,
