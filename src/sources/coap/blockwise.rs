@@ -106,9 +106,10 @@ impl Transfers {
             // §2.2: 7 is reserved over UDP.
             return Step::Failed(Code::BAD_REQUEST, "SZX 7 is not for UDP");
         }
-        let fits = match block.more {
-            true => payload.len() == block.bytes(),
-            false => payload.len() <= block.bytes(),
+        let fits = if block.more {
+            payload.len() == block.bytes()
+        } else {
+            payload.len() <= block.bytes()
         };
         if !fits {
             return Step::Failed(

@@ -35,7 +35,7 @@ const LINKS: &[Link] = &[
 ];
 
 /// Writes the links that fit every query (RFC 6690 §4.1): `rt=citygate.uplink`, `href=/t*`.
-pub fn links<'a>(queries: impl Iterator<Item = &'a str> + Clone, out: &mut String) {
+pub fn links<'a>(queries: &(impl Iterator<Item = &'a str> + Clone), out: &mut String) {
     out.clear();
     let fitting = LINKS
         .iter()
@@ -82,7 +82,7 @@ mod tests {
 
     fn asked(queries: &[&str]) -> String {
         let mut out = "old".to_owned();
-        links(queries.iter().copied(), &mut out);
+        links(&queries.iter().copied(), &mut out);
         out
     }
 

@@ -25,6 +25,7 @@ mod exchange;
 mod message;
 mod options;
 mod outbox;
+mod resource;
 mod response;
 mod server;
 mod session;

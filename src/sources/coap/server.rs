@@ -161,7 +161,7 @@ impl Server {
         loop {
             let blocked = self.advance();
             let next = self.work.next_timeout();
-            let next = next.map_or_else(|| Instant::now() + IDLE_MAX, |next| next);
+            let next = next.unwrap_or_else(|| Instant::now() + IDLE_MAX);
             // The timer may ring early; moving it at each turn would cost more.
             if next < timer.deadline().into_std() || timer.is_elapsed() {
                 timer.as_mut().reset(next.into());

@@ -24,7 +24,7 @@ fn a_long_response_needs_a_proven_address() {
     let challenge = rig.only();
     let challenge = parse(&challenge).expect("a message");
     assert_eq!(challenge.header.code, Code::UNAUTHORIZED);
-    let (number, echo) = challenge.options.last().expect("an Echo");
+    let (number, echo) = challenge.options.into_iter().last().expect("an Echo");
     assert_eq!((number, echo.len()), (number::ECHO, 12));
     let echo = echo.to_vec();
 

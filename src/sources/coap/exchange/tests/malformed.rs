@@ -114,7 +114,7 @@ fn a_datagram_that_is_too_long_is_told_to_come_in_blocks() {
     let answer = rig.only();
     let message = parse(&answer).expect("a message");
     assert_eq!(header(&answer), (Kind::Acknowledgement, Code::TOO_LARGE, 9));
-    let options: Vec<_> = message.options.collect();
+    let options: Vec<_> = message.options.into_iter().collect();
     assert_eq!(options, [(number::BLOCK1, &[6][..])]);
     let non = message_non();
     rig.exchanges

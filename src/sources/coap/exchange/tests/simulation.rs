@@ -207,7 +207,7 @@ impl World {
                         self.transmit(port, id, transmission + 1);
                     } else if transmission < 6 {
                         // Acknowledged, or out of transmissions: patience.
-                        let wait = Duration::from_secs(60);
+                        let wait = Duration::from_mins(1);
                         self.at(wait, Event::Again(port, id, 6));
                     } else {
                         self.given_up += 1;
