@@ -30,6 +30,7 @@ fn check(what: &str, view: &View<'_>, sections: &Sections) {
     assert!(page + files <= FIRST_LOAD_MAX, "{what}: {page} + {files}");
     // A client that has everything but one section gets that one alone.
     for (id, size) in sections.sizes() {
+        println!("  {id}: {size}");
         if id != "chart" {
             assert!(
                 size <= REFRESH_BYTES_MAX,
