@@ -5,7 +5,7 @@
 use super::Rng;
 use super::device::{Device, Sent};
 use super::kind::Kind;
-use super::supply::Message;
+use super::message::Message;
 use crate::model::{DeviceId, Timestamp};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};

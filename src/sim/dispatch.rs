@@ -1,7 +1,7 @@
 //! Gives each message at its time to the connection of its device. The only place that waits.
 use super::city::City;
+use super::message::Message;
 use super::replay::ReplayError;
-use super::supply::Message;
 use super::tally::Tally;
 use super::{Ended, Error};
 use std::sync::Arc;

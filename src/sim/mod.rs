@@ -10,7 +10,6 @@
 //! `rumqttc`'s client was tried first and refused: its event loop makes one task switch and one
 //! allocation per message, and it hides which packet an acknowledgement belongs to.
 mod city;
-mod client;
 mod curves;
 mod device;
 mod dispatch;
@@ -18,36 +17,31 @@ mod fault;
 mod kind;
 mod latency;
 mod mapping;
-mod packet;
+mod message;
+mod mqtt;
 mod replay;
 mod rng;
-mod session;
-mod supply;
 mod tally;
 mod target;
 #[cfg(test)]
 mod tests;
-mod window;
-mod wire;
 
 pub use city::{City, CityOptions, DEVICES_MAX, Mix, MixError, places};
 pub use latency::Histogram;
 pub use mapping::{Mapping, MappingError};
-pub use packet::PacketError;
+pub use message::Message;
+pub use mqtt::{Broken, ConnectionError, PacketError, Session};
 pub use replay::{Device, Replay, ReplayError, ReplayOptions, RowError};
 pub use rng::Rng;
-pub use session::{Broken, ConnectionError, Session};
-pub use supply::Message;
 pub use tally::{Latency, Summary, Tally};
 pub use target::{Target, TargetError};
 
 use crate::model::Timestamp;
-use client::Connection;
 use dispatch::{Feed, dispatch};
+use mqtt::{Connection, Supply, Template};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use supply::{Supply, Template};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};

@@ -6,7 +6,7 @@
 //! an error with its line, because a replay that skips what it cannot read proves nothing.
 use super::city::expand;
 use super::mapping::Mapping;
-use super::supply::Message;
+use super::message::Message;
 use super::tally::Tally;
 use crate::model::{DeviceId, InvalidDeviceId, Timestamp, TimestampError};
 use jiff::tz::TimeZone;

@@ -5,23 +5,10 @@
 //! message, so the generator stays far cheaper than the gateway.
 use super::packet;
 use crate::model::Timestamp;
+use crate::sim::message::{Message, QUEUE_MAX};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::sync::mpsc;
-
-/// Messages that wait in a connection's queue. Small: what waits here is older than it could be.
-pub(super) const QUEUE_MAX: usize = 64;
-
-/// One message to publish.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// MQTT topic.
-    pub topic: Arc<str>,
-    /// Payload.
-    pub payload: Vec<u8>,
-    /// Messages of one lane keep their order: they share a connection.
-    pub lane: u64,
-}
 
 /// What a supply had to give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +22,7 @@ pub(super) enum Filled {
 }
 
 #[derive(Debug)]
-pub(super) enum Supply {
+pub(in crate::sim) enum Supply {
     Queue(Queue),
     Template(Template),
     /// An idle connection.
@@ -44,14 +31,14 @@ pub(super) enum Supply {
 
 /// A queue, and the message that was taken off it while there was no room for it.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(in crate::sim) struct Queue {
     receiver: mpsc::Receiver<Message>,
     held: Option<Message>,
 }
 
 impl Supply {
     /// Fed through the returned sender, until that is dropped.
-    pub(super) fn queue() -> (mpsc::Sender<Message>, Self) {
+    pub(in crate::sim) fn queue() -> (mpsc::Sender<Message>, Self) {
         let (sender, receiver) = mpsc::channel(QUEUE_MAX);
         (
             sender,
@@ -107,7 +94,7 @@ impl Supply {
 
 /// A PUBLISH that is encoded once.
 #[derive(Debug)]
-pub(super) struct Template {
+pub(in crate::sim) struct Template {
     packet: Vec<u8>,
     id_at: Option<usize>,
     time_at: usize,
@@ -121,7 +108,12 @@ const TIME_DIGITS: usize = 13;
 impl Template {
     /// A meter's message of three readings and about 200 bytes, to be sent as often as `left` allows,
     /// each a millisecond of device time after the last, so that no two are duplicates.
-    pub(super) fn new(topic: &str, qos: u8, start: Timestamp, left: Arc<AtomicU64>) -> Self {
+    pub(in crate::sim) fn new(
+        topic: &str,
+        qos: u8,
+        start: Timestamp,
+        left: Arc<AtomicU64>,
+    ) -> Self {
         let time_ms = u64::try_from(start.as_micros() / 1_000).unwrap_or(0);
         let payload = format!(
             concat!(

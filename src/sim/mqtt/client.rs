@@ -4,13 +4,13 @@
 //! until its acknowledgements are taken would otherwise meet a client that does the same.
 //! A lost connection is made again and everything in flight is sent again, so a gateway that is
 //! killed loses nothing that this client counts as sent.
-use super::Rng;
 use super::packet::{self, Incoming};
 use super::session::{Broken, ConnectionError, Session};
 use super::supply::{Filled, Supply};
-use super::tally::Tally;
 use super::window::{Acked, Window};
 use super::wire::{Exchanged, Wire};
+use crate::sim::Rng;
+use crate::sim::tally::Tally;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ const OUT_MAX: usize = 256 << 10;
 
 /// One connection and what it has in flight.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(in crate::sim) struct Connection {
     pub(super) session: Arc<Session>,
     pub(super) client_id: String,
     pub(super) supply: Supply,
@@ -49,7 +49,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(
+    pub(in crate::sim) fn new(
         session: Arc<Session>,
         client_id: String,
         supply: Supply,
@@ -75,7 +75,10 @@ impl Connection {
     ///
     /// # Errors
     /// Refused for good, or out of reach for longer than patience lasts.
-    pub(super) async fn run(mut self, stop: CancellationToken) -> Result<(), ConnectionError> {
+    pub(in crate::sim) async fn run(
+        mut self,
+        stop: CancellationToken,
+    ) -> Result<(), ConnectionError> {
         self.alive_at = Instant::now();
         let mut delay = RETRY.0;
         let mut connected_before = false;
