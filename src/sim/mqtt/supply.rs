@@ -22,7 +22,7 @@ pub(super) enum Filled {
 }
 
 #[derive(Debug)]
-pub(in crate::sim) enum Supply {
+pub(super) enum Supply {
     Queue(Queue),
     Template(Template),
     /// An idle connection.
@@ -31,14 +31,14 @@ pub(in crate::sim) enum Supply {
 
 /// A queue, and the message that was taken off it while there was no room for it.
 #[derive(Debug)]
-pub(in crate::sim) struct Queue {
+pub(super) struct Queue {
     receiver: mpsc::Receiver<Message>,
     held: Option<Message>,
 }
 
 impl Supply {
     /// Fed through the returned sender, until that is dropped.
-    pub(in crate::sim) fn queue() -> (mpsc::Sender<Message>, Self) {
+    pub(super) fn queue() -> (mpsc::Sender<Message>, Self) {
         let (sender, receiver) = mpsc::channel(QUEUE_MAX);
         (
             sender,
@@ -94,7 +94,7 @@ impl Supply {
 
 /// A PUBLISH that is encoded once.
 #[derive(Debug)]
-pub(in crate::sim) struct Template {
+pub(super) struct Template {
     packet: Vec<u8>,
     id_at: Option<usize>,
     time_at: usize,
@@ -108,12 +108,7 @@ const TIME_DIGITS: usize = 13;
 impl Template {
     /// A meter's message of three readings and about 200 bytes, to be sent as often as `left` allows,
     /// each a millisecond of device time after the last, so that no two are duplicates.
-    pub(in crate::sim) fn new(
-        topic: &str,
-        qos: u8,
-        start: Timestamp,
-        left: Arc<AtomicU64>,
-    ) -> Self {
+    pub(super) fn new(topic: &str, qos: u8, start: Timestamp, left: Arc<AtomicU64>) -> Self {
         let time_ms = u64::try_from(start.as_micros() / 1_000).unwrap_or(0);
         let payload = format!(
             concat!(
@@ -209,9 +204,12 @@ mod tests {
         let mut out = Vec::new();
         assert_eq!(supply.fill(1, 1, &mut out), Filled::Later);
         let message = Message {
+            target: 0,
+            device: "d".into(),
             topic: "t".into(),
             payload: vec![1],
             lane: 0,
+            sleepy: false,
         };
         sender.send(message).await.unwrap();
         supply.ready().await;
