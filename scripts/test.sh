@@ -43,6 +43,12 @@ missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v mosquitto >/dev/null || missing+=(mosquitto)
 command -v mosquitto_pub >/dev/null || missing+=(mosquitto-clients)
+command -v coap-client-notls >/dev/null || missing+=(libcoap3-bin)
+command -v chromium >/dev/null || missing+=(chromium)
+# Screenshots and widths of the Chinese page need some font that has the letters.
+fc-list :lang=zh 2>/dev/null | grep -q . || missing+=(fontconfig fonts-droid-fallback)
+command -v node >/dev/null || missing+=(nodejs)
+command -v npm >/dev/null || missing+=(npm)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
     if [ "$(id -u)" -ne 0 ]; then
@@ -65,6 +71,13 @@ if [ "$(cat .venv/stamp 2>/dev/null)" != "$stamp" ]; then
     printf '%s' "$stamp" >.venv/stamp
 fi
 export CITYGATE_TEST_PYTHON="$root/.venv/bin/python"
+
+# Node's peers lie in tests/node_modules, where the test scripts find them by themselves.
+stamp="$root $(node --version) $(sha256sum <tests/package-lock.json)"
+if [ "$(cat tests/node_modules/.stamp 2>/dev/null)" != "$stamp" ]; then
+    npm --prefix tests ci --ignore-scripts
+    printf '%s' "$stamp" >tests/node_modules/.stamp
+fi
 
 step "format"
 cargo fmt --all --check

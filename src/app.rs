@@ -5,16 +5,18 @@
 //! is on its way, readers make durable what they hold, and the logs close last.
 use crate::api;
 use crate::config::Config;
+use crate::devices::{self, Registry};
 use crate::history::{self, History};
 use crate::intake::{self, Intake};
 use crate::inventory::Inventory;
 use crate::log::{self, FailedSync, Log};
 use crate::model::Clock;
 use crate::model::proto::Severity;
+use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::state::{self, State};
 use crate::telemetry::Accounting;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// From the first signal to the end: a supervisor's patience is longer, a person's at a terminal is not.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -33,6 +36,8 @@ const REJECTS_BYTES: u64 = 1 << 30;
 pub struct Bound {
     /// MQTT for devices.
     pub mqtt: SocketAddr,
+    /// `CoAP` for devices, over UDP.
+    pub coap: SocketAddr,
     /// gRPC for the city brain.
     pub grpc: SocketAddr,
     /// HTTP for operators.
@@ -63,7 +68,7 @@ pub enum Error {
     /// `mqtt.users_file`.
     #[error("cannot use mqtt.users_file")]
     Users(#[from] mqtt::UsersError),
-    /// History's thread.
+    /// History's thread, or the registry's.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
     /// What was taken before cannot be read.
@@ -75,6 +80,9 @@ pub enum Error {
     /// The MQTT listener.
     #[error("the MQTT listener ended")]
     Mqtt(#[from] mqtt::Error),
+    /// The `CoAP` server.
+    #[error("the CoAP server ended")]
+    Coap(#[from] coap::Error),
     /// An address is taken or not ours.
     #[error("{key} = {address}: cannot listen there")]
     Bind {
@@ -102,7 +110,12 @@ impl Error {
     pub const fn is_start(&self) -> bool {
         !matches!(
             self,
-            Self::Sync(_) | Self::Task(_) | Self::Grace | Self::Grpc(_) | Self::Mqtt(_)
+            Self::Sync(_)
+                | Self::Task(_)
+                | Self::Grace
+                | Self::Grpc(_)
+                | Self::Mqtt(_)
+                | Self::Coap(_)
         )
     }
 }
@@ -131,6 +144,7 @@ pub async fn run(
 /// Sockets, taken before anything else, so that a second gateway ends before it touches the data.
 struct Listeners {
     mqtt: TcpListener,
+    coap: UdpSocket,
     grpc: TcpListener,
     http: TcpListener,
 }
@@ -139,25 +153,35 @@ impl Listeners {
     async fn bind(config: &Config) -> Result<Self, Error> {
         Ok(Self {
             mqtt: listen("mqtt.bind", config.mqtt.bind).await?,
+            coap: bind_udp("coap.bind", config.coap.bind)?,
             grpc: listen("grpc.bind", config.grpc.bind).await?,
             http: listen("http.bind", config.http.bind).await?,
         })
     }
 
     fn bound(&self) -> Result<Bound, Error> {
-        let address = |key, listener: &TcpListener| {
-            listener.local_addr().map_err(|source| Error::Bind {
+        let address = |key, found: std::io::Result<SocketAddr>| {
+            found.map_err(|source| Error::Bind {
                 key,
                 address: SocketAddr::from(([0, 0, 0, 0], 0)),
                 source,
             })
         };
         Ok(Bound {
-            mqtt: address("mqtt.bind", &self.mqtt)?,
-            grpc: address("grpc.bind", &self.grpc)?,
-            http: address("http.bind", &self.http)?,
+            mqtt: address("mqtt.bind", self.mqtt.local_addr())?,
+            coap: address("coap.bind", self.coap.local_addr())?,
+            grpc: address("grpc.bind", self.grpc.local_addr())?,
+            http: address("http.bind", self.http.local_addr())?,
         })
     }
+}
+
+fn bind_udp(key: &'static str, address: SocketAddr) -> Result<UdpSocket, Error> {
+    UdpSocket::bind(address).map_err(|source| Error::Bind {
+        key,
+        address,
+        source,
+    })
 }
 
 async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, Error> {
@@ -241,7 +265,7 @@ impl Gateway {
         let intake = Arc::new(Intake::new(intake::Parts {
             catalogue: Arc::clone(&catalogue),
             routes: config.routes.clone(),
-            inventory: Inventory::none(config.devices.unknown),
+            inventory: Inventory::none(config.inventory.unknown),
             node: config.node.clone(),
             zone: config.zone.clone(),
             log: log.clone(),
@@ -250,6 +274,16 @@ impl Gateway {
             clock: clock.clone(),
             config: config.intake.clone(),
         }));
+        let devices = Registry::start(devices::Parts {
+            state: Arc::clone(&state),
+            log: log.clone(),
+            rejects: rejects.clone(),
+            intake: Arc::clone(&intake),
+            catalogue: Arc::clone(&catalogue),
+            config: config.devices.clone(),
+            clock: clock.clone(),
+        })
+        .map_err(Error::Thread)?;
         let history = History::start(
             state,
             log.clone(),
@@ -258,6 +292,14 @@ impl Gateway {
             on_gap(&intake, &clock),
         )
         .map_err(Error::Thread)?;
+        let coap = coap::Service {
+            config: config.coap.clone(),
+            intake: Arc::clone(&intake),
+            accounting: Arc::clone(&accounting),
+            stats: Arc::default(),
+            clock: clock.clone(),
+            seed: xxh3_64(&log.id().0.to_le_bytes()),
+        };
         let sessions = Arc::new(sessions);
         let users = config.mqtt.users_file.as_deref().map(mqtt::Users::load);
         let service = mqtt::Service {
@@ -274,11 +316,14 @@ impl Gateway {
             log,
             rejects,
             history,
+            devices,
             intake,
             mqtt: Arc::new(service),
+            coap: Arc::new(coap),
             catalogue,
             accounting,
             metrics: Arc::default(),
+            rates: api::Rates::default(),
             started_at: clock.now(),
             clock,
             readiness: api::Readiness::default(),
@@ -292,7 +337,12 @@ impl Gateway {
         listeners: Listeners,
         stop: impl Future<Output = ()>,
     ) -> Result<(), Error> {
-        let Listeners { mqtt, grpc, http } = listeners;
+        let Listeners {
+            mqtt,
+            coap,
+            grpc,
+            http,
+        } = listeners;
         let (halt_sources, halt_api) = (CancellationToken::new(), CancellationToken::new());
         let mut tasks: JoinSet<Result<(), Error>> = JoinSet::new();
         let (shared, halt, http_config) = (Arc::clone(&self.shared), halt_api.clone(), config.http);
@@ -312,6 +362,8 @@ impl Gateway {
         let mut sources: JoinSet<Result<(), Error>> = JoinSet::new();
         let (service, halt) = (Arc::clone(&self.shared.mqtt), halt_sources.clone());
         sources.spawn(async move { Ok(mqtt::run(mqtt, service, halt).await?) });
+        let (service, halt) = (Arc::clone(&self.shared.coap), halt_sources.clone());
+        sources.spawn(async move { Ok(coap::run(coap, service, halt).await?) });
         readiness.set(api::Phase::Ready);
 
         let mut outcome = tokio::select! {
@@ -344,6 +396,7 @@ impl Gateway {
     fn close(self) {
         self.sessions.close();
         self.shared.history.close();
+        self.shared.devices.close();
         self.shared.rejects.close();
         self.shared.log.close();
         info!("closed");

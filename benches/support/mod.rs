@@ -27,6 +27,8 @@ pub struct Server {
     child: Child,
     /// Its MQTT port.
     pub mqtt: u16,
+    /// Its `CoAP` port, if it has one.
+    pub coap: u16,
     /// Its HTTP port, if it has one.
     pub http: u16,
     /// Its gRPC port, if it has one.
@@ -43,10 +45,10 @@ impl Drop for Server {
 impl Server {
     /// citygate with its data in `dir`, pinned to the server's core.
     pub fn citygate(dir: &Path) -> Self {
-        let (mqtt, http, grpc) = (free_port(), free_port(), free_port());
+        let (mqtt, coap, http, grpc) = (free_port(), free_port(), free_port(), free_port());
         let config = dir.join("citygate.toml");
         let text = format!(
-            "node = 'bench'\ndata_dir = '{}'\n[mqtt]\nbind = '127.0.0.1:{mqtt}'\n[http]\nbind = '127.0.0.1:{http}'\n\
+            "node = 'bench'\ndata_dir = '{}'\n[mqtt]\nbind = '127.0.0.1:{mqtt}'\n[coap]\nbind = '127.0.0.1:{coap}'\n[http]\nbind = '127.0.0.1:{http}'\n\
              [grpc]\nbind = '127.0.0.1:{grpc}'\n",
             dir.join("data").display()
         );
@@ -61,6 +63,7 @@ impl Server {
         let server = Self {
             child,
             mqtt,
+            coap,
             http,
             grpc,
         };
@@ -87,6 +90,7 @@ impl Server {
         let server = Self {
             child,
             mqtt,
+            coap: 0,
             http: 0,
             grpc: 0,
         };

@@ -8,18 +8,26 @@
 //! ```
 //! Both servers only read. Each call has its own reader and its own place in the log, so that a slow
 //! or dead caller holds its own memory (a few MiB at most) and nothing else.
+mod device;
 pub mod grpc;
 pub mod http;
+mod overview;
+mod rates;
 mod readiness;
 pub mod selection;
+mod token;
 
+pub use overview::{Overview, Reader, overview};
+pub use rates::Rates;
 pub use readiness::{Phase, Readiness};
 
 use crate::catalogue::Catalogue;
+use crate::devices::Registry;
 use crate::history::History;
 use crate::intake::Intake;
 use crate::log::Log;
 use crate::model::{Clock, Timestamp};
+use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::telemetry::{Accounting, Metrics};
 use std::sync::Arc;
@@ -34,16 +42,22 @@ pub struct Shared {
     pub rejects: Log,
     /// By device and observation time.
     pub history: History,
+    /// What is seen of each device.
+    pub devices: Registry,
     /// For its counters.
     pub intake: Arc<Intake>,
     /// The listener for devices, for its counters.
     pub mqtt: Arc<mqtt::Service>,
+    /// The `CoAP` server, for its counters.
+    pub coap: Arc<coap::Service>,
     /// Metrics and kinds that a filter may name.
     pub catalogue: Arc<Catalogue>,
     /// Promise 2.
     pub accounting: Arc<Accounting>,
     /// Counters that are pushed.
     pub metrics: Arc<Metrics>,
+    /// How fast uplinks come; sampled by the HTTP server.
+    pub rates: Rates,
     /// Wall-clock time.
     pub clock: Clock,
     /// May traffic be sent here?

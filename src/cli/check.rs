@@ -68,10 +68,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
 /// What a gateway with this configuration would do.
 fn summary(config: &Config) -> String {
     format!(
-        "ok: node {}, data in {}, MQTT on {}, gRPC on {}, HTTP on {}, log kept {}, history {}, zone {}",
+        "ok: node {}, data in {}, MQTT on {}, CoAP on {}, gRPC on {}, HTTP on {}, log kept {}, history {}, zone {}",
         config.node,
         config.data_dir.display(),
         config.mqtt.bind,
+        config.coap.bind,
         config.grpc.bind,
         config.http.bind,
         show_duration(config.log.retain),

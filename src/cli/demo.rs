@@ -15,7 +15,7 @@ use crate::telemetry;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -140,6 +140,9 @@ fn config(data: &Path, lan: bool) -> Result<Config, Error> {
     ] {
         *bind = free(ip.into(), bind.port());
     }
+    let wanted = SocketAddr::new(ip.into(), config.coap.bind.port());
+    let free = UdpSocket::bind(wanted).is_ok();
+    config.coap.bind = SocketAddr::new(ip.into(), if free { wanted.port() } else { 0 });
     Ok(config)
 }
 
@@ -155,6 +158,7 @@ fn free(ip: IpAddr, port: u16) -> SocketAddr {
 fn with_any_ports(mut config: Config) -> Config {
     for bind in [
         &mut config.mqtt.bind,
+        &mut config.coap.bind,
         &mut config.grpc.bind,
         &mut config.http.bind,
     ] {
@@ -322,10 +326,10 @@ fn local(bound: SocketAddr) -> SocketAddr {
 }
 
 fn introduce(args: &Args, bound: Bound, seed: u64) -> io::Result<()> {
-    let [mqtt, grpc, http] = [bound.mqtt, bound.grpc, bound.http].map(local);
+    let [mqtt, coap, grpc, http] = [bound.mqtt, bound.coap, bound.grpc, bound.http].map(local);
     output::line(format_args!(
-        "A city of {} devices at {}/s, seed {seed}. MQTT {}, gRPC {}, HTTP {}.",
-        args.devices, args.rate, bound.mqtt, bound.grpc, bound.http
+        "A city of {} devices at {}/s, seed {seed}. MQTT {}, CoAP {}, gRPC {}, HTTP {}.",
+        args.devices, args.rate, bound.mqtt, bound.coap, bound.grpc, bound.http
     ))?;
     if args.lan {
         output::line(
@@ -336,6 +340,7 @@ fn introduce(args: &Args, bound: Bound, seed: u64) -> io::Result<()> {
         "Try, in another terminal:
   citygate tap --grpc {grpc} --kind tunnel
   mosquitto_pub -p {} -q 1 -i meter-7 -t city/meter-7/json -m '{{\"active_energy_import\": 1234.5}}'
+  coap-client -m post -t json -e '{{\"voltage\": 230.5}}' coap://{coap}/t/meter-7/json
   curl -s http://{http}/v1/devices/meter-7/readings
   curl -s http://{http}/v1/accounting
   curl -s http://{http}/v1/rejects
@@ -356,7 +361,10 @@ mod tests {
         assert_eq!(config.data_dir, Path::new("x"));
         for (kind, district) in sim::places() {
             let topic = format!("demo/{kind}/{district}/em-00001");
-            let target = config.routes.find(&topic).unwrap();
+            let target = config
+                .routes
+                .find(&topic, crate::model::Source::Mqtt)
+                .unwrap();
             assert_eq!((target.device, target.kind), (Some("em-00001"), kind));
             assert_eq!(target.district, district);
         }

@@ -62,6 +62,8 @@ reasons! {
     NoRoute = "no_route",
     /// The inventory does not know the device, and `devices.unknown` says reject.
     UnknownDevice = "unknown_device",
+    /// A `CoAP` Content-Format that no codec reads.
+    UnsupportedContentFormat = "unsupported_content_format",
 }
 
 impl Reason {

@@ -10,9 +10,11 @@
 //! A sample borrows from the payload where it can. [`Decoded`] is reused from uplink to uplink
 //! ([`Decoded::recycle`]), so that a small payload costs no allocation.
 mod fault;
+mod formats;
 pub mod json;
 
 pub use fault::{FAULTS_MAX, Fault, Faults, Reason, quote};
+pub use formats::{is_cbor, profile_of};
 
 use std::borrow::Cow;
 

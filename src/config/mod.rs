@@ -6,11 +6,13 @@ mod env;
 
 use crate::api;
 use crate::catalogue::Catalogue;
+use crate::devices;
 use crate::history;
 use crate::intake;
 use crate::inventory;
 use crate::log;
 use crate::model::settings::{Problem, Section};
+use crate::sources::coap;
 use crate::sources::mqtt;
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
@@ -21,7 +23,6 @@ use toml::Table;
 /// an operator waiting for readings that nobody takes.
 const LATER: &[(&str, &str)] = &[
     ("broker", "city brokers are not in this version"),
-    ("coap", "the CoAP server is not in this version"),
     (
         "store",
         "external stores are not in this version; history is always kept",
@@ -47,6 +48,8 @@ pub struct Config {
     pub zone: TimeZone,
     /// `[mqtt]`
     pub mqtt: mqtt::Config,
+    /// `[coap]`
+    pub coap: coap::Config,
     /// `[grpc]`
     pub grpc: api::grpc::Config,
     /// `[http]`
@@ -57,8 +60,10 @@ pub struct Config {
     pub history: history::Config,
     /// `[intake]`
     pub intake: intake::Config,
-    /// `[devices]`
-    pub devices: inventory::Config,
+    /// `[devices]`, as far as it concerns the inventory.
+    pub inventory: inventory::Config,
+    /// `[devices]`, as far as it concerns the registry.
+    pub devices: devices::Config,
     /// `[[route]]`
     pub routes: intake::Routes,
     /// Shipped metrics and kinds, and `[[metric]]`, `[[kind]]`.
@@ -126,6 +131,12 @@ impl Config {
         let mut catalogue = Catalogue::shipped();
         catalogue.extend(top);
         let node = node(top);
+        let (inventory, devices) = top.section("devices", |section| {
+            (
+                inventory::Config::read(section),
+                devices::Config::read(section),
+            )
+        });
         Self {
             node,
             data_dir: top
@@ -133,6 +144,7 @@ impl Config {
                 .unwrap_or_else(|| PathBuf::from("data")),
             zone: top.section("site", zone),
             mqtt: top.section("mqtt", mqtt::Config::read),
+            coap: top.section("coap", coap::Config::read),
             grpc: top.section("grpc", |section| {
                 let config = api::grpc::Config::read(section);
                 guard(section, config.bind);
@@ -146,7 +158,8 @@ impl Config {
             log: top.section("log", log::Options::read),
             history: top.section("history", history::Config::read),
             intake: top.section("intake", intake::Config::read),
-            devices: top.section("devices", inventory::Config::read),
+            inventory,
+            devices,
             routes: intake::Routes::read(top, &catalogue),
             catalogue,
         }
@@ -198,6 +211,7 @@ mod tests {
     fn an_empty_file_is_complete() {
         let config = Config::standard();
         assert_eq!(config.mqtt.bind, "127.0.0.1:1883".parse().unwrap());
+        assert_eq!(config.coap.bind, "127.0.0.1:5683".parse().unwrap());
         assert_eq!(config.grpc.bind, "127.0.0.1:50051".parse().unwrap());
         assert_eq!(config.http.bind, "127.0.0.1:8080".parse().unwrap());
     }
@@ -234,7 +248,7 @@ mod tests {
 
     #[test]
     fn sections_of_later_versions_are_refused_with_words() {
-        let problems = Config::parse("[coap]\nbind = '127.0.0.1:5683'", []).unwrap_err();
+        let problems = Config::parse("[tls]\ncert = 'cert.pem'", []).unwrap_err();
         assert!(
             problems
                 .iter()

@@ -4,9 +4,8 @@ use super::plan::Plan;
 use super::settle::{lane, lane_of_parts};
 use super::uplink::{Refusal, Ticket};
 use super::{Intake, lock};
-use crate::log::record::{Keys, Kind};
+use crate::log::record::{Arrived, Keys, Kind};
 use crate::log::{AppendError, Batch};
-use std::ops::Range;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -75,7 +74,7 @@ pub(super) fn push_rejects(pending: &Pending, plans: &mut [Plan], batch: &mut Ba
         let mut keys = keys(taken);
         keys.content = taken.parts_key;
         for part in pending.parts_of(taken) {
-            push(batch, pending, Kind::Reject, &keys, &part.body);
+            batch.push(Kind::Reject, &keys, pending.bytes_at(&part.body));
             keys = Keys::default();
         }
         if taken.records.is_empty() {
@@ -94,6 +93,7 @@ pub(super) fn push_log(pending: &Pending, plans: &mut [Plan], batch: &mut Batch)
             continue;
         }
         let mut keys = keys(taken);
+        let mut arrived = Arrived::Here(pending.bytes_at(&taken.arrival));
         let records = pending.records_of(taken);
         for Record {
             kind,
@@ -103,8 +103,9 @@ pub(super) fn push_log(pending: &Pending, plans: &mut [Plan], batch: &mut Batch)
         } in records.iter().filter(|record| !record.skip)
         {
             keys.content = *content;
-            push(batch, pending, *kind, &keys, body);
+            batch.push_arrived(*kind, &keys, arrived, pending.bytes_at(body));
             keys = Keys::default();
+            arrived = Arrived::Before;
         }
         batch.weigh(lane(taken.source, taken.unassured), 1);
         plan.log_end = batch.len() as u64;
@@ -119,9 +120,4 @@ fn keys(taken: &Taken) -> Keys {
         redelivery: taken.transmission.map(|sent| sent.key),
         exactly_once: taken.transmission.is_some_and(|sent| sent.exactly_once),
     }
-}
-
-fn push(batch: &mut Batch, pending: &Pending, kind: Kind, keys: &Keys, body: &Range<usize>) {
-    let body = pending.bytes.get(body.clone()).unwrap_or_default();
-    batch.push(kind, keys, body);
 }

@@ -87,7 +87,10 @@ impl Intake {
         let (entries, evictions) = state.dedup.size();
         drop(guard);
         self.stats.dedup(entries, evictions);
-        for (answer, plan) in answers.iter().zip(&plans) {
+        for (taken, (answer, plan)) in pending.uplinks.iter().zip(answers.iter().zip(&plans)) {
+            if answer.verdict == Verdict::Duplicate {
+                self.sighted_all(taken, pending);
+            }
             // What this batch appended tells the waiter by itself.
             if plan.log_end == 0 && plan.rejects_end == 0 {
                 self.wait_for(answer.ticket, waiter);

@@ -11,6 +11,8 @@ pub struct Config {
     pub dedup_entries: usize,
     /// Longest payload, in bytes.
     pub payload_max: usize,
+    /// How much of each payload is kept in the log beside its readings, in bytes; 0: nothing.
+    pub keep_raw: usize,
     /// Most readings of one uplink. A report must stay below 1 MiB, gRPC's limit of a response.
     pub readings_max: usize,
     /// Bytes of rejects that one address, and one device, may cause per hour.
@@ -23,6 +25,7 @@ impl Default for Config {
             dedup_window: Duration::from_hours(24),
             dedup_entries: 1_000_000,
             payload_max: 128 << 10,
+            keep_raw: 4 << 10,
             readings_max: 1_000,
             reject_budget: 4 << 20,
         }
@@ -51,6 +54,7 @@ impl Config {
                 section.size("payload_max", 256, 256 << 10),
                 default.payload_max,
             ),
+            keep_raw: count(section.size("keep_raw", 0, 64 << 10), default.keep_raw),
             readings_max: count(
                 section.integer("readings_max", 1, 2_000),
                 default.readings_max,

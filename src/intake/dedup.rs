@@ -4,13 +4,16 @@
 //!  content    H(device, readings, device-given times) -> sequence in the log
 //!  parts      H(device, payload) of a dated uplink    -> sequence in the rejects' log
 //!  deliveries (session, packet id) -> payload, connection, sequences in both, open
+//!  exchanges  (peer, message id)   -> payload, sequences in both; for EXCHANGE_LIFETIME only
 //! ```
 //! One uplink may lie in both logs, its reports in one and its bad parts in the other, and a crash
 //! can come between. So each half is known by itself ([`Original`]): a redelivery appends the half
 //! that is missing and no other.
 //!
 //! Memory per entry, beside 5 to 10 bytes of hash table: 48 bytes for content or parts, 72 for a
-//! delivery. Each of the three tables holds at most `entries_max`; what had to go early is counted.
+//! delivery. Each of the four tables holds at most `entries_max`; what had to go early is counted.
+//! `CoAP` draws a new message id for each message, so its ids have a table of their own: they never
+//! push out those of MQTT.
 use super::aged::{Aged, Key};
 use crate::log::record::RedeliveryKey;
 use std::time::Duration;
@@ -24,10 +27,14 @@ pub(super) struct Original {
     pub(super) rejects: u64,
 }
 
+/// How long a `CoAP` message id means the same message (RFC 7252 §4.8.2).
+pub(super) const EXCHANGE_LIFETIME: Duration = Duration::from_secs(247);
+
 /// A connection before this process: every live one is later.
 const BEFORE: u64 = u64::MAX;
 
-/// A packet id of a session. The session number is random, so it is its own hash.
+/// A packet id of a session, or a message id of a peer. The session's number is random and the
+/// peer's a hash, so it is its own hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct PacketId {
     session: u64,
@@ -60,12 +67,13 @@ pub(super) struct Transmission {
     pub(super) exactly_once: bool,
 }
 
-/// The three tables.
+/// The four tables.
 #[derive(Debug)]
 pub(super) struct Dedup {
     content: Aged<u128, u64>,
     parts: Aged<u128, u64>,
     deliveries: Aged<PacketId, Delivered>,
+    exchanges: Aged<PacketId, Delivered>,
     window_secs: u32,
 }
 
@@ -76,6 +84,7 @@ impl Dedup {
             content: Aged::new(entries_max),
             parts: Aged::new(entries_max),
             deliveries: Aged::new(entries_max),
+            exchanges: Aged::new(entries_max),
             window_secs: u32::try_from(window.as_secs()).unwrap_or(u32::MAX),
         }
     }
@@ -86,20 +95,29 @@ impl Dedup {
         self.content.expire(before);
         self.parts.expire(before);
         self.deliveries.expire(before);
+        self.exchanges.expire(exchanges_since(now));
     }
 
     /// Entries of all tables, and how many had to go early.
     pub(super) fn size(&self) -> (usize, u64) {
         (
-            self.content.len() + self.parts.len() + self.deliveries.len(),
-            self.content.evicted() + self.parts.evicted() + self.deliveries.evicted(),
+            self.content.len() + self.parts.len() + self.deliveries.len() + self.exchanges.len(),
+            self.content.evicted()
+                + self.parts.evicted()
+                + self.deliveries.evicted()
+                + self.exchanges.evicted(),
         )
     }
 
     /// The first copy of a redelivery. A copy on the same connection is none, for there the client
     /// has no reason to send again (MQTT 5 §4.4) and the id may have been used anew; but while a
-    /// `QoS` 2 id is open no new message can have it (MQTT 5 §4.3.3).
+    /// `QoS` 2 id is open no new message can have it (MQTT 5 §4.3.3). A `CoAP` peer says not whether
+    /// it sends again: within the lifetime the same payload under the same id is a copy (RFC 7252 §4.5).
     pub(super) fn redelivered(&mut self, sent: &Transmission) -> Option<Original> {
+        if sent.key.exchange {
+            let (known, _) = self.exchanges.get(&packet_id(&sent.key))?;
+            return (known.payload == sent.key.payload).then_some(known.original);
+        }
         let delivered = self.deliveries.get_mut(&packet_id(&sent.key))?;
         let open = sent.exactly_once && delivered.open;
         let earlier = delivered.connection != sent.connection;
@@ -111,7 +129,15 @@ impl Dedup {
         Some(delivered.original)
     }
 
-    /// A PUBLISH of this id has come: whatever had the id before is over.
+    fn ids(&mut self, key: &RedeliveryKey) -> &mut Aged<PacketId, Delivered> {
+        if key.exchange {
+            &mut self.exchanges
+        } else {
+            &mut self.deliveries
+        }
+    }
+
+    /// A message of this id has come: whatever had the id before is over.
     pub(super) fn deliver(&mut self, sent: &Transmission, original: Original, now: u32) {
         let delivered = Delivered {
             payload: sent.key.payload,
@@ -119,15 +145,17 @@ impl Dedup {
             original,
             open: sent.exactly_once,
         };
-        self.deliveries.insert(packet_id(&sent.key), delivered, now);
+        self.ids(&sent.key)
+            .insert(packet_id(&sent.key), delivered, now);
     }
 
     /// Says where the halves lie, or that they lie nowhere; an entry without any is taken out.
     pub(super) fn settle_delivery(&mut self, key: &RedeliveryKey, original: Original) {
         let id = packet_id(key);
+        let ids = self.ids(key);
         if original == Original::default() {
-            self.deliveries.remove(&id);
-        } else if let Some(delivered) = self.deliveries.get_mut(&id) {
+            ids.remove(&id);
+        } else if let Some(delivered) = ids.get_mut(&id) {
             delivered.original = original;
         }
     }
@@ -139,6 +167,7 @@ impl Dedup {
             session,
             packet_id,
             payload: delivered.payload,
+            exchange: false,
         })
     }
 
@@ -161,7 +190,8 @@ impl Dedup {
     /// in a half that is there already is a new message with the same payload.
     pub(super) fn restore(&mut self, key: &RedeliveryKey, half: Original, open: bool, now: u32) {
         let id = packet_id(key);
-        if let Some(known) = self.deliveries.get_mut(&id)
+        let ids = self.ids(key);
+        if let Some(known) = ids.get_mut(&id)
             && known.payload == key.payload
             && (known.original.log == 0 || half.log == 0)
             && (known.original.rejects == 0 || half.rejects == 0)
@@ -176,7 +206,7 @@ impl Dedup {
             original: half,
             open,
         };
-        self.deliveries.insert(id, delivered, now);
+        ids.insert(id, delivered, now);
     }
 
     /// A release out of the log's tail. It frees what it released, not a later message of that id.
@@ -190,6 +220,12 @@ impl Dedup {
             self.deliveries.remove(&id);
         }
     }
+}
+
+/// Exchanges that began before this second are over.
+pub(super) fn exchanges_since(now: u32) -> u32 {
+    let lifetime = u32::try_from(EXCHANGE_LIFETIME.as_secs()).unwrap_or(u32::MAX);
+    now.saturating_sub(lifetime)
 }
 
 const fn packet_id(key: &RedeliveryKey) -> PacketId {
@@ -207,6 +243,7 @@ mod tests {
         session: 7,
         packet_id: 1,
         payload: 99,
+        exchange: false,
     };
     const FIRST: Original = Original {
         log: 10,

@@ -13,6 +13,7 @@
 mod aged;
 mod append;
 mod budget;
+mod choice;
 mod clock;
 mod commit;
 mod config;
@@ -27,6 +28,7 @@ mod reject;
 mod report;
 mod route;
 mod settle;
+mod sightings;
 mod take;
 mod time;
 mod uplink;
@@ -35,10 +37,11 @@ mod value;
 pub use crate::codecs::Reason;
 pub use config::Config;
 pub use pending::Pending;
-pub use preview::{Assumed, Preview, preview, quality_name};
+pub use preview::{Assumed, Kept, Place, Preview, preview, quality_name};
 pub use rebuild::Rebuilt;
 pub use route::{Routes, Shape, Target};
 pub use settle::{Stats, settle_log, settle_rejects};
+pub use sightings::Sighting;
 pub use uplink::{Answer, Delivery, EventDraft, Refusal, Ticket, Uplink, Verdict};
 
 use crate::catalogue::Catalogue;
@@ -94,6 +97,7 @@ pub struct Intake {
     seed: u64,
     state: Mutex<State>,
     stats: Stats,
+    sightings: sightings::Sightings,
     /// For appends that nobody waits for.
     nobody: Arc<Notify>,
 }
@@ -129,6 +133,7 @@ impl Intake {
             config,
             state: Mutex::new(state),
             stats: Stats::default(),
+            sightings: sightings::Sightings::default(),
             nobody: Arc::new(Notify::new()),
         }
     }

@@ -49,6 +49,21 @@ pub(super) struct Origin {
     fate: Fate,
 }
 
+impl Origin {
+    /// The device that the payload names.
+    pub(super) fn device<'d>(&self, decoded: &'d Decoded<'_>) -> Option<&'d str> {
+        decoded.device_of(self.group)
+    }
+
+    /// Where in the payload it lies.
+    pub(super) fn place(&self, decoded: &Decoded<'_>) -> String {
+        let sample = decoded.samples.get(self.sample);
+        let place =
+            |sample: &Sample<'_>| decoded.place_of(sample.group, &sample.metric, sample.item);
+        sample.map(place).unwrap_or_default()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Dated,
@@ -208,7 +223,7 @@ fn duplicate(decoded: &Decoded<'_>, sample: &Sample<'_>, other: Option<&Sample<'
 fn drop_unusable(
     decoded: &Decoded<'_>,
     readings: &mut Vec<ReadingDraft<'_>>,
-    origins: &[Origin],
+    origins: &mut Vec<Origin>,
     faults: &mut Faults,
 ) {
     let all = || origins.iter().zip(readings.iter());
@@ -248,6 +263,8 @@ fn drop_unusable(
         let place = decoded.place_of(origin.group, &sample.metric, sample.item);
         faults.push(Fault::part(Reason::ImplausibleTime, place, sentence));
     }
+    let mut kept = keep.iter().copied();
+    origins.retain(|_| kept.next().unwrap_or(true));
     let mut keep = keep.into_iter();
     readings.retain(|_| keep.next().unwrap_or(true));
 }

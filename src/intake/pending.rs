@@ -38,6 +38,8 @@ pub(super) struct Taken {
     pub(super) unassured: bool,
     pub(super) transmission: Option<Transmission>,
     pub(super) records: Range<usize>,
+    /// The encoded [`crate::model::Arrival`], where there are records.
+    pub(super) arrival: Range<usize>,
     pub(super) parts: Range<usize>,
     /// Identity of the parts, where every report is dated.
     pub(super) parts_key: Option<u128>,
@@ -88,6 +90,11 @@ impl Pending {
 
     pub(super) fn parts_of(&self, taken: &Taken) -> &[Part] {
         self.parts.get(taken.parts.clone()).unwrap_or_default()
+    }
+
+    /// What lies at a place that [`Pending::body`] returned.
+    pub(super) fn bytes_at(&self, place: &Range<usize>) -> &[u8] {
+        self.bytes.get(place.clone()).unwrap_or_default()
     }
 
     /// Drops all uplinks, keeps the memory.

@@ -1,6 +1,6 @@
 //! Deduplication after a restart: its keys lie in the tails of both logs.
 use super::commit::secs;
-use super::dedup::{Dedup, Original};
+use super::dedup::{Dedup, EXCHANGE_LIFETIME, Original, exchanges_since};
 use super::{Intake, lock};
 use crate::log::record::{Kind, RecordView};
 use crate::log::{CursorError, Frame, Log, ReadError, Reader, Start};
@@ -62,7 +62,10 @@ impl Intake {
     /// # Errors
     /// The disk's; damage is passed over and counted.
     pub fn rebuild(&self) -> Result<Rebuilt, ReadError> {
-        let since = self.clock.now().minus(self.config.dedup_window);
+        let now = self.clock.now();
+        let since = now.minus(self.config.dedup_window.max(EXCHANGE_LIFETIME));
+        // Exchanges that are over would push out those that are not.
+        let exchanges_since = exchanges_since(secs(now));
         let records = self.config.dedup_entries as u64;
         let mut log = Tail::new(&self.log, records, since)?;
         let mut rejects = Tail::new(&self.rejects, records, since)?;
@@ -82,7 +85,9 @@ impl Intake {
             {
                 let now = secs(frame.appended_at);
                 for (sequence, record) in frame.records() {
-                    rebuilt.keys += u64::from(restore(&mut state.dedup, sequence, &record, now));
+                    let over = now < exchanges_since;
+                    let restored = restore(&mut state.dedup, sequence, &record, now, over);
+                    rebuilt.keys += u64::from(restored);
                 }
             }
         }
@@ -91,7 +96,14 @@ impl Intake {
     }
 }
 
-fn restore(dedup: &mut Dedup, sequence: u64, record: &RecordView<'_>, now: u32) -> bool {
+/// `over`: an exchange of that time is.
+fn restore(
+    dedup: &mut Dedup,
+    sequence: u64,
+    record: &RecordView<'_>,
+    now: u32,
+    over: bool,
+) -> bool {
     let rejected = record.kind == Kind::Reject;
     if let Some(content) = record.keys.content {
         let table = if rejected {
@@ -101,7 +113,8 @@ fn restore(dedup: &mut Dedup, sequence: u64, record: &RecordView<'_>, now: u32) 
         };
         table.insert(content, sequence, now);
     }
-    if let Some(key) = &record.keys.redelivery {
+    let redelivery = record.keys.redelivery.as_ref();
+    if let Some(key) = redelivery.filter(|key| !(key.exchange && over)) {
         let half = match record.kind {
             Kind::Release => {
                 dedup.restore_release(key);

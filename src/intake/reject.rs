@@ -2,7 +2,7 @@
 use super::route;
 use super::uplink::Uplink;
 use crate::codecs::{self, Fault, Reason, quote};
-use crate::model::Reject;
+use crate::model::{Reject, Source};
 use prost::Message;
 
 /// Longest topic, client id or device name that is kept, in bytes.
@@ -45,11 +45,12 @@ fn cut(text: &str) -> String {
     text.get(..end).unwrap_or_default().to_owned()
 }
 
-pub(super) fn no_route(topic: &str) -> Fault {
+pub(super) fn no_route(source: Source, topic: &str) -> Fault {
+    let root = if source == Source::Coap { "t" } else { "city" };
     Fault::whole(
         Reason::NoRoute,
         format!(
-            "no route matches `{}`; city/{{device}} and city/{{device}}/{{profile}} do, and [[route]] adds more",
+            "no route matches `{}`; {root}/{{device}} and {root}/{{device}}/{{profile}} do, and [[route]] adds more",
             quote(&route::shown(topic))
         ),
     )

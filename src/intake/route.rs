@@ -5,13 +5,21 @@
 //!   city/{device}/{profile}            city/{device}              v1/devices/me/telemetry
 //!   v1/gateway/telemetry               v1/devices/me/attributes   v1/gateway/attributes
 //!   v1/gateway/connect                 v1/gateway/disconnect
+//! and over CoAP
+//!   t/{device}/{profile}               t/{device}
+//!   api/v1/{token}/telemetry           api/v1/{token}/attributes
 //! ```
+//! A `[[route]]` serves every source. Each default serves the sources that announce it: a path that
+//! works without being announced is one that nobody can ever take back.
+//!
 //! `+` stands for one level, a last `#` for any rest, as in MQTT 5 §4.7.1; `{device}` is a level
 //! that names the device. A handful of patterns is compared one by one, level by level: no
 //! allocation, and no tree before somebody has a hundred routes.
 use crate::catalogue::Catalogue;
-use crate::codecs::{self, Decode};
+use crate::codecs;
+use crate::model::Source;
 use crate::model::settings::Section;
+use std::borrow::Cow;
 
 /// Most `[[route]]`: they are looked at one by one for each uplink.
 const ROUTES_MAX: usize = 64;
@@ -23,6 +31,7 @@ enum Level {
     Rest,
     Device,
     Profile,
+    Token,
 }
 
 /// What lies behind a route.
@@ -38,8 +47,27 @@ pub enum Shape {
     Child(&'static str),
 }
 
+/// Whom a route serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Serves {
+    All,
+    Coap,
+    AllButCoap,
+}
+
+impl Serves {
+    fn has(self, source: Source) -> bool {
+        match self {
+            Self::All => true,
+            Self::Coap => source == Source::Coap,
+            Self::AllButCoap => source != Source::Coap,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Route {
+    serves: Serves,
     levels: Vec<Level>,
     shape: Shape,
     profile: Box<str>,
@@ -52,7 +80,9 @@ struct Route {
 pub struct Target<'a> {
     /// The level that names the device; `None`: the sender's credentials name it.
     pub device: Option<&'a str>,
-    /// Name of the profile; empty: the inventory's, else `json`.
+    /// The level that is an access token. Never shown.
+    pub token: Option<&'a str>,
+    /// Name of the profile; empty: the Content-Format's, the inventory's, else `json`.
     pub profile: &'a str,
     /// What to expect.
     pub shape: Shape,
@@ -70,12 +100,15 @@ impl Default for Routes {
     /// Those that need no configuration.
     fn default() -> Self {
         use Shape::{Attributes, Child, Gateway, Telemetry};
-        let default = |(pattern, shape): &(&str, Shape)| Route {
-            levels: pattern.split('/').map(level).collect(),
-            shape: *shape,
-            profile: "".into(),
-            kind: "".into(),
-            district: "".into(),
+        let default = |serves| {
+            move |(pattern, shape): &(&str, Shape)| Route {
+                serves,
+                levels: pattern.split('/').map(level).collect(),
+                shape: *shape,
+                profile: "".into(),
+                kind: "".into(),
+                district: "".into(),
+            }
         };
         let patterns = [
             ("city/{device}/{profile}", Telemetry),
@@ -87,7 +120,18 @@ impl Default for Routes {
             ("v1/gateway/connect", Child("child_connected")),
             ("v1/gateway/disconnect", Child("child_disconnected")),
         ];
-        Self(patterns.iter().map(default).collect())
+        let coap = [
+            ("t/{device}/{profile}", Telemetry),
+            ("t/{device}", Telemetry),
+            ("api/v1/{token}/telemetry", Telemetry),
+            ("api/v1/{token}/attributes", Attributes),
+        ];
+        let others = patterns.iter().map(default(Serves::AllButCoap));
+        Self(
+            others
+                .chain(coap.iter().map(default(Serves::Coap)))
+                .collect(),
+        )
     }
 }
 
@@ -97,13 +141,15 @@ fn level(text: &str) -> Level {
         "#" => Level::Rest,
         "{device}" => Level::Device,
         "{profile}" => Level::Profile,
+        "{token}" => Level::Token,
         word => Level::Word(word.into()),
     }
 }
 
 impl Routes {
-    /// Reads `[[route]]`, which go before the defaults: `topic`, `profile` (default `json`), and for
-    /// all devices of the route `kind` and `district`.
+    /// Reads `[[route]]`, which go before the defaults: `topic`, `profile` (default: the
+    /// Content-Format's, the inventory's, else `json`), and for all devices of the route `kind` and
+    /// `district`.
     pub fn read(top: &mut Section<'_>, catalogue: &Catalogue) -> Self {
         let mut routes = top.sections("route", |section| read(section, catalogue));
         if routes.len() > ROUTES_MAX {
@@ -118,9 +164,10 @@ impl Routes {
         Self(configured.chain(Self::default().0).collect())
     }
 
-    /// The first route that matches.
-    pub fn find<'a>(&'a self, topic: &'a str) -> Option<Target<'a>> {
-        self.0.iter().find_map(|route| route.matches(topic))
+    /// The first route that serves `source` and matches. A `CoAP` path has no leading slash.
+    pub fn find<'a>(&'a self, topic: &'a str, source: Source) -> Option<Target<'a>> {
+        let serving = self.0.iter().filter(|route| route.serves.has(source));
+        serving.into_iter().find_map(|route| route.matches(topic))
     }
 }
 
@@ -128,6 +175,7 @@ impl Route {
     fn matches<'a>(&'a self, topic: &'a str) -> Option<Target<'a>> {
         let mut target = Target {
             device: None,
+            token: None,
             profile: &self.profile,
             shape: self.shape,
             kind: &self.kind,
@@ -146,6 +194,7 @@ impl Route {
                 Level::Rest => return Some(target),
                 Level::Device => target.device = Some(found),
                 Level::Profile => target.profile = found,
+                Level::Token => target.token = Some(found),
             }
         }
         levels.next().is_none().then_some(target)
@@ -154,10 +203,10 @@ impl Route {
 
 fn read(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Route> {
     let topic = section.text("topic");
-    let profile = section.text("profile").unwrap_or_else(|| "json".to_owned());
+    let profile = section.text("profile").unwrap_or_default();
     let kind = section.text("kind").unwrap_or_default();
     let district = section.text("district").unwrap_or_default();
-    if codecs::named(&profile).is_none() {
+    if !profile.is_empty() && codecs::named(&profile).is_none() {
         let rule = format!("must be one of {}", codecs::names());
         section.problem("profile", &profile, rule);
     }
@@ -185,6 +234,7 @@ fn read(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Route> {
     };
     match parse(&topic) {
         Ok(levels) => Some(Route {
+            serves: Serves::All,
             levels,
             shape: Shape::Telemetry,
             profile: profile.into(),
@@ -210,6 +260,9 @@ fn parse(topic: &str) -> Result<Vec<Level>, &'static str> {
     if count(&Level::Profile) != 0 {
         return Err("must not have {profile}: the key `profile` says it");
     }
+    if count(&Level::Token) != 0 {
+        return Err("must not have {token}: it is shown, and tokens are not");
+    }
     let rests = count(&Level::Rest);
     if rests > 1 || (rests == 1 && levels.last() != Some(&Level::Rest)) {
         return Err("may have # only as its last level");
@@ -221,24 +274,17 @@ fn parse(topic: &str) -> Result<Vec<Level>, &'static str> {
     Ok(levels)
 }
 
-/// The codec of a target's profile, `json` where it names none; `Err`: the unknown name.
-pub(super) fn codec<'a>(target: &Target<'a>) -> Result<(&'static str, Decode), &'a str> {
-    let profile = if target.profile.is_empty() {
-        "json"
-    } else {
-        target.profile
-    };
-    codecs::named(profile).ok_or(profile)
-}
-
 /// A topic as it may be shown: the access token in `/api/v1/{token}/..` is nobody's business.
-pub(super) fn shown(topic: &str) -> String {
-    let mut levels: Vec<&str> = topic.split('/').collect();
-    let start = usize::from(levels.first() == Some(&""));
-    if let Some(["api", "v1", token]) = levels.get_mut(start..start + 3) {
-        *token = "***";
-    }
-    levels.join("/")
+pub(super) fn shown(topic: &str) -> Cow<'_, str> {
+    let (slash, path) = match topic.strip_prefix('/') {
+        Some(path) => ("/", path),
+        None => ("", topic),
+    };
+    let Some(rest) = path.strip_prefix("api/v1/") else {
+        return Cow::Borrowed(topic);
+    };
+    let behind = rest.find('/').and_then(|at| rest.get(at..));
+    Cow::Owned([slash, "api/v1/***", behind.unwrap_or_default()].concat())
 }
 
 #[cfg(test)]
@@ -257,7 +303,10 @@ mod tests {
     #[test]
     fn defaults_lead_to_device_and_profile() {
         let routes = Routes::default();
-        let find = |topic| routes.find(topic).map(|t| (t.device, t.profile, t.shape));
+        let find = |topic| {
+            let found = routes.find(topic, Source::Mqtt);
+            found.map(|t| (t.device, t.profile, t.shape))
+        };
         let telemetry = Shape::Telemetry;
         assert_eq!(
             find("city/m-1/json"),
@@ -276,25 +325,55 @@ mod tests {
     }
 
     #[test]
+    fn each_default_serves_its_sources() {
+        let routes = Routes::default();
+        let serves = |topic, source| routes.find(topic, source).is_some();
+        for topic in [
+            "t/m-1",
+            "t/m-1/senml",
+            "api/v1/x/telemetry",
+            "api/v1/x/attributes",
+        ] {
+            assert!(serves(topic, Source::Coap), "{topic}");
+            assert!(!serves(topic, Source::Mqtt), "{topic}");
+        }
+        for topic in ["city/m-1", "city/m-1/json", "v1/gateway/telemetry"] {
+            assert!(!serves(topic, Source::Coap), "{topic}");
+            assert!(serves(topic, Source::Broker), "{topic}");
+        }
+        let found = routes.find("api/v1/s3cret/telemetry", Source::Coap);
+        assert_eq!(found.and_then(|t| t.token), Some("s3cret"));
+    }
+
+    #[test]
     fn configured_routes_go_first_and_have_wildcards() {
         let (routes, problems) = routes(
             "[[route]]\ntopic = 'plant/+/{device}/up'\nkind = 'meter.gas'\ndistrict = '370102'\n\
              [[route]]\ntopic = 'city/{device}/#'\n",
         );
         assert!(problems.is_empty(), "{problems:?}");
-        let found = routes.find("plant/7/m-1/up").expect("a route");
+        let found = routes
+            .find("plant/7/m-1/up", Source::Mqtt)
+            .expect("a route");
         assert_eq!(
             (found.device, found.kind, found.district),
             (Some("m-1"), "meter.gas", "370102")
         );
-        assert_eq!(routes.find("plant/7/m-1/down"), None);
-        let found = routes.find("city/m-2/dlt645").expect("a route");
-        assert_eq!((found.device, found.profile), (Some("m-2"), "json"));
+        assert_eq!(routes.find("plant/7/m-1/down", Source::Mqtt), None);
+        let found = routes
+            .find("city/m-2/dlt645", Source::Mqtt)
+            .expect("a route");
+        assert_eq!((found.device, found.profile), (Some("m-2"), ""));
         assert_eq!(
-            routes.find("city/m-2/a/b").and_then(|t| t.device),
+            routes
+                .find("city/m-2/a/b", Source::Coap)
+                .and_then(|t| t.device),
             Some("m-2")
         );
-        assert_eq!(routes.find("city/m-2").and_then(|t| t.device), Some("m-2"));
+        assert_eq!(
+            routes.find("city/m-2", Source::Mqtt).and_then(|t| t.device),
+            Some("m-2")
+        );
     }
 
     #[test]
@@ -318,6 +397,7 @@ mod tests {
     fn tokens_are_not_shown() {
         assert_eq!(shown("/api/v1/s3cret/telemetry"), "/api/v1/***/telemetry");
         assert_eq!(shown("api/v1/s3cret"), "api/v1/***");
+        assert_eq!(shown("api/v1/"), "api/v1/***");
         assert_eq!(shown("city/api/v1/x"), "city/api/v1/x");
     }
 }

@@ -2,20 +2,22 @@
 use super::dedup::Transmission;
 use super::pending::{Part, Pending, Record, Taken};
 use super::report::Sender;
-use super::route::{self, Shape, Target};
-use super::uplink::{Uplink, Verdict};
-use super::{Intake, budget, reject};
+use super::route::{self, Shape};
+use super::uplink::{Delivery, Uplink, Verdict};
+use super::{Intake, budget, choice, reject};
 use crate::codecs::{Decode, Decoded, Fault, Faults, Limits, Reason, json};
 use crate::inventory::Entry;
-use crate::log::record::Kind;
-use crate::model::{DeviceId, proto};
+use crate::log::record::{Kind, RedeliveryKey};
+use crate::model::{Arrival, DeviceId, Source, proto};
 use prost::Message;
+use std::borrow::Cow;
 use std::ops::Range;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 impl Intake {
-    /// Decodes, normalises and encodes one uplink into `pending`.
-    pub fn take(&self, uplink: &Uplink<'_>, pending: &mut Pending) {
+    /// Decodes, normalises and encodes one uplink into `pending`. Returns what is wrong with it, the
+    /// first thing, where nothing of it can be used.
+    pub fn take(&self, uplink: &Uplink<'_>, pending: &mut Pending) -> Option<Fault> {
         let records = pending.records.len();
         let mut faults = Faults::default();
         let mut seen = Seen::default();
@@ -31,27 +33,73 @@ impl Intake {
             unassured: uplink.unassured,
             transmission: self.transmission(uplink),
             records: records..pending.records.len(),
+            arrival: self.arrival(uplink, records, pending),
             parts: pending.parts.len()..pending.parts.len(),
             parts_key: None,
             rejected,
             senders: (0, None),
         };
+        let mut first = None;
         if !faults.is_empty() {
             self.push_parts(uplink, &seen, &faults, pending, &mut taken);
+            if taken.records.is_empty() {
+                first = faults.list().first().cloned();
+            }
         }
         pending.uplinks.push(taken);
+        first
+    }
+
+    /// What the log keeps of the uplink itself.
+    fn arrival(&self, uplink: &Uplink<'_>, first: usize, pending: &mut Pending) -> Range<usize> {
+        if pending.records.len() == first {
+            return 0..0;
+        }
+        let keep = uplink.payload.len().min(self.config.keep_raw);
+        let arrival = Arrival {
+            address: Some(uplink.address),
+            topic: &route::shown(uplink.topic),
+            client: uplink.client,
+            content_format: uplink.content_format,
+            raw: uplink.payload.get(..keep).unwrap_or_default(),
+            raw_len: uplink.payload.len() as u64,
+        };
+        pending.body(|out| arrival.encode(out))
     }
 
     fn transmission(&self, uplink: &Uplink<'_>) -> Option<Transmission> {
         let delivery = uplink.delivery?;
-        let mut key = delivery.key;
         let topic = xxh3_64_with_seed(uplink.topic.as_bytes(), self.seed);
-        key.payload = xxh3_64_with_seed(uplink.payload, topic);
-        Some(Transmission {
-            key,
-            connection: delivery.connection,
-            dup: delivery.dup,
-            exactly_once: delivery.exactly_once,
+        let payload = xxh3_64_with_seed(uplink.payload, topic);
+        Some(match delivery {
+            Delivery::Packet {
+                session,
+                packet_id,
+                connection,
+                dup,
+                exactly_once,
+            } => Transmission {
+                key: RedeliveryKey {
+                    session,
+                    packet_id,
+                    payload,
+                    exchange: false,
+                },
+                connection,
+                dup,
+                exactly_once,
+            },
+            Delivery::Exchange { peer, message_id } => Transmission {
+                key: RedeliveryKey {
+                    session: peer,
+                    packet_id: message_id,
+                    payload,
+                    exchange: true,
+                },
+                connection: 0,
+                dup: false,
+                exactly_once: false,
+            },
         })
     }
 
@@ -64,7 +112,7 @@ impl Intake {
         pending: &mut Pending,
         taken: &mut Taken,
     ) {
-        let (device, profile) = (seen.device, seen.profile);
+        let (device, profile) = (&*seen.device, seen.profile);
         let summary = faults.summary();
         for fault in faults.list().iter().chain(&summary) {
             let body = pending.body(|out| reject::encode(uplink, device, profile, fault, out));
@@ -86,12 +134,13 @@ impl Intake {
         }
     }
 
-    /// The device that the topic or the credentials name: for wills. `None` if no route matches or
-    /// the name is no device id.
-    pub fn device_of(&self, topic: &str, client: &str, user: &str) -> Option<String> {
-        let target = self.routes.find(topic)?;
-        let (device, _) = self.name(&target, client, user);
-        DeviceId::check(device).ok().map(str::to_owned)
+    /// Counts copies of uplinks that a source recognised by itself and answers without asking intake:
+    /// `CoAP`'s message layer keeps what it answered.
+    pub fn count_duplicates(&self, source: Source, copies: u64) {
+        self.accounting.update(source, |counts| {
+            counts.received += copies;
+            counts.duplicate += copies;
+        });
     }
 
     /// Limits of a codec.
@@ -99,20 +148,6 @@ impl Intake {
         Limits {
             readings_max: self.config.readings_max,
         }
-    }
-
-    fn name<'a>(
-        &'a self,
-        target: &Target<'a>,
-        client: &'a str,
-        user: &'a str,
-    ) -> (&'a str, Option<&'a Entry>) {
-        let entry = match target.device {
-            Some(device) => self.inventory.lookup(device),
-            None => self.inventory.lookup_token(user),
-        };
-        let named = target.device.unwrap_or(client);
-        (entry.map_or(named, |entry| &entry.device_id), entry)
     }
 
     pub(super) fn known(&self, device: &str, entry: Option<&Entry>) -> Result<(), Fault> {
@@ -135,15 +170,12 @@ impl Intake {
     ) -> Result<(), Fault> {
         let target = self
             .routes
-            .find(uplink.topic)
-            .ok_or_else(|| reject::no_route(uplink.topic))?;
+            .find(uplink.topic, uplink.source)
+            .ok_or_else(|| reject::no_route(uplink.source, uplink.topic))?;
         let (device, entry) = self.name(&target, uplink.client, uplink.user);
         seen.device = device;
-        seen.profile = if target.profile.is_empty() {
-            "json"
-        } else {
-            target.profile
-        };
+        seen.profile = target.profile;
+        let device = &*seen.device;
         if uplink.payload.len() > self.config.payload_max {
             return Err(reject::too_large(
                 uplink.payload.len(),
@@ -157,8 +189,13 @@ impl Intake {
             target,
         };
         match target.shape {
-            Shape::Telemetry | Shape::Gateway => self.telemetry(uplink, &sender, pending, faults),
+            Shape::Telemetry | Shape::Gateway => {
+                let codec = choice::codec(&target, uplink)?;
+                seen.profile = codec.0;
+                self.telemetry(uplink, &sender, codec, pending, faults)
+            }
             Shape::Attributes => {
+                seen.profile = "json";
                 let all = json::attributes(uplink.payload)?;
                 note(uplink, &sender, "attributes", all, pending);
                 Ok(())
@@ -179,13 +216,10 @@ impl Intake {
         &self,
         uplink: &Uplink<'_>,
         sender: &Sender<'_>,
+        (profile, decode): (&'static str, Decode),
         pending: &mut Pending,
         faults: &mut Faults,
     ) -> Result<(), Fault> {
-        let (profile, decode) = match sender.target.shape {
-            Shape::Gateway => ("json", json::gateway as Decode),
-            _ => route::codec(&sender.target).map_err(reject::unknown_profile)?,
-        };
         let mut scratch = std::mem::take(&mut pending.scratch);
         let mut decoded: Decoded<'_> = std::mem::take(&mut scratch.decoded);
         let done = decode(uplink.payload, self.limits(), &mut decoded);
@@ -215,12 +249,12 @@ impl Intake {
 /// What was found out of an uplink, also of one that is rejected.
 #[derive(Default)]
 struct Seen<'a> {
-    device: &'a str,
+    device: Cow<'a, str>,
     profile: &'a str,
 }
 
 /// The next samples of one device.
-fn next_run(decoded: &Decoded<'_>, start: usize) -> Option<Range<usize>> {
+pub(super) fn next_run(decoded: &Decoded<'_>, start: usize) -> Option<Range<usize>> {
     let device = |group: u32| decoded.group(group).and_then(|group| group.device);
     let rest = decoded.samples.get(start..)?;
     let of = device(rest.first()?.group);

@@ -1,13 +1,15 @@
 //! Intake over real logs in a temporary folder.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+mod arrivals;
 mod copies;
+mod exchanges;
 mod model;
 mod refusals;
 mod shapes;
 mod times;
 
 use super::*;
-use crate::log::record::{Kind, RedeliveryKey};
+use crate::log::record::Kind;
 use crate::log::{Options, Start};
 use crate::model::{Reject, Source, Timestamp, proto};
 use crate::telemetry::Counts;
@@ -213,6 +215,7 @@ impl Rig {
             client: "client-1",
             user: "",
             payload: b"",
+            content_format: None,
             delivery: None,
             unassured: false,
         }
@@ -256,13 +259,9 @@ impl Drop for Rig {
 
 #[expect(clippy::unnecessary_wraps, reason = "as an uplink has it")]
 fn delivery(packet_id: u16, connection: u64, dup: bool, exactly_once: bool) -> Option<Delivery> {
-    let key = RedeliveryKey {
+    Some(Delivery::Packet {
         session: 77,
         packet_id,
-        payload: 0,
-    };
-    Some(Delivery {
-        key,
         connection,
         dup,
         exactly_once,

@@ -1,5 +1,4 @@
 //! What goes into intake, and what comes out for the sender.
-use crate::log::record::RedeliveryKey;
 use crate::model::{Source, Timestamp};
 use std::net::SocketAddr;
 
@@ -20,7 +19,9 @@ pub struct Uplink<'a> {
     pub user: &'a str,
     /// The bytes.
     pub payload: &'a [u8],
-    /// Some for assured delivery in a session (`QoS` 1 and 2): identity of the transmission.
+    /// `CoAP` Content-Format (RFC 7252 §12.3); `None` where none was said, and elsewhere.
+    pub content_format: Option<u16>,
+    /// Identity of the transmission, where the protocol redelivers.
     pub delivery: Option<Delivery>,
     /// `QoS` 0 or NON: counts as dropped, not refused, while refusing.
     pub unassured: bool,
@@ -28,15 +29,29 @@ pub struct Uplink<'a> {
 
 /// Identity of a transmission.
 #[derive(Clone, Copy, Debug)]
-pub struct Delivery {
-    /// Random number of the session and the packet id; `take` fills in the payload's hash.
-    pub key: RedeliveryKey,
-    /// The connection's number, unique in this process and not [`u64::MAX`].
-    pub connection: u64,
-    /// DUP flag.
-    pub dup: bool,
-    /// `QoS` 2: the packet id stays open until released.
-    pub exactly_once: bool,
+pub enum Delivery {
+    /// MQTT `QoS` 1 and 2 in a session.
+    Packet {
+        /// Random number of the session.
+        session: u64,
+        /// The packet id.
+        packet_id: u16,
+        /// The connection's number, unique in this process and not [`u64::MAX`].
+        connection: u64,
+        /// DUP flag.
+        dup: bool,
+        /// `QoS` 2: the packet id stays open until released.
+        exactly_once: bool,
+    },
+    /// `CoAP`: any uplink with the same payload under this id is a copy for
+    /// `EXCHANGE_LIFETIME`.
+    Exchange {
+        /// Hash of the peer: its DTLS session, else its address. It must spread over all bits and
+        /// be the same after a restart of the gateway.
+        peer: u64,
+        /// The message id.
+        message_id: u16,
+    },
 }
 
 /// What must be durable before the answer leaves: a sequence in each of the two logs. 0: nothing.

@@ -1,6 +1,6 @@
 //! What is appended, and why it may not be.
 use super::LANES;
-use super::record::{self, Keys, Kind};
+use super::record::{self, Arrived, Keys, Kind};
 
 /// Called by the writer after each group and before the watermark moves: the weights of its lanes,
 /// and whether it is durable (else it was voided).
@@ -16,9 +16,14 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Adds a record.
+    /// Adds a record that no uplink brought.
     pub fn push(&mut self, kind: Kind, keys: &Keys, body: &[u8]) {
-        record::put(&mut self.bytes, kind, keys, body);
+        self.push_arrived(kind, keys, Arrived::Not, body);
+    }
+
+    /// Adds a record of an uplink.
+    pub fn push_arrived(&mut self, kind: Kind, keys: &Keys, arrived: Arrived<'_>, body: &[u8]) {
+        record::put(&mut self.bytes, kind, keys, arrived, body);
         self.count += 1;
         self.largest = self.largest.max(body.len());
     }

@@ -1,12 +1,15 @@
 //! A record's bytes inside a frame.
 //!
 //! ```text
-//! record  := len:varint kind:u8 flags:u8 [content key: 16] [redelivery key: 18] body
+//! record  := len:varint kind:u8 flags:u8 [content key: 16] [redelivery key: 18] [arrival] body
+//! arrival := len:varint protobuf: Arrival
 //! body    := protobuf: Report (without sequence) | Reject | Event | nothing
 //! ```
 //! The keys of deduplication lie beside the body so that they are rebuilt from the log's tail
-//! after a restart, and the body is passed on to subscribers as it is.
-use crate::model::wire::{Fields, WireError, put_varint};
+//! after a restart, and the body is passed on to subscribers as it is. So does what is known of the
+//! uplink itself, its first bytes included: subscribers get readings, the device's page gets both. Of
+//! the records of one uplink only the first carries it, the others are marked as going on.
+use crate::model::wire::{Fields, WireError, put_varint, varint_len};
 
 /// What a record is. Persisted: the numbers never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub struct RedeliveryKey {
     pub packet_id: u16,
     /// Hash of the payload and its topic.
     pub payload: u64,
+    /// A `CoAP` exchange: its message id means something for `EXCHANGE_LIFETIME` only.
+    pub exchange: bool,
 }
 
 /// Keys of a record.
@@ -59,6 +64,21 @@ pub struct Keys {
 const HAS_CONTENT: u8 = 1;
 const HAS_REDELIVERY: u8 = 2;
 const EXACTLY_ONCE: u8 = 4;
+const HAS_ARRIVAL: u8 = 8;
+const GOES_ON: u8 = 16;
+const EXCHANGE: u8 = 32;
+
+/// How a record's uplink arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Arrived<'a> {
+    /// Not by an uplink: an event of the gateway, a release.
+    #[default]
+    Not,
+    /// By an uplink of which this is the first record: a [`crate::model::Arrival`], encoded.
+    Here(&'a [u8]),
+    /// By the uplink of the record before.
+    Before,
+}
 
 /// Longest record in bytes; a longer one is refused at append.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
@@ -70,24 +90,34 @@ pub struct RecordView<'a> {
     pub kind: Kind,
     /// Keys of deduplication.
     pub keys: Keys,
+    /// How its uplink arrived.
+    pub arrived: Arrived<'a>,
     /// Protobuf.
     pub body: &'a [u8],
 }
 
 /// Appends a record whose body is `body`.
-pub fn put(out: &mut Vec<u8>, kind: Kind, keys: &Keys, body: &[u8]) {
+pub fn put(out: &mut Vec<u8>, kind: Kind, keys: &Keys, arrived: Arrived<'_>, body: &[u8]) {
     let mut flags = 0;
     let mut len = 2 + body.len();
     if keys.content.is_some() {
         flags |= HAS_CONTENT;
         len += 16;
     }
-    if keys.redelivery.is_some() {
-        flags |= HAS_REDELIVERY;
+    if let Some(key) = &keys.redelivery {
+        flags |= HAS_REDELIVERY | if key.exchange { EXCHANGE } else { 0 };
         len += 18;
     }
     if keys.exactly_once {
         flags |= EXACTLY_ONCE;
+    }
+    match arrived {
+        Arrived::Not => {}
+        Arrived::Here(arrival) => {
+            flags |= HAS_ARRIVAL;
+            len += varint_len(arrival.len() as u64) + arrival.len();
+        }
+        Arrived::Before => flags |= GOES_ON,
     }
     put_varint(out, len as u64);
     out.extend_from_slice(&[kind as u8, flags]);
@@ -98,6 +128,10 @@ pub fn put(out: &mut Vec<u8>, kind: Kind, keys: &Keys, body: &[u8]) {
         out.extend_from_slice(&key.session.to_le_bytes());
         out.extend_from_slice(&key.packet_id.to_le_bytes());
         out.extend_from_slice(&key.payload.to_le_bytes());
+    }
+    if let Arrived::Here(arrival) = arrived {
+        put_varint(out, arrival.len() as u64);
+        out.extend_from_slice(arrival);
     }
     out.extend_from_slice(body);
 }
@@ -134,12 +168,23 @@ fn parse(record: &[u8]) -> Option<RecordView<'_>> {
             session: u64::from_le_bytes(*session),
             packet_id: u16::from_le_bytes(*packet_id),
             payload: u64::from_le_bytes(*payload),
+            exchange: flags & EXCHANGE != 0,
         });
         rest = tail;
+    }
+    let mut arrived = Arrived::Not;
+    if flags & HAS_ARRIVAL != 0 {
+        let mut fields = Fields::new(rest);
+        let len = fields.varint().ok()?;
+        arrived = Arrived::Here(fields.take(len).ok()?);
+        rest = fields.rest();
+    } else if flags & GOES_ON != 0 {
+        arrived = Arrived::Before;
     }
     Some(RecordView {
         kind: Kind::from_byte(kind)?,
         keys,
+        arrived,
         body: rest,
     })
 }
@@ -153,15 +198,18 @@ mod tests {
     fn keys() -> impl Strategy<Value = Keys> {
         (
             any::<Option<u128>>(),
-            any::<Option<(u64, u16, u64)>>(),
+            any::<Option<(u64, u16, u64, bool)>>(),
             any::<bool>(),
         )
             .prop_map(|(content, redelivery, exactly_once)| Keys {
                 content,
-                redelivery: redelivery.map(|(session, packet_id, payload)| RedeliveryKey {
-                    session,
-                    packet_id,
-                    payload,
+                redelivery: redelivery.map(|(session, packet_id, payload, exchange)| {
+                    RedeliveryKey {
+                        session,
+                        packet_id,
+                        payload,
+                        exchange,
+                    }
                 }),
                 exactly_once,
             })
@@ -169,13 +217,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn records_round_trip(keys in keys(), body: Vec<u8>, number in 1u8..=4) {
+        fn records_round_trip(keys in keys(), arrival: Vec<u8>, how in 0..3, body: Vec<u8>, number in 1u8..=4) {
             let kind = Kind::from_byte(number).expect("1 to 4");
+            let arrived = match how {
+                0 => Arrived::Not,
+                1 => Arrived::Before,
+                _ => Arrived::Here(&arrival),
+            };
             let mut out = Vec::new();
-            put(&mut out, kind, &keys, &body);
-            put(&mut out, Kind::Event, &Keys::default(), b"next");
+            put(&mut out, kind, &keys, arrived, &body);
+            put(&mut out, Kind::Event, &Keys::default(), Arrived::Not, b"next");
             let mut fields = Fields::new(&out);
-            prop_assert_eq!(take(&mut fields), Ok(RecordView { kind, keys, body: &body }));
+            prop_assert_eq!(take(&mut fields), Ok(RecordView { kind, keys, arrived, body: &body }));
             prop_assert_eq!(take(&mut fields).map(|r| r.body), Ok(&b"next"[..]));
             prop_assert!(fields.rest().is_empty());
         }
@@ -183,7 +236,7 @@ mod tests {
         #[test]
         fn truncated_and_flipped_records_do_not_panic(keys in keys(), body: Vec<u8>, at: prop::sample::Index, bit in 0u8..8) {
             let mut out = Vec::new();
-            put(&mut out, Kind::Report, &keys, &body);
+            put(&mut out, Kind::Report, &keys, Arrived::Here(b"here"), &body);
             let at = at.index(out.len());
             prop_assert!(take(&mut Fields::new(&out[..at])).is_err());
             out[at] ^= 1 << bit;

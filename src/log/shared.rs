@@ -9,12 +9,14 @@ use super::segments::Segments;
 use super::writer::Writer;
 use super::{Cursor, Follower, FollowerStat, LANES, LogId, OpenError, Options, Reader, Start};
 use crate::model::{Clock, Timestamp};
+use crate::telemetry::Latency;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 use tokio::sync::{Notify, watch};
 
 /// Bytes that may wait for the disk: some seconds of a slow one. Past it the sender slows down.
@@ -81,6 +83,8 @@ pub(super) struct Group {
     pub(super) chunks: Vec<Chunk>,
     pub(super) weights: [u64; LANES],
     pub(super) bytes: usize,
+    /// When the first of it was appended.
+    pub(super) opened_at: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -118,6 +122,7 @@ pub(super) struct Shared {
     pub(super) cache: Mutex<Cache>,
     pub(super) failed: watch::Sender<Option<FailedSync>>,
     pub(super) followers: Followers,
+    pub(super) latency: Latency,
     pub(super) groups: AtomicU64,
     pub(super) records: AtomicU64,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -206,6 +211,7 @@ impl Log {
             cache: Mutex::new(Cache::new(cache_bytes)),
             failed: watch::Sender::new(None),
             followers: Followers::default(),
+            latency: Latency::new(Instant::now()),
             groups: AtomicU64::new(0),
             records: AtomicU64::new(0),
             thread: Mutex::new(None),
@@ -253,6 +259,7 @@ impl Log {
         state.next += u64::from(batch.count);
         let group = &mut state.pending;
         group.bytes = bytes;
+        group.opened_at.get_or_insert_with(Instant::now);
         for (total, weight) in group.weights.iter_mut().zip(batch.weights) {
             *total += weight;
         }
@@ -378,6 +385,12 @@ impl Log {
             groups: self.0.groups.load(Ordering::Relaxed),
             records: self.0.records.load(Ordering::Relaxed),
         }
+    }
+
+    /// How long groups took from their first append to the end of their sync: the longest that any
+    /// record of the group waited.
+    pub fn latency(&self) -> &Latency {
+        &self.0.latency
     }
 
     /// The sequence from which the last `records` records, or those since `since`, can be read:

@@ -123,6 +123,11 @@ impl Writer {
             };
             if durable {
                 self.written = last;
+                if let Some(opened_at) = group.opened_at {
+                    let now = Instant::now();
+                    let waited = now.saturating_duration_since(opened_at);
+                    self.shared.latency.record(now, waited);
+                }
                 self.publish_frames(group.chunks);
                 self.shared.groups.fetch_add(1, Ordering::Relaxed);
                 self.shared.records.fetch_add(records, Ordering::Relaxed);

@@ -4,6 +4,7 @@
 //! protobuf, into the log. [`ReportView`] borrows from those bytes and is what readers look at.
 //! [`proto::Report`] owns everything; tests and clients use it. The first two exist because a report
 //! is written once and read by several readers, and neither side should allocate per reading.
+mod arrival;
 mod clock;
 mod device;
 pub mod proto;
@@ -13,6 +14,7 @@ pub mod settings;
 mod time;
 pub mod wire;
 
+pub use arrival::Arrival;
 pub use clock::Clock;
 pub use device::{DeviceId, InvalidDeviceId};
 pub use reject::Reject;

@@ -6,10 +6,14 @@ include!(concat!(env!("OUT_DIR"), "/citygate.v1.rs"));
 /// `FileDescriptorSet` of `proto/`, for reflection and for the test of additivity.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/citygate.v1.bin"));
 
-/// The generated client of `TelemetryService`, for commands and tests.
+/// The generated clients, for commands and tests.
 pub mod client {
     include!(concat!(
         env!("OUT_DIR"),
         "/client/citygate.v1.TelemetryService.rs"
+    ));
+    include!(concat!(
+        env!("OUT_DIR"),
+        "/client/citygate.v1.DeviceService.rs"
     ));
 }

@@ -7,19 +7,19 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
     }
 
     /// Asserts an RFC 9457 problem of this status; its sentence.
-    fn problem(&self, status: u16) -> String {
+    pub fn problem(&self, status: u16) -> String {
         assert_eq!(self.status, status, "{}", self.body);
         assert!(
             self.head.contains("content-type: application/problem+json"),
@@ -34,7 +34,7 @@ impl Answer {
     }
 }
 
-async fn send(gateway: &Gateway, request: &str) -> Answer {
+pub async fn send(gateway: &Gateway, request: &str) -> Answer {
     let mut socket = TcpStream::connect(gateway.http).await.unwrap();
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();
@@ -48,7 +48,7 @@ async fn send(gateway: &Gateway, request: &str) -> Answer {
     }
 }
 
-async fn get(gateway: &Gateway, target: &str) -> Answer {
+pub async fn get(gateway: &Gateway, target: &str) -> Answer {
     let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     send(gateway, &request).await
 }
@@ -88,11 +88,15 @@ async fn accounting_shows_every_term_as_a_text() {
         accounting["sources"],
         json!([{"name": "mqtt", "received": "9007199254740993", "logged": "9007199254740992",
             "rejected": "0", "duplicate": "0", "refused": "0", "dropped": "0", "in_flight": "1",
-            "reject_parts": "0", "recovered": "0", "protocol_errors": "0"}])
+            "reject_parts": "0", "recovered": "0", "protocol_errors": "0"},
+            {"name": "coap", "received": "0", "logged": "0", "rejected": "0", "duplicate": "0",
+            "refused": "0", "dropped": "0", "in_flight": "0", "reject_parts": "0",
+            "recovered": "0", "protocol_errors": "0"}])
     );
     assert_eq!(accounting["stores"], json!([]));
     let sources = get(&gateway, "/v1/sources").await.json();
     assert_eq!(sources["sources"][0]["name"], "mqtt");
+    assert_eq!(sources["sources"][1]["name"], "coap");
 }
 
 #[tokio::test]
@@ -114,6 +118,8 @@ async fn metrics_are_in_the_format_that_prometheus_reads() {
         "citygate_uplinks_total{source=\"mqtt\",outcome=\"duplicate\"} 7",
         "citygate_log_records_total{log=\"readings\"} 1",
         "citygate_ready 1.0",
+        "citygate_log_group_seconds_count{log=\"readings\"} 1",
+        "citygate_log_group_seconds_bucket{le=\"+Inf\",log=\"readings\"} 1",
         "# TYPE citygate_process_cpu_seconds counter",
         "# EOF",
     ] {

@@ -1,7 +1,8 @@
 //! A gateway without sources: logs in a folder, both servers on free ports.
 use citygate::api::grpc::status::{DOMAIN, ErrorInfo, RpcStatus};
-use citygate::api::{Phase, Readiness, Shared, grpc, http};
+use citygate::api::{Phase, Rates, Readiness, Shared, grpc, http};
 use citygate::catalogue::Catalogue;
+use citygate::devices::{self, Registry};
 use citygate::history::{self, History};
 use citygate::intake::{self, Intake};
 use citygate::inventory::{Inventory, Unknown};
@@ -14,6 +15,7 @@ use citygate::model::wire::put_bytes;
 use citygate::model::{
     Clock, Quality, ReadingDraft, Reject, ReportDraft, Source, Timestamp, Value,
 };
+use citygate::sources::coap;
 use citygate::sources::mqtt;
 use citygate::state::State;
 use citygate::telemetry::{Accounting, Metrics};
@@ -100,7 +102,8 @@ fn build(dir: &Path, clock: Clock) -> Shared {
     let state = Arc::new(State::open(&dir.join("state")).unwrap());
     let history = history::Config::default();
     let on_gap = Box::new(|_, _| {});
-    let history = History::start(state, log.clone(), history, clock.clone(), on_gap).unwrap();
+    let history =
+        History::start(state.clone(), log.clone(), history, clock.clone(), on_gap).unwrap();
     let intake = Arc::new(Intake::new(intake::Parts {
         catalogue: catalogue.clone(),
         routes: intake::Routes::default(),
@@ -122,16 +125,37 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         stats: Arc::default(),
         clock: clock.clone(),
     });
+    let devices = Registry::start(devices::Parts {
+        state,
+        log: log.clone(),
+        rejects: rejects.clone(),
+        intake: intake.clone(),
+        catalogue: catalogue.clone(),
+        config: devices::Config::default(),
+        clock: clock.clone(),
+    })
+    .unwrap();
+    let coap = Arc::new(coap::Service {
+        config: coap::Config::default(),
+        intake: intake.clone(),
+        accounting: accounting.clone(),
+        stats: Arc::default(),
+        clock: clock.clone(),
+        seed: 1,
+    });
     Shared {
         node: "test-1".into(),
         log,
         rejects,
         history,
+        devices,
         intake,
         mqtt,
+        coap,
         catalogue,
         accounting,
         metrics: Arc::new(Metrics::default()),
+        rates: Rates::default(),
         clock,
         readiness: Readiness::default(),
         started_at: START,

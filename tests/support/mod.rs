@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -17,22 +17,33 @@ pub const BOUND: Duration = Duration::from_mins(1);
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
     pub mqtt: u16,
+    pub coap: u16,
     pub grpc: u16,
     pub http: u16,
 }
 
 impl Ports {
     pub fn free() -> Self {
-        let [mqtt, grpc, http] = free_ports();
-        Self { mqtt, grpc, http }
+        let [mqtt, coap, grpc, http] = free_ports();
+        Self {
+            mqtt,
+            coap,
+            grpc,
+            http,
+        }
     }
 
     /// A configuration with these ports and `more` sections.
     pub fn config(self, data_dir: &Path, more: &str) -> String {
-        let Self { mqtt, grpc, http } = self;
+        let Self {
+            mqtt,
+            coap,
+            grpc,
+            http,
+        } = self;
         format!(
             "node = \"test\"\ndata_dir = \"{}\"\n[mqtt]\nbind = \"127.0.0.1:{mqtt}\"\n\
-             [grpc]\nbind = \"127.0.0.1:{grpc}\"\n[http]\nbind = \"127.0.0.1:{http}\"\n{more}\n",
+             [coap]\nbind = \"127.0.0.1:{coap}\"\n[grpc]\nbind = \"127.0.0.1:{grpc}\"\n[http]\nbind = \"127.0.0.1:{http}\"\n{more}\n",
             data_dir.display()
         )
     }
@@ -51,8 +62,10 @@ pub fn free_ports<const N: usize>() -> [u16; N] {
     let ports = std::array::from_fn(|_| {
         loop {
             let port = candidates.next().expect("10,000 ports are taken");
-            if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-                held.push(listener);
+            let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+            let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, port));
+            if let (Ok(tcp), Ok(udp)) = (tcp, udp) {
+                held.push((tcp, udp));
                 return port;
             }
         }

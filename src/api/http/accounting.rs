@@ -83,11 +83,11 @@ pub struct Accounting {
 
 /// `/v1/accounting`.
 pub async fn accounting(State(http): State<Http>) -> Json<Accounting> {
-    let mqtt = http.shared.accounting.snapshot(Source::Mqtt);
+    let counts = |source| SourceCounts::new(source, http.shared.accounting.snapshot(source));
     let stats = http.shared.history.stats();
     Json(Accounting {
         // The other sources come with their listeners.
-        sources: vec![SourceCounts::new(Source::Mqtt, mqtt)],
+        sources: [Source::Mqtt, Source::Coap].map(counts).into(),
         stores: [],
         history: HistoryCounts {
             stored: stats.stored,
@@ -130,15 +130,20 @@ struct SourceState {
 /// `/v1/sources`.
 pub async fn sources(State(http): State<Http>) -> Json<Sources> {
     let shared = &http.shared;
-    let state = shared.mqtt.state();
+    let states = [
+        (Source::Mqtt, shared.mqtt.state()),
+        (Source::Coap, shared.coap.state()),
+    ];
+    let refusing = shared.log.refusing().map(|why| why.to_string());
+    let sources = states.map(|(source, state)| SourceState {
+        counts: SourceCounts::new(source, shared.accounting.snapshot(source)),
+        bind: state.bind,
+        connections: state.connections,
+        sessions: state.sessions,
+        last_error: state.last_error,
+        refusing: refusing.clone(),
+    });
     Json(Sources {
-        sources: vec![SourceState {
-            counts: SourceCounts::new(Source::Mqtt, shared.accounting.snapshot(Source::Mqtt)),
-            bind: state.bind,
-            connections: state.connections,
-            sessions: state.sessions,
-            last_error: state.last_error,
-            refusing: shared.log.refusing().map(|why| why.to_string()),
-        }],
+        sources: sources.into(),
     })
 }

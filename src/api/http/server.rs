@@ -2,6 +2,7 @@
 use super::{Config, Http, router};
 use crate::api::Shared;
 use crate::api::grpc::accept;
+use crate::api::rates::SAMPLE_EVERY;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -12,6 +13,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 /// Connections at a time: some browsers, Prometheus and scripts; further ones wait to be accepted.
@@ -35,7 +37,9 @@ pub async fn serve(
     config: &Config,
     halt: CancellationToken,
 ) {
-    let app = router(Http::new(shared, config));
+    let app = router(Http::new(Arc::clone(&shared), config));
+    let mut samples = tokio::time::interval(SAMPLE_EVERY);
+    samples.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
@@ -47,6 +51,7 @@ pub async fn serve(
             biased;
             () = halt.cancelled() => break,
             Some(_) = connections.join_next() => {}
+            at = samples.tick() => shared.rates.sample(at.into_std(), &shared.accounting),
             (stream, permit) = accepted => {
                 let serving = connection(stream, app.clone(), halt.clone());
                 connections.spawn(async move {

@@ -10,7 +10,7 @@ use super::shared::Shared;
 use super::writer::{Found, Writer};
 use super::{Config, Query, Selection};
 use crate::log::LogId;
-use crate::log::record::{self, Keys, Kind};
+use crate::log::record::{self, Arrived, Keys, Kind};
 use crate::model::wire::Fields;
 use crate::model::{Clock, Quality, ReadingDraft, ReportDraft, Source, Timestamp, Value, proto};
 use crate::state::State;
@@ -76,7 +76,13 @@ fn record_of(report: &ReportDraft<'_>) -> Vec<u8> {
     let mut body = Vec::new();
     report.encode(&mut body);
     let mut bytes = Vec::new();
-    record::put(&mut bytes, Kind::Report, &Keys::default(), &body);
+    record::put(
+        &mut bytes,
+        Kind::Report,
+        &Keys::default(),
+        Arrived::Not,
+        &body,
+    );
     bytes
 }
 

@@ -9,7 +9,6 @@ use super::packet::{self, Packet, Publish, Qos, Version};
 use super::reply::{self, Ack};
 use super::window::Due;
 use crate::intake::{Answer, Delivery, Pending, Ticket, Uplink, Verdict};
-use crate::log::record::RedeliveryKey;
 use crate::model::{Source, Timestamp};
 use std::cell::Cell;
 use std::io::ErrorKind;
@@ -231,16 +230,14 @@ impl Connection {
         let greeted = &self.greeted;
         // A session that ends with its connection sees no redelivery. Its QoS 2 messages have a key
         // all the same, under a number that never comes again, so that PUBREL finds them.
-        let delivery = (assured && (greeted.persistent || exactly_once)).then_some(Delivery {
-            key: RedeliveryKey {
+        let delivery =
+            (assured && (greeted.persistent || exactly_once)).then_some(Delivery::Packet {
                 session: greeted.number,
                 packet_id: publish.packet_id,
-                payload: 0,
-            },
-            connection: greeted.epoch,
-            dup: publish.dup,
-            exactly_once,
-        });
+                connection: greeted.epoch,
+                dup: publish.dup,
+                exactly_once,
+            });
         let uplink = Uplink {
             source: Source::Mqtt,
             received_at: batch.now,
@@ -249,6 +246,7 @@ impl Connection {
             client: &greeted.client,
             user: &greeted.user,
             payload: publish.payload,
+            content_format: None,
             delivery,
             unassured: !assured,
         };

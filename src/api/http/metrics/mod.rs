@@ -1,6 +1,7 @@
 //! `/metrics`: what Prometheus collects, read from where it is counted at the time of the scrape.
 //!
 //! No label names a device, a client or an address: their number has no bound.
+mod coap;
 mod process;
 mod storage;
 mod uplinks;
@@ -8,12 +9,13 @@ mod uplinks;
 use super::Http;
 use super::problem::Problem;
 use crate::api::Shared;
+use crate::telemetry::Distribution;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -78,6 +80,20 @@ fn gauges<'a>(
     Ok(())
 }
 
+fn histograms<'a>(
+    out: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    rows: impl IntoIterator<Item = Row<'a, Distribution>>,
+) -> Result<(), Error> {
+    let mut family = out.encode_descriptor(name, help, None, MetricType::Histogram)?;
+    for (labels, all) in rows {
+        let mut row = family.encode_family(&labels)?;
+        row.encode_histogram::<NoLabelSet>(all.sum, all.count, &all.buckets, None)?;
+    }
+    Ok(())
+}
+
 #[expect(
     clippy::cast_precision_loss,
     reason = "Prometheus has doubles only; no gauge here comes near 2^53"
@@ -92,6 +108,7 @@ impl Collector for Scrape {
         uplinks::sources(&mut out, shared)?;
         uplinks::intake(&mut out, shared)?;
         uplinks::mqtt(&mut out, shared)?;
+        coap::coap(&mut out, shared)?;
         storage::logs(
             &mut out,
             &[("readings", &shared.log), ("rejects", &shared.rejects)],

@@ -1,5 +1,5 @@
 //! The logs and what reads them.
-use super::{alone, counters, double, gauges};
+use super::{alone, counters, double, gauges, histograms};
 use crate::api::Shared;
 use crate::log::{FollowerStat, Log, Stat};
 use prometheus_client::encoding::DescriptorEncoder;
@@ -58,6 +58,13 @@ pub(super) fn logs(out: &mut DescriptorEncoder<'_>, logs: &[(&str, &Log)]) -> Re
         "log_records",
         "Records made durable",
         counter(|stat| stat.records),
+    )?;
+    histograms(
+        out,
+        "log_group_seconds",
+        "From a group's first append to the end of its sync",
+        logs.iter()
+            .map(|(name, log)| (vec![("log", *name)], log.latency().distribution())),
     )?;
     let followers: Vec<FollowerStat> = logs.iter().flat_map(|(_, log)| log.followers()).collect();
     let watermark = logs.first().map_or(0, |(_, log)| log.watermark());

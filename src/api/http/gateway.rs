@@ -1,0 +1,95 @@
+//! `/v1/gateway`: how the gateway itself is.
+use super::Http;
+use super::json::{self, text_of_u64};
+use super::problem::Problem;
+use crate::api::device::counts;
+use crate::api::{Overview, Phase, overview};
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gateway {
+    version: &'static str,
+    node: Box<str>,
+    now: String,
+    started_at: String,
+    uptime_seconds: u64,
+    phase: &'static str,
+    /// Why no traffic should come now.
+    unready: Vec<String>,
+    /// Uplinks per second over the last minute, by source.
+    uplinks_per_second: BTreeMap<&'static str, f64>,
+    ack: Ack,
+    readers: Vec<Reader>,
+    /// `citygate.v1.DeviceCounts`.
+    devices: json::Counts,
+    #[serde(serialize_with = "text_of_u64")]
+    free_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusing: Option<String>,
+}
+
+/// From append to durable, over the last minute.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Ack {
+    #[serde(serialize_with = "text_of_u64")]
+    groups: u64,
+    p50_ms: f64,
+    p99_ms: f64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Reader {
+    name: &'static str,
+    #[serde(serialize_with = "text_of_u64")]
+    records: u64,
+    seconds: f64,
+}
+
+/// `/v1/gateway`.
+pub async fn gateway(State(http): State<Http>) -> Result<Json<Gateway>, Problem> {
+    let seen = http.read(|shared| Ok(overview(shared))).await?;
+    Ok(Json(seen.into()))
+}
+
+impl From<Overview> for Gateway {
+    fn from(seen: Overview) -> Self {
+        let millis = |time: Duration| time.as_secs_f64() * 1_000.0;
+        let reader = |reader: &crate::api::Reader| Reader {
+            name: reader.name,
+            records: reader.records,
+            seconds: reader.behind.as_secs_f64(),
+        };
+        let rates = seen.rates.iter();
+        Self {
+            version: seen.version,
+            now: json::time(seen.now),
+            started_at: json::time(seen.started_at),
+            uptime_seconds: seen.now.since(seen.started_at).as_secs(),
+            phase: match seen.phase {
+                Phase::Starting(_) => "starting",
+                Phase::Ready => "ready",
+                Phase::Draining => "draining",
+            },
+            unready: seen.unready,
+            uplinks_per_second: rates.map(|(source, rate)| (source.name(), *rate)).collect(),
+            ack: Ack {
+                groups: seen.ack.count,
+                p50_ms: millis(seen.ack.p50),
+                p99_ms: millis(seen.ack.p99),
+            },
+            readers: seen.readers.iter().map(reader).collect(),
+            devices: (&counts(&seen.devices)).into(),
+            node: seen.node,
+            free_bytes: seen.free_bytes,
+            refusing: seen.refusing,
+        }
+    }
+}

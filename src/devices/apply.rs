@@ -1,0 +1,309 @@
+//! From records to devices. A record that was applied before changes nothing.
+use super::entry::{Address, DOWN, Entry, Last, NEVER, Shape};
+use super::names::Series;
+use super::states;
+use super::table::{NOBODY, Table};
+use super::view::TraceKind;
+use crate::log::record::{Arrived, Kind, RecordView};
+use crate::model::proto;
+use crate::model::{Arrival, Quality, ReadingView, Reject, ReportView, Timestamp, Value};
+use prost::Message;
+use std::net::SocketAddr;
+
+/// Series of one device whose last values are kept; the values of others are left to history.
+pub(super) const SERIES_MAX: usize = 64;
+/// Longest text of a last value, in bytes.
+const TEXT_MAX: usize = 256;
+
+impl Table {
+    /// Applies a record of the log.
+    pub fn apply(&mut self, sequence: u64, record: &RecordView<'_>) {
+        self.uplink(record.arrived);
+        match record.kind {
+            Kind::Report => match ReportView::parse(record.body) {
+                Ok(report) => self.apply_report(sequence, &report),
+                Err(_) => self.counts.skipped += 1,
+            },
+            Kind::Event => match proto::Event::decode(record.body) {
+                Ok(event) => self.apply_event(sequence, &event, record.arrived != Arrived::Not),
+                Err(_) => self.counts.skipped += 1,
+            },
+            Kind::Reject | Kind::Release => {}
+        }
+    }
+
+    /// Notes where the records of an uplink came from, also before records that were applied before.
+    pub fn uplink(&mut self, arrived: Arrived<'_>) {
+        match arrived {
+            Arrived::Not => self.uplink_from = None,
+            Arrived::Here(bytes) => {
+                let arrival = Arrival::parse(bytes).ok();
+                self.uplink_from = arrival
+                    .and_then(|arrival| arrival.address)
+                    .map(Address::from);
+            }
+            Arrived::Before => {}
+        }
+    }
+
+    /// Applies a report that the uplink noted last brought.
+    pub fn apply_report(&mut self, sequence: u64, report: &ReportView<'_>) {
+        let at = report.received_at;
+        let Some(number) = self.number(report.device_id, at, true) else {
+            return;
+        };
+        let parent = self.parent(number, report);
+        let source = u8::try_from(report.source).unwrap_or(0);
+        let from = self.uplink_from;
+        let fresh = |entry: &Entry| sequence > entry.log_sequence;
+        if self.entry(number).is_some_and(fresh) {
+            self.adopt(number, parent);
+            self.describe(number, report);
+            let observed_at = self.take_values(number, sequence, report);
+            self.alive(number, at, source, from);
+            self.accept(number);
+            if let Some(entry) = self.entries.get_mut(number as usize) {
+                entry.log_sequence = sequence;
+                entry.reports += 1;
+                let gap = at.since(entry.last_report).as_millis();
+                entry
+                    .recent
+                    .push(sequence, u64::try_from(gap).unwrap_or(u64::MAX));
+                entry.last_report = entry.last_report.max(at);
+                entry.rhythm.uplink(at, observed_at.unwrap_or(at));
+            }
+            self.settle(number, at);
+        }
+        if parent != NOBODY && self.entry(parent).is_some_and(fresh) {
+            self.alive(parent, at, source, from);
+            self.accept(parent);
+            if let Some(entry) = self.entries.get_mut(parent as usize) {
+                entry.log_sequence = sequence;
+                entry.rhythm.uplink(at, at);
+            }
+            self.settle(parent, at);
+        }
+    }
+
+    /// The number of the device that carried the report.
+    fn parent(&mut self, number: u32, report: &ReportView<'_>) -> u32 {
+        if report.via.is_empty() || report.via == report.device_id {
+            return NOBODY;
+        }
+        let known = self.mark(number).map_or(NOBODY, |mark| mark.parent);
+        if known != NOBODY && self.ids.get(known) == report.via {
+            return known;
+        }
+        self.number(report.via, report.received_at, true)
+            .unwrap_or(NOBODY)
+    }
+
+    /// Hangs a device below the one that carried it last, or below nobody.
+    fn adopt(&mut self, number: u32, parent: u32) {
+        let Some(mark) = self.marks.get_mut(number as usize) else {
+            return;
+        };
+        let before = std::mem::replace(&mut mark.parent, parent);
+        if before == parent {
+            return;
+        }
+        let silent = states::is_silent(mark.state);
+        for (relative, joined) in [(before, false), (parent, true)] {
+            let Some(entry) = self.entries.get_mut(relative as usize) else {
+                continue;
+            };
+            entry.children = if joined {
+                entry.children + 1
+            } else {
+                entry.children.saturating_sub(1)
+            };
+            self.count_child(relative, silent && !joined, silent && joined);
+            self.touch(relative);
+        }
+    }
+
+    fn describe(&mut self, number: u32, report: &ReportView<'_>) {
+        let at = number as usize;
+        let (Some(mark), Some(entry)) = (self.marks.get_mut(at), self.entries.get_mut(at)) else {
+            return;
+        };
+        mark.kind = self.names.number(report.kind, mark.kind);
+        mark.district = self.names.number(report.district, mark.district);
+        entry.profile = self.names.number(report.profile, entry.profile);
+    }
+
+    /// Keeps the values that are newer than what is known. Returns the newest time in the report.
+    fn take_values(
+        &mut self,
+        number: u32,
+        sequence: u64,
+        report: &ReportView<'_>,
+    ) -> Option<Timestamp> {
+        let mut newest = None;
+        let mut place = 0;
+        for reading in report.readings() {
+            let Ok(reading) = reading else {
+                self.counts.skipped += 1;
+                continue;
+            };
+            newest = newest.max(Some(reading.observed_at));
+            if let Some(entry) = self.entries.get_mut(number as usize) {
+                entry.readings += 1;
+            }
+            // Reports of one device have the same readings in the same order, mostly.
+            if let Some(at) = self.place(number, place, &reading) {
+                place = at + 1;
+                self.take_value(number, at, sequence, &reading);
+            }
+        }
+        newest
+    }
+
+    /// The place of a reading's series among the device's values, made if need be and if there is
+    /// room.
+    fn place(&mut self, number: u32, guess: usize, reading: &ReadingView<'_>) -> Option<usize> {
+        let entry = self.entries.get_mut(number as usize)?;
+        let guessed = entry.values.get(guess);
+        if guessed.is_some_and(|last| self.series.is(last.series, reading)) {
+            return Some(guess);
+        }
+        let known = self.series.find(reading);
+        let of = |series: u16| entry.values.iter().position(|last| last.series == series);
+        if let Some(at) = known.and_then(of) {
+            return Some(at);
+        }
+        let full = entry.values.len() >= SERIES_MAX;
+        let series = known.or_else(|| {
+            let series = || Series::new(reading.metric, reading.unit, &reading.labels);
+            (!full).then(|| self.series.push(series())).flatten()
+        });
+        let Some(series) = series.filter(|_| !full) else {
+            entry.extra().values_left += 1;
+            return None;
+        };
+        // Exactly: a million devices pay for what is reserved and not used.
+        entry.values.reserve_exact(1);
+        entry.values.push(Last {
+            observed_at: NEVER,
+            sequence: 0,
+            bits: 0,
+            since_secs: 0,
+            series,
+            shape: Shape::Absent.pack(Quality::NotAvailable),
+            run: 0,
+        });
+        Some(entry.values.len() - 1)
+    }
+
+    fn take_value(&mut self, number: u32, at: usize, sequence: u64, reading: &ReadingView<'_>) {
+        let entry = self.entries.get_mut(number as usize);
+        let Some(last) = entry.and_then(|entry| entry.values.get_mut(at)) else {
+            return;
+        };
+        if (reading.observed_at, sequence) < (last.observed_at, last.sequence) {
+            return;
+        }
+        let quality = reading.quality.unwrap_or(Quality::Uncertain);
+        let (shape, bits) = match &reading.value {
+            Value::Number(number) => (Shape::Number, number.to_bits()),
+            Value::Flag(flag) => (Shape::Flag, u64::from(*flag)),
+            Value::Text(_) => (Shape::Text, 0),
+            Value::Absent => (Shape::Absent, 0),
+        };
+        if let Value::Text(text) = &reading.value {
+            let mut end = text.len().min(TEXT_MAX);
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            let text = text.get(..end).unwrap_or_default();
+            let own = self.texts.entry((number, last.series)).or_default();
+            if &**own != text {
+                *own = text.into();
+            }
+        }
+        last.observed_at = reading.observed_at;
+        last.sequence = sequence;
+        last.bits = bits;
+        last.shape = shape.pack(quality);
+    }
+
+    /// Applies a record of the rejects' log.
+    pub fn apply_reject(&mut self, sequence: u64, reject: &Reject) {
+        let at = Timestamp::from_nanos(reject.received_at_ns);
+        let unknown = matches!(
+            reject.reason.as_str(),
+            "unknown_device" | "invalid_device_id"
+        );
+        let number = if unknown || reject.device_id.is_empty() {
+            self.ids.find(&reject.device_id)
+        } else {
+            self.number(&reject.device_id, at, false)
+        };
+        let Some(number) = number else {
+            self.strangers.note(sequence, reject);
+            return;
+        };
+        if self
+            .entry(number)
+            .is_some_and(|entry| !entry.is(super::entry::ACCEPTED))
+        {
+            self.strangers.note(sequence, reject);
+        }
+        if self
+            .entry(number)
+            .is_none_or(|entry| sequence <= entry.reject_sequence)
+        {
+            return;
+        }
+        let from = reject.address.parse::<SocketAddr>().ok().map(Address::from);
+        let source = u8::try_from(reject.source).unwrap_or(0);
+        self.alive(number, at, source, from);
+        if let Some(entry) = self.entries.get_mut(number as usize) {
+            entry.reject_sequence = sequence;
+            entry.rejects = entry.rejects.saturating_add(1);
+            entry.last_reject = entry.last_reject.max(at);
+            if entry.profile == 0 {
+                entry.profile = self.names.number(&reject.profile, 0);
+            }
+            entry.trace(at, TraceKind::Reject(sequence));
+        }
+        self.settle(number, at);
+    }
+
+    /// Applies an event; `uplink`: one brought it, so the device was heard and accepted.
+    pub fn apply_event(&mut self, sequence: u64, event: &proto::Event, uplink: bool) {
+        let at = event
+            .at
+            .as_ref()
+            .and_then(|at| Timestamp::from_secs_nanos(at.seconds, at.nanos));
+        let at = at.unwrap_or(Timestamp::EPOCH);
+        let number = if uplink {
+            self.number(&event.device_id, at, true)
+        } else {
+            self.ids.find(&event.device_id)
+        };
+        let Some(number) = number else {
+            return;
+        };
+        if self
+            .entry(number)
+            .is_none_or(|entry| sequence <= entry.log_sequence)
+        {
+            return;
+        }
+        if uplink {
+            let from = self.uplink_from;
+            self.alive(number, at, 0, from);
+            self.accept(number);
+        }
+        if let Some(entry) = self.entries.get_mut(number as usize) {
+            entry.log_sequence = sequence;
+            entry.trace(at, TraceKind::Event(sequence));
+            if event.name == "will" {
+                entry.flags |= DOWN;
+                entry.extra().down_at = at;
+            }
+        }
+        self.settle(number, at);
+    }
+}

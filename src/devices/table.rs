@@ -1,0 +1,332 @@
+//! All devices, as a pure state: records, sightings and time go in, answers come out.
+//!
+//! ```text
+//! number ->  ids      marks                          due     versions   entries
+//!    0       pole-1   kind district state level ..   secs    u64        times, counts, last values
+//!    1       ..
+//! ```
+//! What lists filter by, and what time looks at, lies in columns of a few bytes a device, so that a
+//! look at a million of them stays in the caches; the entries are touched where a device changes or
+//! is shown. Nothing here waits, reads a clock or touches a disk.
+use super::changes::Changes;
+use super::entry::{ACCEPTED, Address, DIRTY, DOWN, Entry, Last, NEVER, SILENT};
+use super::ids::Ids;
+use super::names::{AllSeries, Names};
+use super::strangers::Strangers;
+use super::view::{Level, State};
+use super::{Config, states};
+use crate::catalogue::Catalogue;
+use crate::model::{DeviceId, Timestamp};
+use hashbrown::HashMap;
+use std::sync::Arc;
+
+/// Devices of which nothing was ever accepted that are tracked: whoever sprays garbage under
+/// invented names must not take the places of devices. Further ones are strangers only.
+const UNACCEPTED_MAX: usize = 10_000;
+/// No number.
+pub(super) const NOBODY: u32 = u32::MAX;
+
+/// What lists and time look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub parent: u32,
+    pub kind: u16,
+    pub district: u16,
+    pub state: State,
+    pub level: Level,
+    pub refused: bool,
+}
+
+/// The registry's state.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub config: Config,
+    pub catalogue: Arc<Catalogue>,
+    /// Silence counts from here at the earliest: before, nobody listened.
+    pub started_at: Timestamp,
+    pub ids: Ids,
+    pub marks: Vec<Mark>,
+    /// Next second at which time may change something.
+    pub due: Vec<u32>,
+    pub entries: Vec<Entry>,
+    pub changes: Changes,
+    pub names: Names,
+    pub series: AllSeries,
+    /// Last values that are texts, by device and series.
+    pub texts: HashMap<(u32, u16), Box<str>>,
+    pub strangers: Strangers,
+    pub counts: Tally,
+    /// Numbers of those changed since they were saved.
+    pub dirty: Vec<u32>,
+    /// Of the uplink that the last record belongs to.
+    pub(super) uplink_from: Option<Address>,
+    unaccepted: usize,
+}
+
+/// What is counted beside the devices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Records about devices that are not tracked, because `max` is reached.
+    pub untracked: u64,
+    /// Changes of state by time: to late, to offline.
+    pub late: u64,
+    pub offline: u64,
+    /// Records that could not be read.
+    pub skipped: u64,
+}
+
+impl Table {
+    /// An empty one. `seed`: what nobody outside knows.
+    pub fn new(
+        config: Config,
+        catalogue: Arc<Catalogue>,
+        seed: u64,
+        started_at: Timestamp,
+    ) -> Self {
+        Self {
+            config,
+            catalogue,
+            started_at,
+            ids: Ids::new(seed),
+            marks: Vec::new(),
+            due: Vec::new(),
+            entries: Vec::new(),
+            changes: Changes::default(),
+            names: Names::default(),
+            series: AllSeries::new(seed),
+            texts: HashMap::new(),
+            strangers: Strangers::default(),
+            counts: Tally::default(),
+            dirty: Vec::new(),
+            uplink_from: None,
+            unaccepted: 0,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn entry(&self, number: u32) -> Option<&Entry> {
+        self.entries.get(number as usize)
+    }
+
+    pub fn mark(&self, number: u32) -> Option<&Mark> {
+        self.marks.get(number as usize)
+    }
+
+    /// The number of a device, made if need be and if there is room. `accepted`: something of it is.
+    pub(super) fn number(&mut self, id: &str, at: Timestamp, accepted: bool) -> Option<u32> {
+        if let Some(number) = self.ids.find(id) {
+            return Some(number);
+        }
+        if DeviceId::check(id).is_err() {
+            return None;
+        }
+        if self.len() >= self.config.max || (!accepted && self.unaccepted >= UNACCEPTED_MAX) {
+            self.counts.untracked += 1;
+            return None;
+        }
+        self.unaccepted += usize::from(!accepted);
+        Some(self.push(id, Entry::new(at), NEW))
+    }
+
+    /// Adds a device behind the last.
+    pub(super) fn push(&mut self, id: &str, entry: Entry, mark: Mark) -> u32 {
+        let number = self.ids.push(id);
+        self.marks.push(mark);
+        self.entries.push(entry);
+        self.due.push(u32::MAX);
+        self.changes.push();
+        number
+    }
+
+    /// Something of it was accepted.
+    pub(super) fn accept(&mut self, number: u32) {
+        if let Some(entry) = self.entries.get_mut(number as usize)
+            && !entry.is(ACCEPTED)
+        {
+            entry.flags |= ACCEPTED;
+            if entry.rejects > 0 {
+                self.unaccepted = self.unaccepted.saturating_sub(1);
+            }
+        }
+    }
+
+    /// A sign of life at `at`; `from`: where it came from, if that is known.
+    pub(super) fn alive(&mut self, number: u32, at: Timestamp, source: u8, from: Option<Address>) {
+        let Some(entry) = self.entries.get_mut(number as usize) else {
+            return;
+        };
+        if at >= entry.last_seen {
+            entry.last_seen = at;
+            if source != 0 {
+                entry.source = source;
+            }
+            if let Some(from) = from {
+                entry.address = from;
+            }
+        }
+        entry.first_seen = entry.first_seen.min(at);
+        entry.flags &= !SILENT;
+        if entry.is(DOWN) && at >= entry.extra().down_at {
+            entry.flags &= !DOWN;
+        }
+    }
+
+    /// Judges the state again, marks the device as changed, and notes when time will change it.
+    pub(super) fn settle(&mut self, number: u32, now: Timestamp) {
+        self.restate(number, now);
+        self.touch(number);
+    }
+
+    fn restate(&mut self, number: u32, now: Timestamp) {
+        let at = number as usize;
+        let (Some(entry), Some(mark)) = (self.entries.get_mut(at), self.marks.get_mut(at)) else {
+            return;
+        };
+        mark.refused = entry.last_reject > entry.last_report;
+        let timing = states::Timing::of(entry, &self.config, self.started_at);
+        let before = mark.state;
+        mark.state = timing.judge(entry, before, now);
+        if let Some(due) = self.due.get_mut(at) {
+            *due = timing.next(entry, mark.state);
+        }
+        let (after, parent) = (mark.state, mark.parent);
+        if before == after {
+            return;
+        }
+        entry.state_since = now;
+        entry.flags &= !SILENT;
+        if states::is_silent(after) {
+            entry.flags |= SILENT;
+        }
+        if states::is_told(before, after) {
+            entry.trace(now, super::view::TraceKind::State(before, after));
+        }
+        self.count_child(parent, states::is_silent(before), states::is_silent(after));
+    }
+
+    /// A child of `parent` was silent, and now is or is not.
+    pub(super) fn count_child(&mut self, parent: u32, before: bool, after: bool) {
+        if before == after {
+            return;
+        }
+        if let Some(parent) = self.entries.get_mut(parent as usize) {
+            parent.silent = if after {
+                parent.silent + 1
+            } else {
+                parent.silent.saturating_sub(1)
+            };
+        }
+    }
+
+    /// Marks as changed.
+    pub(super) fn touch(&mut self, number: u32) {
+        self.changes.touch(number);
+        if let Some(entry) = self.entries.get_mut(number as usize)
+            && !entry.is(DIRTY)
+        {
+            entry.flags |= DIRTY;
+            self.dirty.push(number);
+        }
+    }
+
+    /// Lets time pass: states that are due change. Cheap: four bytes a device are looked at.
+    pub fn tick(&mut self, now: Timestamp) {
+        let secs = seconds(now);
+        let due = |(at, due): (usize, &u32)| (*due <= secs).then_some(at);
+        let numbers: Vec<usize> = self.due.iter().enumerate().filter_map(due).collect();
+        for number in numbers {
+            let Ok(number) = u32::try_from(number) else {
+                continue;
+            };
+            let state = |table: &Self| table.mark(number).map(|mark| mark.state);
+            let before = state(self);
+            self.restate(number, now);
+            let after = state(self);
+            if before != after {
+                self.counts.late += u64::from(after == Some(State::Late));
+                self.counts.offline += u64::from(after == Some(State::Offline));
+                self.touch(number);
+            }
+        }
+    }
+
+    /// A device was seen by a copy of what had been taken before.
+    pub fn sighted(&mut self, id: &str, at: Timestamp, copies: u64) {
+        let Some(number) = self.ids.find(id) else {
+            return;
+        };
+        self.alive(number, at, 0, None);
+        if let Some(entry) = self.entries.get_mut(number as usize) {
+            let copies = u32::try_from(copies).unwrap_or(u32::MAX);
+            entry.duplicates = entry.duplicates.saturating_add(copies);
+        }
+        self.settle(number, at);
+    }
+
+    /// Bytes in memory, without what the allocator adds.
+    pub fn bytes(&self) -> usize {
+        let heaps: usize = self.entries.iter().map(Entry::heap_bytes).sum();
+        let texts: usize = self.texts.values().map(|text| text.len()).sum();
+        self.ids.bytes()
+            + self.marks.capacity() * size_of::<Mark>()
+            + self.due.capacity() * size_of::<u32>()
+            + self.entries.capacity() * size_of::<Entry>()
+            + self.changes.bytes()
+            + self.texts.allocation_size()
+            + heaps
+            + texts
+    }
+
+    /// Of those read from the disk, what is not kept but follows.
+    pub(super) fn derive(&mut self) {
+        let parents: Vec<(u32, bool)> = self
+            .marks
+            .iter()
+            .filter(|mark| mark.parent != NOBODY)
+            .map(|mark| (mark.parent, states::is_silent(mark.state)))
+            .collect();
+        for (parent, silent) in parents {
+            if let Some(entry) = self.entries.get_mut(parent as usize) {
+                entry.children += 1;
+                entry.silent += u32::from(silent);
+            }
+        }
+        for (at, entry) in self.entries.iter().enumerate() {
+            let timing = states::Timing::of(entry, &self.config, self.started_at);
+            if let (Some(mark), Some(due)) = (self.marks.get(at), self.due.get_mut(at)) {
+                *due = timing.next(entry, mark.state);
+            }
+            self.unaccepted += usize::from(!entry.is(ACCEPTED));
+        }
+    }
+
+    /// A device's last value of a series, if it is kept.
+    pub(super) fn last(&self, number: u32, series: u16) -> Option<&Last> {
+        let values = &self.entry(number)?.values;
+        values.iter().find(|last| last.series == series)
+    }
+}
+
+/// Nothing is known yet.
+pub(super) const NEW: Mark = Mark {
+    parent: NOBODY,
+    kind: 0,
+    district: 0,
+    state: State::Never,
+    level: Level::Ok,
+    refused: false,
+};
+
+/// Whole seconds since the epoch; clamped to 1970 and 2106.
+pub(super) fn seconds(time: Timestamp) -> u32 {
+    let (secs, _) = time.as_secs_nanos();
+    u32::try_from(secs.max(0)).unwrap_or(u32::MAX)
+}
+
+/// `NEVER` as none.
+pub(super) fn known(time: Timestamp) -> Option<Timestamp> {
+    (time != NEVER).then_some(time)
+}

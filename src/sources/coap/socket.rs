@@ -1,0 +1,243 @@
+//! One UDP socket: many datagrams per system call, in both directions.
+//!
+//! ```text
+//!  recvmmsg -> up to 128 datagrams in place      outbox -> sendmmsg, one call per local address
+//! ```
+//! The kernel's UDP path is most of what a request costs, so a call per datagram is not made. nix
+//! wraps both calls safely; its headers hold pointers and are not `Send`, so the socket lives on one
+//! thread. Where it is bound to all addresses, the one that was asked is the one that answers
+//! (RFC 7252 §5.3.2), by `IP_PKTINFO`.
+use super::outbox::Outbox;
+use super::session::Session;
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrLike,
+    SockaddrStorage, recvmmsg, sendmmsg, setsockopt, sockopt,
+};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::AsRawFd;
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+/// Datagrams of one system call.
+pub const BATCH: usize = 128;
+/// Longest datagram that is read whole; a device that has more sends it in blocks. RFC 7252 §4.6
+/// counts on 1,152 bytes.
+pub const DATAGRAM_MAX: usize = 4_096;
+/// From one buffer to the next: no power of two, so that their first lines share no cache set.
+const STRIDE: usize = DATAGRAM_MAX + 192;
+
+/// A datagram as it was received.
+#[derive(Clone, Copy, Debug)]
+pub struct Datagram<'a> {
+    /// Sender, and the address it sent to.
+    pub session: Session,
+    /// The bytes, at most [`DATAGRAM_MAX`].
+    pub bytes: &'a [u8],
+    /// Were there more?
+    pub truncated: bool,
+}
+
+/// The socket and its buffers.
+pub struct Socket {
+    udp: UdpSocket,
+    receiving: MultiHeaders<SockaddrStorage>,
+    sending: MultiHeaders<SockaddrStorage>,
+    /// With room for a local address.
+    sending_from: MultiHeaders<SockaddrStorage>,
+    buffer: Box<[u8]>,
+}
+
+impl Socket {
+    /// Takes over a bound socket; inside a runtime. `receive_bytes` is the kernel's buffer, which
+    /// holds what comes while the disk is synced.
+    ///
+    /// # Errors
+    /// The socket cannot be used.
+    pub fn new(udp: std::net::UdpSocket, receive_bytes: usize) -> io::Result<Self> {
+        udp.set_nonblocking(true)?;
+        // The kernel caps it at net.core.rmem_max in silence.
+        setsockopt(&udp, sockopt::RcvBuf, &receive_bytes)?;
+        let any = udp.local_addr()?;
+        let mut space = None;
+        if any.ip().is_unspecified() {
+            if any.is_ipv4() {
+                setsockopt(&udp, sockopt::Ipv4PacketInfo, &true)?;
+            } else {
+                setsockopt(&udp, sockopt::Ipv6RecvPacketInfo, &true)?;
+            }
+            space = Some(nix::cmsg_space!(libc::in6_pktinfo));
+        }
+        let exact = if any.is_ipv4() {
+            nix::cmsg_space!(libc::in_pktinfo)
+        } else {
+            nix::cmsg_space!(libc::in6_pktinfo)
+        };
+        Ok(Self {
+            udp: UdpSocket::from_std(udp)?,
+            receiving: MultiHeaders::preallocate(BATCH, space),
+            sending: MultiHeaders::preallocate(BATCH, None),
+            sending_from: MultiHeaders::preallocate(BATCH, Some(exact)),
+            buffer: vec![0; BATCH * STRIDE].into(),
+        })
+    }
+
+    /// Where it is bound.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.udp.local_addr()
+    }
+
+    /// Waits until there is something to receive.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.udp.readable().await
+    }
+
+    /// Waits until there is room to send.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.udp.writable().await
+    }
+
+    /// Hands over what one system call brings; returns how many. 0: nothing was there.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn receive(&mut self, mut each: impl FnMut(Datagram<'_>)) -> io::Result<usize> {
+        let fd = self.udp.as_raw_fd();
+        let (headers, buffer) = (&mut self.receiving, &mut self.buffer);
+        let mut count = 0;
+        let outcome = self.udp.try_io(Interest::READABLE, || {
+            let mut chunks = buffer.chunks_exact_mut(STRIDE);
+            let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = std::array::from_fn(|_| {
+                let chunk = chunks.next().unwrap_or_default();
+                [IoSliceMut::new(
+                    chunk.get_mut(..DATAGRAM_MAX).unwrap_or_default(),
+                )]
+            });
+            let received = recvmmsg(fd, headers, &mut slices, MsgFlags::MSG_DONTWAIT, None)?;
+            for message in received {
+                count += 1;
+                if let Some(datagram) = datagram(&message) {
+                    each(datagram);
+                }
+            }
+            if count < BATCH {
+                // The socket is empty: the readiness seen before goes, and what has come since has
+                // raised a newer one. So the next look waits instead of asking in vain.
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            Ok(())
+        });
+        match outcome {
+            Err(cause) if cause.kind() != ErrorKind::WouldBlock => Err(cause),
+            _ => Ok(count),
+        }
+    }
+
+    /// Sends messages of `outbox` from number `start` on; returns how many are dealt with. Fewer
+    /// than there are: the socket is full.
+    ///
+    /// # Errors
+    /// The kernel refused the message after those; it will not go.
+    pub fn send(&mut self, outbox: &Outbox, start: usize) -> (usize, io::Result<()>) {
+        let mut sent = 0;
+        loop {
+            let left = outbox.from(start + sent);
+            let local = match left.clone().next() {
+                None => return (sent, Ok(())),
+                Some((to, _)) => to.local,
+            };
+            let run = left.take_while(|(to, _)| to.local == local).take(BATCH);
+            match self.send_run(local, run) {
+                Ok(more) => sent += more,
+                Err(cause) if cause.kind() == ErrorKind::WouldBlock => return (sent, Ok(())),
+                Err(cause) => return (sent + 1, Err(cause)),
+            }
+        }
+    }
+
+    /// Messages from one of our addresses.
+    fn send_run<'a>(
+        &mut self,
+        local: Option<IpAddr>,
+        run: impl Iterator<Item = (Session, &'a [u8])>,
+    ) -> io::Result<usize> {
+        let fd = self.udp.as_raw_fd();
+        let mut addresses = Vec::with_capacity(BATCH);
+        let mut slices = Vec::with_capacity(BATCH);
+        for (to, bytes) in run {
+            addresses.push(Some(SockaddrStorage::from(to.peer)));
+            slices.push([IoSlice::new(bytes)]);
+        }
+        let (v4, v6);
+        let mut control = Vec::new();
+        match local {
+            Some(IpAddr::V4(ip)) => {
+                v4 = libc::in_pktinfo {
+                    ipi_ifindex: 0,
+                    ipi_spec_dst: libc::in_addr {
+                        s_addr: u32::from_ne_bytes(ip.octets()),
+                    },
+                    ipi_addr: libc::in_addr { s_addr: 0 },
+                };
+                control.push(ControlMessage::Ipv4PacketInfo(&v4));
+            }
+            Some(IpAddr::V6(ip)) => {
+                v6 = libc::in6_pktinfo {
+                    ipi6_addr: libc::in6_addr {
+                        s6_addr: ip.octets(),
+                    },
+                    // A link-local peer's address has its interface.
+                    ipi6_ifindex: 0,
+                };
+                control.push(ControlMessage::Ipv6PacketInfo(&v6));
+            }
+            None => {}
+        }
+        let headers = if local.is_some() {
+            &mut self.sending_from
+        } else {
+            &mut self.sending
+        };
+        self.udp.try_io(Interest::WRITABLE, || {
+            let flags = MsgFlags::MSG_DONTWAIT;
+            let sent = sendmmsg(fd, headers, &slices, &addresses, &control, flags)?;
+            Ok(sent.count())
+        })
+    }
+}
+
+fn datagram<'a>(message: &RecvMsg<'_, 'a, SockaddrStorage>) -> Option<Datagram<'a>> {
+    let peer = address(message.address.as_ref()?)?;
+    let mut session = Session::new(peer);
+    for control in message.cmsgs().into_iter().flatten() {
+        session.local = match control {
+            ControlMessageOwned::Ipv4PacketInfo(info) => {
+                Some(IpAddr::from(info.ipi_spec_dst.s_addr.to_ne_bytes()))
+            }
+            ControlMessageOwned::Ipv6PacketInfo(info) => Some(IpAddr::from(info.ipi6_addr.s6_addr)),
+            _ => continue,
+        };
+        if session.local.is_some_and(|local| local.is_multicast()) {
+            // Asked by multicast, it answers with an address of its own.
+            session.local = None;
+        }
+    }
+    Some(Datagram {
+        session,
+        bytes: message.iovs().next().unwrap_or_default(),
+        truncated: message.flags.contains(MsgFlags::MSG_TRUNC),
+    })
+}
+
+fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
+    if let Some(v4) = storage.as_sockaddr_in() {
+        return Some(SocketAddrV4::from(*v4).into());
+    }
+    let v6 = storage.as_sockaddr_in6()?;
+    Some(SocketAddrV6::from(*v6).into())
+}
