@@ -135,7 +135,7 @@ pub(super) struct Coap {
     /// Payload: json, senml, senml-cbor or cbor [default: json]
     #[arg(long, value_name = "FORMAT")]
     pub(super) format: Option<Format>,
-    /// Share of the reports that are non-confirmable, 0 to 1 [default: 0]
+    /// Share of the reports with a time of their own that are non-confirmable, 0 to 1 [default: 0]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(super) non: Option<f64>,
     /// Sockets [default: one per device up to 1000, 100 for a CSV file]

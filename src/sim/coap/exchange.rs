@@ -9,8 +9,9 @@
 //!     '------ afresh <-------------------'<---- Later <-------'
 //! ```
 //! *Afresh* is a new message id for a report with a time of its own, which the gateway knows again by
-//! its content. A report without one is sent again under its old id as long as that is its own
-//! (`EXCHANGE_LIFETIME`, `NON_LIFETIME`): by then nothing else tells it from a second event.
+//! its content. A report without one is sent again under its old id as long as that is its own: by then
+//! nothing else tells it from a second event. So it is always confirmable, for a copy of a NON is not
+//! answered (RFC 7252 §4.5).
 use super::Ids;
 use super::message::{Answer, Block, Request};
 use std::sync::Arc;
@@ -18,7 +19,6 @@ use std::time::{Duration, Instant};
 
 /// RFC 7252 §4.8.2, with the default parameters: how long a message id belongs to its message.
 const EXCHANGE_LIFETIME: Duration = Duration::from_secs(247);
-const NON_LIFETIME: Duration = Duration::from_secs(145);
 /// Waited for after 5.03 without Max-Age, RFC 7252 §5.10.5, and the longest that is waited.
 const MAX_AGE_DEFAULT_S: u32 = 60;
 const MAX_AGE_MAX_S: u32 = 600;
@@ -59,6 +59,7 @@ pub(super) struct Report {
     /// Content-Format.
     pub(super) format: u16,
     pub(super) payload: Vec<u8>,
+    /// Only what is dated may be not.
     pub(super) confirmable: bool,
     /// Does the payload have the device's time?
     pub(super) dated: bool,
@@ -196,12 +197,7 @@ impl Exchange {
 
     /// The whole body under new ids, but for what must keep its old one.
     fn afresh(&mut self, now: Instant, transmission: Transmission, ids: &mut Ids) -> Step {
-        let lifetime = if self.report.confirmable {
-            EXCHANGE_LIFETIME
-        } else {
-            NON_LIFETIME
-        };
-        if !self.report.dated && now < self.mid_at + lifetime {
+        if !self.report.dated && now < self.mid_at + EXCHANGE_LIFETIME {
             self.wait(now, transmission, ids);
             return Step::Resend;
         }
@@ -229,7 +225,7 @@ impl Exchange {
             _ if self.due() > now => Step::Wait,
             State::Waiting { sent, timeout, .. } if sent <= transmission.retransmit_max => {
                 let timeout = timeout.saturating_mul(2);
-                if !self.report.confirmable && self.report.dated {
+                if !self.report.confirmable {
                     // RFC 7252 §4.3 knows no retransmission of a NON: it is asked anew.
                     self.send(now, transmission, ids);
                 }

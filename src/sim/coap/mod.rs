@@ -47,7 +47,7 @@ pub struct Fleet {
     pub transmission: Transmission,
     /// What happens to datagrams on purpose.
     pub air: Air,
-    /// Share of the reports that go out non-confirmable, 0 to 1.
+    /// Share of the reports that go out non-confirmable, 0 to 1; of those with a time of their own.
     pub non_confirmable: f64,
     /// Of the payloads.
     pub format: Format,

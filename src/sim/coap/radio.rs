@@ -88,7 +88,7 @@ impl Radio {
             path: message.topic,
             format: self.fleet.format.number(),
             payload: self.fleet.format.encode(&message.device, message.payload),
-            confirmable: !self.rng.chance(self.fleet.non_confirmable),
+            confirmable: !self.rng.chance(self.fleet.non_confirmable) || !dated,
             dated,
         };
         self.endpoint.push(Instant::now(), report);
