@@ -157,6 +157,11 @@ impl Intake {
         self.log.refusing().map(Refusal::from)
     }
 
+    /// Longest payload that is taken, in bytes.
+    pub const fn payload_max(&self) -> usize {
+        self.config.payload_max
+    }
+
     /// Counters for metrics.
     pub const fn stats(&self) -> &Stats {
         &self.stats

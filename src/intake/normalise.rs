@@ -143,6 +143,10 @@ fn place(mut reading: ReadingDraft<'_>, time: Judged) -> (ReadingDraft<'_>, Fate
             reading.observed_at = time;
             (reading, Fate::Dated)
         }
+        Judged::Reckoned(time) => {
+            reading.observed_at = time;
+            (reading, Fate::Undated)
+        }
         Judged::Absent => (reading, Fate::Undated),
         Judged::Implausible(_) => {
             if reading.quality == Quality::Good {
@@ -171,10 +175,10 @@ fn note_clock(
     }
     let raw = decoded
         .group(group)
-        .map_or("", |group| time::raw(&group.time));
+        .map_or_else(String::new, |group| time::raw(&group.time));
     let secs = |time: Timestamp| time.as_secs_nanos().0;
     outcome.clock = Some(ClockWrong {
-        raw: quote(raw),
+        raw,
         ahead_secs: claimed.map(|claimed| secs(claimed) - secs(received_at)),
     });
 }
@@ -253,11 +257,10 @@ fn drop_unusable(
         };
         let raw = decoded
             .group(origin.group)
-            .map_or("", |group| time::raw(&group.time));
+            .map_or_else(String::new, |group| time::raw(&group.time));
         let sentence = format!(
-            "time {} is before 2015, over an hour ahead or unreadable, and the report has other \
+            "time {raw} is before 2015, over an hour ahead or unreadable, and the report has other \
              readings of `{}`: without true times they cannot be told apart",
-            quote(raw),
             quote(&sample.metric)
         );
         let place = decoded.place_of(origin.group, &sample.metric, sample.item);
