@@ -152,7 +152,7 @@ fn nobody_to_talk_to_is_said() {
     let simulate = run(&args);
     assert_eq!(simulate.code, 3);
     assert!(
-        simulate.err.contains("nothing was sent") && simulate.out.contains("sent            0")
+        simulate.err.contains("nothing was sent") && simulate.out.contains("sent              0")
     );
 }
 
