@@ -2,10 +2,7 @@
 //!
 //! Each test starts a gateway of its own and runs one script, which asserts and writes screenshots into a temporary
 //! folder whose name it prints. What the scripts need is installed by `scripts/test.sh`.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by failing"
-)]
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -18,7 +15,9 @@ use support::{Gateway, Ports};
 fn browse(script: &str) {
     let dir = tempfile::tempdir().unwrap();
     let ports = Ports::free();
-    let more = "[site]\ntimezone = \"Asia/Shanghai\"\n";
+    let more = "[site]\ntimezone = \"Asia/Shanghai\"\n\
+        [[route]]\ntopic = \"tunnel/{device}\"\nkind = \"tunnel.gas\"\ndistrict = \"370102-A3\"\n\
+        [[route]]\ntopic = \"meter/{device}\"\nkind = \"meter.electricity\"\ndistrict = \"370102\"\n";
     let config = ports.config(&dir.path().join("data"), more);
     let mut gateway = Gateway::start(dir.path(), ports, &config);
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page");

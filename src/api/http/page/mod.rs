@@ -13,6 +13,7 @@ mod answer;
 mod assets;
 mod chart;
 mod device;
+mod entries;
 mod filter;
 mod gather;
 mod home;
@@ -291,7 +292,7 @@ async fn timeline_page(
     headers: HeaderMap,
 ) -> Response {
     render(&http, &uri, headers, move |shared, view, asked| {
-        let detail = gather::detail(shared, &id, &entry);
+        let detail = entries::detail(shared, &id, &entry);
         let gone = || html! { p { (view.t(text::GONE)) } };
         let shown = detail
             .as_ref()

@@ -41,8 +41,8 @@ pub enum What {
         sequence: u64,
         /// How many readings.
         readings: usize,
-        /// Parts of it that were refused.
-        refused: usize,
+        /// The first of them, in words.
+        first: String,
     },
     /// An uplink, or a part of one, that was refused.
     Reject {
@@ -52,8 +52,6 @@ pub enum What {
         reason: String,
         /// The part; empty: the whole.
         part: String,
-        /// The codec's sentence.
-        sentence: String,
     },
     /// Something that happened to it.
     Event {
@@ -75,6 +73,9 @@ impl Row {
             What::Event { sequence, .. } => ('e', sequence),
             What::State(..) => return None,
         };
+        if *sequence == 0 {
+            return None; // In no log any more.
+        }
         Some(format!("{}/t/{letter}{sequence}", device_path(id)))
     }
 }
@@ -113,6 +114,8 @@ pub struct Decoded {
     pub raw: String,
     /// Name and value.
     pub labels: Vec<(String, String)>,
+    /// Where in the payload it comes from; empty where that is not known.
+    pub path: String,
 }
 
 /// A part that was refused.
@@ -164,8 +167,8 @@ fn row(view: &View<'_>, id: &str, row: &Row) -> Markup {
 
 fn sign_of(what: &What) -> &'static str {
     match what {
-        What::Report { refused: 0, .. } => "uplink",
-        What::Report { .. } | What::Reject { .. } => "refused",
+        What::Report { .. } => "uplink",
+        What::Reject { .. } => "refused",
         What::Event { .. } => "attention",
         What::State(_, to) => to.word(),
     }
@@ -174,9 +177,9 @@ fn sign_of(what: &What) -> &'static str {
 fn say(view: &View<'_>, what: &What) -> Markup {
     html! {
         @match what {
-            What::Report { readings, refused, .. } => {
-                (readings) " " (view.t(text::ACCEPTED_READINGS))
-                @if *refused > 0 { ", " (view.t(text::REFUSED)) " " (refused) }
+            What::Report { readings, first, .. } => {
+                @if *readings > 1 { (readings) " " (view.t(text::ACCEPTED_READINGS)) ": " }
+                (words::cut(first, 60)) @if *readings > 1 { " …" }
             }
             What::Reject { reason, part, .. } => {
                 b { (view.t(text::REFUSED)) } ": " (reason_words(view, reason))
@@ -265,7 +268,9 @@ fn decoded(view: &View<'_>, field: &Decoded) -> Markup {
     html! {
         tr {
             th scope="row" {
-                (view.metric(&field.metric)) " " code class="dim" { (words::cut(&field.metric, 64)) }
+                (view.metric(&field.metric)) " "
+                @let path = if field.path.is_empty() { &field.metric } else { &field.path };
+                code class="dim" { (words::cut(path, 64)) }
                 @for (name, value) in &field.labels {
                     " " span class="label" { (text::names::label(name).map_or(name.as_str(), |name| view.t(name))) " " (words::cut(value, 32)) }
                 }

@@ -95,6 +95,7 @@ fn hostile_payloads_are_texts() {
             observed_at: NOW,
             raw: EVIL.to_owned(),
             labels: vec![(EVIL.to_owned(), EVIL.to_owned())],
+            path: EVIL.to_owned(),
         }],
         event: Some((EVIL.to_owned(), vec![(EVIL.to_owned(), EVIL.to_owned())])),
         ..Detail::default()
