@@ -75,7 +75,7 @@ await shot(page, "device-360-timeline");
 const good = page.locator(".timeline details:has(.is-uplink)").first();
 await good.locator("summary").click();
 await until(async () => (await good.locator(".detail").count()) === 1, "the row opens");
-assert.match(await good.innerText(), /Voltage voltage\s+231 V/);
+assert.match(await good.innerText(), /Voltage voltage\s+231\sV/);
 
 // New values come by themselves, and the row stays open.
 publish("meter/meter-7", { active_power: 7.75 });
@@ -92,7 +92,7 @@ await page.finish();
 const old = await open(PHONE, { lang: "zh-CN" });
 await go(old, "/d/old-1");
 assert.match(await text(old, "#now0"), /没有当前值/);
-assert.match(await text(old, "#old0"), /小时前/);
+assert.match(await text(old, "#old0"), /小时.*前/);
 await shot(old, "device-360-old-zh");
 await old.finish();
 

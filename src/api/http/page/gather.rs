@@ -255,6 +255,10 @@ pub fn tunnel(shared: &Shared) -> Vec<Device> {
         }
     }
     devices.retain(values::in_tunnel);
+    let now = shared.clock.now();
+    for device in &mut devices {
+        values::mark_old(device, now);
+    }
     tunnel::sort(&mut devices);
     devices
 }

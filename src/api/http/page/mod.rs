@@ -231,9 +231,10 @@ async fn device_page(
     headers: HeaderMap,
 ) -> Response {
     render(&http, &uri, headers, move |shared, view, asked| {
-        let Some(device) = shared.devices.get(&id) else {
+        let Some(mut device) = shared.devices.get(&id) else {
             return Ok(no_device(shared, view, &id));
         };
+        values::mark_old(&mut device, view.now);
         if *device.id != *id {
             return Err(Box::new(redirect(&device_path(&device.id))));
         }
