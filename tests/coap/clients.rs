@@ -218,7 +218,13 @@ fn node_coap_hears_why_and_where() {
     let said = script(&city, "coap_peer.js", "errors");
     assert_eq!(codes(&said), ["4.00", "4.05", "4.04"]);
     let said = script(&city, "coap_peer.js", "discovery");
-    assert_eq!(codes(&said), ["4.01", "2.05"]);
+    assert_eq!(codes(&said), ["2.05"]);
+    let links = said[0]["text"].as_str().unwrap();
+    assert!(links.ends_with("title=\"This list\""), "{links}");
+    assert!(
+        city.metric("citygate_coap_requests_total") > 10,
+        "in blocks"
+    );
     city.stop();
 }
 
