@@ -20,7 +20,6 @@ const NONE: u32 = u32::MAX;
 pub const LIFETIME_SECS: u32 = 247;
 
 /// Limits of memory.
-#[expect(clippy::struct_field_names, reason = "bounds end in _max")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Requests remembered.
