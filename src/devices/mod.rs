@@ -15,6 +15,7 @@ mod changes;
 mod config;
 mod entry;
 mod follow;
+mod health;
 mod ids;
 mod list;
 mod names;

@@ -44,7 +44,7 @@ impl Table {
             reasons: entry
                 .extra
                 .as_ref()
-                .map_or_else(Vec::new, |extra| extra.reasons.clone()),
+                .map_or_else(Vec::new, |extra| extra.findings.show(&self.series)),
             heard_not_accepted: mark.refused,
             first_seen: entry.first_seen,
             last_seen: entry.last_seen,
@@ -113,6 +113,7 @@ impl Table {
     pub(super) fn urgency(mark: &Mark) -> u8 {
         use super::view::{Level, State};
         match (mark.level, mark.state) {
+            _ if mark.alarm => 6,
             (Level::Fault, _) => 5,
             (_, State::Offline) => 4,
             _ if mark.refused => 3,

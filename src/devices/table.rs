@@ -35,6 +35,8 @@ pub(super) struct Mark {
     pub state: State,
     pub level: Level,
     pub refused: bool,
+    /// A safety alarm is among the findings.
+    pub alarm: bool,
 }
 
 /// The registry's state.
@@ -186,6 +188,9 @@ impl Table {
             return;
         };
         mark.refused = entry.last_reject > entry.last_report;
+        if let Some(extra) = &entry.extra {
+            (mark.level, mark.alarm) = extra.findings.worst();
+        }
         let timing = states::Timing::of(entry, &self.config, self.started_at);
         let before = mark.state;
         mark.state = timing.judge(entry, before, now);
@@ -318,6 +323,7 @@ pub(super) const NEW: Mark = Mark {
     state: State::Never,
     level: Level::Ok,
     refused: false,
+    alarm: false,
 };
 
 /// Whole seconds since the epoch; clamped to 1970 and 2106.
