@@ -1,5 +1,5 @@
 //! From records to devices. A record that was applied before changes nothing.
-use super::entry::{Address, DOWN, Entry, Last, NEVER, Shape};
+use super::entry::{ACCEPTED, Address, DOWN, Entry, Last, NEVER, Shape};
 use super::health::{self, Judged, Rule};
 use super::names::Series;
 use super::states;
@@ -57,8 +57,14 @@ impl Table {
         let source = u8::try_from(report.source).unwrap_or(0);
         let from = self.uplink_from;
         let fresh = |entry: &Entry| sequence > entry.log_sequence;
-        if self.entry(number).is_some_and(fresh) {
+        // Also by the record that was applied last: its parent may have been lost with a crash.
+        if self
+            .entry(number)
+            .is_some_and(|entry| sequence >= entry.log_sequence)
+        {
             self.adopt(number, parent);
+        }
+        if self.entry(number).is_some_and(fresh) {
             self.describe(number, report);
             let observed_at = self.take_values(number, sequence, report);
             self.alive(number, at, source, from);
@@ -289,6 +295,17 @@ impl Table {
         health::value(entry, place, &judged);
     }
 
+    /// Notes who sent a reject, if nothing of it was accepted so far.
+    pub fn remember_stranger(&mut self, sequence: u64, reject: &Reject) {
+        let entry = self
+            .ids
+            .find(&reject.device_id)
+            .and_then(|number| self.entry(number));
+        if entry.is_none_or(|entry| !entry.is(ACCEPTED)) {
+            self.strangers.note(sequence, reject);
+        }
+    }
+
     /// Applies a record of the rejects' log.
     pub fn apply_reject(&mut self, sequence: u64, reject: &Reject) {
         let at = Timestamp::from_nanos(reject.received_at_ns);
@@ -301,16 +318,10 @@ impl Table {
         } else {
             self.number(&reject.device_id, at, false)
         };
+        self.remember_stranger(sequence, reject);
         let Some(number) = number else {
-            self.strangers.note(sequence, reject);
             return;
         };
-        if self
-            .entry(number)
-            .is_some_and(|entry| !entry.is(super::entry::ACCEPTED))
-        {
-            self.strangers.note(sequence, reject);
-        }
         if self
             .entry(number)
             .is_none_or(|entry| sequence <= entry.reject_sequence)

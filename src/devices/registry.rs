@@ -1,4 +1,5 @@
 //! The registry as others hold it.
+use super::disk::{self, Disk, Found};
 use super::query::{Concern, Counts, Page, Query, Stranger};
 use super::table::Table;
 use super::view::Device;
@@ -7,7 +8,7 @@ use crate::catalogue::Catalogue;
 use crate::intake::Intake;
 use crate::log::Log;
 use crate::model::{Clock, Timestamp};
-use crate::state::State;
+use crate::state::{self, State};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
@@ -61,6 +62,17 @@ pub struct Parts {
     pub clock: Clock,
 }
 
+/// Why a registry does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The devices cannot be read.
+    #[error("cannot read the devices")]
+    State(#[from] state::Error),
+    /// No thread.
+    #[error("cannot start the registry's thread")]
+    Thread(#[source] std::io::Error),
+}
+
 #[derive(Debug)]
 pub(super) struct Shared {
     pub clock: Clock,
@@ -69,7 +81,8 @@ pub(super) struct Shared {
     table: RwLock<Table>,
     stats: Mutex<Stats>,
     version: watch::Sender<u64>,
-    id: Mutex<u128>,
+    /// Versions are comparable as long as this is the same.
+    pub id: u128,
 }
 
 impl Shared {
@@ -104,27 +117,51 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Starts the thread that follows both logs.
+    /// Reads the devices that were kept, and starts the thread that follows both logs. Blocks on the
+    /// disk: some seconds for a million devices.
     ///
     /// # Errors
-    /// No thread can be started.
-    pub fn start(parts: Parts) -> std::io::Result<Self> {
+    /// The devices cannot be read, or no thread can be started.
+    pub fn start(parts: Parts) -> Result<Self, Error> {
         let started_at = parts.clock.now();
-        let seed = follow::seed(parts.log.id());
-        let table = Table::new(parts.config, parts.catalogue, seed, started_at);
+        let (log, rejects) = (&parts.log, &parts.rejects);
+        let seed = follow::seed(log.id());
+        let mut table = Table::new(parts.config, parts.catalogue, seed, started_at);
+        let ends = (
+            (log.id(), log.watermark()),
+            (rejects.id(), rejects.watermark()),
+        );
+        let found = disk::load(&parts.state, &mut table, ends.0, ends.1)?;
+        let disk = Disk::new(parts.state, &table, found, started_at);
+        let mut id = log.id().0 ^ u128::from(started_at.as_nanos().unsigned_abs());
+        match found {
+            Found::Kept(progress) => id = progress.id,
+            Found::Nothing => {}
+            Found::Useless(why) => {
+                tracing::warn!("the device registry is read again from the logs, for {why}");
+                disk.clear()?;
+            }
+        }
+        let version = table.changes.version();
         let shared = Arc::new(Shared {
             clock: parts.clock,
             stop: AtomicBool::new(false),
             table: RwLock::new(table),
             stats: Mutex::default(),
-            version: watch::Sender::new(0),
-            id: Mutex::new(parts.log.id().0 ^ u128::from(started_at.as_nanos().unsigned_abs())),
+            version: watch::Sender::new(version),
+            id,
         });
-        let follower =
-            follow::Follow::new(Arc::clone(&shared), parts.log, parts.rejects, parts.intake);
+        let follower = follow::Follow::new(
+            Arc::clone(&shared),
+            disk,
+            parts.log,
+            parts.rejects,
+            parts.intake,
+        );
         let thread = std::thread::Builder::new()
             .name("devices".into())
-            .spawn(move || follower.run())?;
+            .spawn(move || follower.run())
+            .map_err(Error::Thread)?;
         Ok(Self {
             shared,
             thread: Arc::new(Mutex::new(Some(thread))),
@@ -196,11 +233,7 @@ impl Registry {
 
     /// Versions are comparable as long as this is the same.
     pub fn id(&self) -> u128 {
-        *self
-            .shared
-            .id
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.id
     }
 
     /// Counts and gauges.

@@ -9,7 +9,7 @@
 //! look at a million of them stays in the caches; the entries are touched where a device changes or
 //! is shown. Nothing here waits, reads a clock or touches a disk.
 use super::changes::Changes;
-use super::entry::{ACCEPTED, Address, DIRTY, DOWN, Entry, Last, NEVER, SILENT};
+use super::entry::{ACCEPTED, Address, DIRTY, DOWN, Entry, NEVER, SILENT};
 use super::ids::Ids;
 use super::names::{AllSeries, Names};
 use super::strangers::Strangers;
@@ -229,11 +229,23 @@ impl Table {
     /// Marks as changed.
     pub(super) fn touch(&mut self, number: u32) {
         self.changes.touch(number);
+        self.taint(number);
+    }
+
+    /// Must be saved.
+    pub(super) fn taint(&mut self, number: u32) {
         if let Some(entry) = self.entries.get_mut(number as usize)
             && !entry.is(DIRTY)
         {
             entry.flags |= DIRTY;
             self.dirty.push(number);
+        }
+    }
+
+    /// Is being saved.
+    pub(super) fn untaint(&mut self, number: u32) {
+        if let Some(entry) = self.entries.get_mut(number as usize) {
+            entry.flags &= !DIRTY;
         }
     }
 
@@ -306,12 +318,6 @@ impl Table {
             }
             self.unaccepted += usize::from(!entry.is(ACCEPTED));
         }
-    }
-
-    /// A device's last value of a series, if it is kept.
-    pub(super) fn last(&self, number: u32, series: u16) -> Option<&Last> {
-        let values = &self.entry(number)?.values;
-        values.iter().find(|last| last.series == series)
     }
 }
 

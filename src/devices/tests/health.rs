@@ -287,7 +287,7 @@ fn back_fill_is_no_wrong_clock() {
         fed.report(&report("p", n * 900, vec![number("voltage", n * 900, 1.0)]));
     }
     for n in 0..50 {
-        let observed = 3_600 + n * 900;
+        let observed = 4_500 + n * 900;
         let value = f64::from(i32::try_from(n).unwrap());
         fed.report(&report(
             "p",

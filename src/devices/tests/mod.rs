@@ -1,5 +1,6 @@
 //! The rules, on the pure table, with the clock in hand.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+mod following;
 mod health;
 mod life;
 mod lists;
