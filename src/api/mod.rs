@@ -8,12 +8,14 @@
 //! ```
 //! Both servers only read. Each call has its own reader and its own place in the log, so that a slow
 //! or dead caller holds its own memory (a few MiB at most) and nothing else.
+mod device;
 pub mod grpc;
 pub mod http;
 mod overview;
 mod rates;
 mod readiness;
 pub mod selection;
+mod token;
 
 pub use overview::{Overview, Reader, overview};
 pub use rates::Rates;

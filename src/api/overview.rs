@@ -38,7 +38,7 @@ pub struct Overview {
 /// A reader of the log and its lag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reader {
-    /// `history` or `devices`.
+    /// `history`, `devices`, or `devices_rejects` for the registry's way along the log of rejects.
     pub name: &'static str,
     /// Records that it has not read.
     pub records: u64,
@@ -53,7 +53,7 @@ pub fn overview(shared: &Shared) -> Overview {
     let rates = shared.rates.per_second(instant, &shared.accounting);
     let rates = Source::ALL.into_iter().zip(rates);
     let heard = |source: Source| shared.accounting.snapshot(source).received > 0;
-    let history = shared.history.stats();
+    let (history, devices) = (shared.history.stats(), shared.devices.stats());
     Overview {
         version: env!("CARGO_PKG_VERSION"),
         node: shared.node.clone(),
@@ -63,21 +63,21 @@ pub fn overview(shared: &Shared) -> Overview {
         unready: shared.readiness.reasons(now),
         rates: rates.filter(|(source, _)| heard(*source)).collect(),
         ack: shared.log.latency().recent(instant),
-        readers: vec![reader(
-            "history",
-            &shared.log,
-            history.next,
-            history.lag,
-            now,
-        )],
-        devices: devices::Counts::default(),
+        readers: vec![
+            reader("history", &shared.log, history.lag, now),
+            reader("devices", &shared.log, devices.lag, now),
+            reader("devices_rejects", &shared.rejects, devices.rejects_lag, now),
+        ],
+        devices: shared.devices.counts(),
         free_bytes: shared.log.stat().free_bytes,
         refusing: shared.log.refusing().map(|why| why.to_string()),
     }
 }
 
-fn reader(name: &'static str, log: &Log, next: u64, records: u64, now: Timestamp) -> Reader {
+/// A reader that has all but the last `records` of a log.
+fn reader(name: &'static str, log: &Log, records: u64, now: Timestamp) -> Reader {
     let appended_at = || {
+        let next = log.watermark().saturating_sub(records) + 1;
         let mut reader = log.reader(Start::At(next)).ok()?;
         let frames = reader.read(1).ok()?;
         frames.first().map(|frame| frame.appended_at)

@@ -3,6 +3,7 @@
 //! A name that the catalogue does not have would match nothing for ever, and an empty stream looks
 //! like a quiet city. So a wrong name is an error that says which name was probably meant.
 use crate::catalogue::Catalogue;
+use crate::devices;
 use crate::history;
 use crate::model::{DeviceId, proto};
 use std::collections::HashSet;
@@ -29,7 +30,7 @@ pub struct Violation {
 }
 
 /// A request with wrong fields.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(|v| format!("{}: {}", v.field, v.description)).collect::<Vec<_>>().join("; "))]
 pub struct Violations(pub Vec<Violation>);
 
@@ -42,7 +43,8 @@ impl Violations {
         }])
     }
 
-    fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
+    /// One more, up to a limit.
+    pub fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
         if self.0.len() < VIOLATIONS_MAX {
             self.0.push(Violation {
                 field: field.into(),
@@ -129,6 +131,13 @@ impl Selection {
             districts: texts(self.districts),
             metrics: self.metrics.into_iter().map(String::from).collect(),
         }
+    }
+
+    /// The same for the registry, which knows nothing of metrics.
+    pub fn narrow(&self, query: &mut devices::Query) {
+        query.devices = self.devices.iter().cloned().collect();
+        query.kinds.clone_from(&self.kinds);
+        query.districts.clone_from(&self.districts);
     }
 
     /// Does it let everything pass, so that nothing need be looked at?

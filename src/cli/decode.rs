@@ -1,4 +1,5 @@
 //! `citygate decode`: what would become of a payload, without a gateway.
+use super::resolved::{self, Record};
 use super::{Error, Exit, output};
 use crate::api::http::json;
 use crate::catalogue::Catalogue;
@@ -16,6 +17,9 @@ const EXAMPLES: &str = "\
 Examples:
   citygate decode --profile json '{\"voltage\": 230.1, \"ts\": 1795420800}'
   citygate decode --profile json 7b22766f6c74616765223a3233302e317d
+  citygate decode --profile senml '[{\"bn\":\"m-1:\",\"bt\":1795420800,\"n\":\"voltage\",\"u\":\"V\",\"v\":230.1}]'
+  citygate decode --profile senml 81a400676d2d313a763a740156
+  citygate decode --profile cbor a167766f6c74616765fb406cc33333333333
   mosquitto_sub -C 1 -t city/meter-7/json | citygate decode --profile json -
 
 Exit code 1 if anything would be rejected.";
@@ -54,6 +58,9 @@ fn profile(name: &str) -> Result<&'static str, String> {
 struct Decoded<'a> {
     readings: Vec<json::Reading<'a>>,
     rejected: Vec<Rejected<'a>>,
+    /// Of a `SenML` pack: what it says, before anybody asks what that means here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolved: Option<Vec<Record>>,
 }
 
 #[derive(Serialize)]
@@ -86,9 +93,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
             readings_max: config.intake.readings_max,
         },
     );
+    let resolved = (args.profile == "senml").then(|| {
+        // What is wrong with the pack is among the faults already.
+        let resolved = codecs::senml::resolved(&bytes).unwrap_or_default();
+        resolved.iter().map(Record::from).collect::<Vec<_>>()
+    });
     if args.json {
-        output::json(&decoded(&preview))?;
+        output::json(&decoded(&preview, resolved))?;
     } else {
+        resolved::print(resolved.as_deref().unwrap_or_default())?;
         print(&preview)?;
     }
     Ok(if preview.faults.is_empty() {
@@ -143,8 +156,9 @@ fn payload(text: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
-fn decoded(preview: &Preview) -> Decoded<'_> {
+fn decoded(preview: &Preview, resolved: Option<Vec<Record>>) -> Decoded<'_> {
     Decoded {
+        resolved,
         readings: preview.readings.iter().map(json::Reading::from).collect(),
         rejected: preview
             .faults

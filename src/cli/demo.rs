@@ -175,7 +175,7 @@ async fn demo(args: &Args, config: Config) -> Result<Exit, Error> {
         let mut tell = Some(tell);
         let mut tell = |bound: &Bound| {
             // Nobody listens when the demo is over already.
-            let _ = tell.take().map(|tell| tell.send(*bound));
+            let _ = tell.take().map(|tell| tell.send(Box::new(*bound)));
         };
         let stop = || stop_gateway.clone().cancelled_owned();
         let mut result = app::run(config.clone(), stop(), &mut tell).await;
@@ -188,7 +188,7 @@ async fn demo(args: &Args, config: Config) -> Result<Exit, Error> {
     };
     let city = async {
         let result = match bound.await {
-            Ok(bound) => city(args, bound, &stop_city).await,
+            Ok(bound) => city(args, *bound, &stop_city).await,
             // The gateway did not start, and says why itself.
             Err(_) => Ok(Exit::Ok),
         };

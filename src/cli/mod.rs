@@ -10,6 +10,7 @@ mod http;
 mod log;
 mod output;
 mod progress;
+mod resolved;
 mod run;
 mod scoreboard;
 mod signals;

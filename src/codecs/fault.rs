@@ -64,6 +64,8 @@ reasons! {
     UnknownDevice = "unknown_device",
     /// A `CoAP` Content-Format that no codec reads.
     UnsupportedContentFormat = "unsupported_content_format",
+    /// A version or a field that must be understood, and is not.
+    NotUnderstood = "not_understood",
 }
 
 impl Reason {
@@ -135,6 +137,11 @@ impl Faults {
         } else {
             self.more += 1;
         }
+    }
+
+    /// Notes several.
+    pub fn extend(&mut self, faults: impl IntoIterator<Item = Fault>) {
+        faults.into_iter().for_each(|fault| self.push(fault));
     }
 
     /// The parts that were kept.

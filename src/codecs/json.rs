@@ -20,7 +20,10 @@ mod thingsboard;
 
 pub use thingsboard::{Attributes, attributes, connection, gateway};
 
-use super::{Decoded, Fault, Group, Limits, Reason, Sample, Sent, SentTime, quote};
+use super::{Decoded, Fault, Group, Limits, Reason, Sample, Sent, SentTime, quote, too_many};
+pub(in crate::codecs) use diagnose::{syntax as syntax_fault, utf8};
+pub(in crate::codecs) use syntax::Key;
+
 use extended::extended;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -37,6 +40,18 @@ pub fn decode<'a>(payload: &'a [u8], limits: Limits, out: &mut Decoded<'a>) -> R
         done => done?,
     }
     finish(out)
+}
+
+/// Decodes a text that does not live as long as what it says: what another format was written as.
+pub(in crate::codecs) fn decode_owned(
+    text: &str,
+    limits: Limits,
+    out: &mut Decoded<'_>,
+) -> Result<(), Fault> {
+    let mut decoded = Decoded::default();
+    decode(text.as_bytes(), limits, &mut decoded)?;
+    decoded.move_to(out);
+    Ok(())
 }
 
 /// Nothing in it is a fault of the whole.
@@ -234,17 +249,11 @@ fn within(limits: Limits, out: &Decoded<'_>) -> Result<(), Fault> {
     if out.samples.len() < limits.readings_max {
         return Ok(());
     }
-    Err(Fault::whole(
-        Reason::TooManyReadings,
-        format!(
-            "more than {} readings in one uplink; send them in several",
-            limits.readings_max
-        ),
-    ))
+    Err(too_many(limits))
 }
 
 /// A value that is neither object nor array. The text is one JSON value.
-fn plain(text: &str) -> Result<Sent<'_>, String> {
+pub(in crate::codecs) fn plain(text: &str) -> Result<Sent<'_>, String> {
     Ok(match text.as_bytes().first() {
         Some(b'"') => Sent::Text(string(text)?),
         Some(b't') => Sent::Flag(true),

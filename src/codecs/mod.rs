@@ -9,10 +9,14 @@
 //!
 //! A sample borrows from the payload where it can. [`Decoded`] is reused from uplink to uplink
 //! ([`Decoded::recycle`]), so that a small payload costs no allocation.
+pub mod cbor;
+mod decimal;
 mod fault;
 mod formats;
 pub mod json;
+pub mod senml;
 
+pub use decimal::Number;
 pub use fault::{FAULTS_MAX, Fault, Faults, Reason, quote};
 pub use formats::{is_cbor, profile_of};
 
@@ -23,7 +27,11 @@ pub type Decode =
     for<'a> fn(payload: &'a [u8], limits: Limits, out: &mut Decoded<'a>) -> Result<(), Fault>;
 
 /// Every profile that needs no file. To add one: a file, its `mod` line, a row.
-pub const CODECS: &[(&str, Decode)] = &[("json", json::decode)];
+pub const CODECS: &[(&str, Decode)] = &[
+    ("json", json::decode),
+    ("cbor", cbor::decode),
+    ("senml", senml::decode),
+];
 
 /// The codec of a profile, with the profile's name out of the table.
 pub fn named(profile: &str) -> Option<(&'static str, Decode)> {
@@ -43,6 +51,15 @@ pub struct Limits {
     pub readings_max: usize,
 }
 
+/// An uplink over its bound is refused as a whole: which half would be the right one?
+fn too_many(limits: Limits) -> Fault {
+    let sentence = format!(
+        "more than {} readings in one uplink; send them in several",
+        limits.readings_max
+    );
+    Fault::whole(Reason::TooManyReadings, sentence)
+}
+
 /// Most groups: every sample may have a time of its own, and empty objects have one too.
 const GROUPS_MAX: usize = u32::MAX as usize;
 
@@ -55,6 +72,8 @@ pub enum Sent<'a> {
     Flag(bool),
     /// A text.
     Text(Cow<'a, str>),
+    /// Bytes, as base64url text without padding.
+    Data(Cow<'a, str>),
     /// NaN or Infinity, which JSON does not have and some encoders write.
     NotFinite(Cow<'a, str>),
     /// The device says that it has no value.
@@ -71,6 +90,10 @@ pub enum SentTime<'a> {
     Number(Cow<'a, str>),
     /// A text, possibly wall time without a zone.
     Text(Cow<'a, str>),
+    /// Nanoseconds since 1970.
+    Unix(i64),
+    /// Nanoseconds after the reception; negative: before it.
+    Relative(i64),
 }
 
 /// Samples that share a device, a time and a place in the payload.
@@ -127,6 +150,14 @@ impl<'a> Decoded<'a> {
             samples: recycle(self.samples, |_| Sample::empty()),
             faults: self.faults,
         }
+    }
+
+    /// Moves all of it to where it may outlive what it borrows from.
+    fn move_to(self, out: &mut Decoded<'_>) {
+        out.devices = self.devices.into_iter().map(owned).collect();
+        out.groups = self.groups.into_iter().map(Group::into_owned).collect();
+        out.samples = self.samples.into_iter().map(Sample::into_owned).collect();
+        out.faults = self.faults;
     }
 
     /// Opens a group and returns its index.
@@ -198,6 +229,7 @@ impl Sample<'_> {
                 Sent::Number(number, text) => Sent::Number(number, owned(text)),
                 Sent::Flag(flag) => Sent::Flag(flag),
                 Sent::Text(text) => Sent::Text(owned(text)),
+                Sent::Data(text) => Sent::Data(owned(text)),
                 Sent::NotFinite(text) => Sent::NotFinite(owned(text)),
                 Sent::Null => Sent::Null,
             },
@@ -222,6 +254,8 @@ impl Group<'_> {
                 SentTime::Absent => SentTime::Absent,
                 SentTime::Number(text) => SentTime::Number(owned(text)),
                 SentTime::Text(text) => SentTime::Text(owned(text)),
+                SentTime::Unix(nanos) => SentTime::Unix(nanos),
+                SentTime::Relative(nanos) => SentTime::Relative(nanos),
             },
         }
     }

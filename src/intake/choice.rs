@@ -19,6 +19,11 @@ impl Intake {
         DeviceId::check(&device).ok().map(str::to_owned)
     }
 
+    /// Does a route lead from the topic, for this source?
+    pub fn serves(&self, topic: &str, source: Source) -> bool {
+        self.routes.find(topic, source).is_some()
+    }
+
     /// The device's name, and what the inventory knows of it.
     pub(super) fn name<'a>(
         &'a self,

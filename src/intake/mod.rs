@@ -37,7 +37,7 @@ mod value;
 pub use crate::codecs::Reason;
 pub use config::Config;
 pub use pending::Pending;
-pub use preview::{Assumed, Preview, preview, quality_name};
+pub use preview::{Assumed, Kept, Place, Preview, preview, quality_name};
 pub use rebuild::Rebuilt;
 pub use route::{Routes, Shape, Target};
 pub use settle::{Stats, settle_log, settle_rejects};
@@ -155,6 +155,11 @@ impl Intake {
     /// Refuse new connections now? Rejects that cannot be written are no reason: good readings can.
     pub fn refusing(&self) -> Option<Refusal> {
         self.log.refusing().map(Refusal::from)
+    }
+
+    /// Longest payload that is taken, in bytes.
+    pub const fn payload_max(&self) -> usize {
+        self.config.payload_max
     }
 
     /// Counters for metrics.

@@ -49,6 +49,21 @@ pub(super) struct Origin {
     fate: Fate,
 }
 
+impl Origin {
+    /// The device that the payload names.
+    pub(super) fn device<'d>(&self, decoded: &'d Decoded<'_>) -> Option<&'d str> {
+        decoded.device_of(self.group)
+    }
+
+    /// Where in the payload it lies.
+    pub(super) fn place(&self, decoded: &Decoded<'_>) -> String {
+        let sample = decoded.samples.get(self.sample);
+        let place =
+            |sample: &Sample<'_>| decoded.place_of(sample.group, &sample.metric, sample.item);
+        sample.map(place).unwrap_or_default()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Dated,
@@ -128,6 +143,10 @@ fn place(mut reading: ReadingDraft<'_>, time: Judged) -> (ReadingDraft<'_>, Fate
             reading.observed_at = time;
             (reading, Fate::Dated)
         }
+        Judged::Reckoned(time) => {
+            reading.observed_at = time;
+            (reading, Fate::Undated)
+        }
         Judged::Absent => (reading, Fate::Undated),
         Judged::Implausible(_) => {
             if reading.quality == Quality::Good {
@@ -156,10 +175,10 @@ fn note_clock(
     }
     let raw = decoded
         .group(group)
-        .map_or("", |group| time::raw(&group.time));
+        .map_or_else(String::new, |group| time::raw(&group.time));
     let secs = |time: Timestamp| time.as_secs_nanos().0;
     outcome.clock = Some(ClockWrong {
-        raw: quote(raw),
+        raw,
         ahead_secs: claimed.map(|claimed| secs(claimed) - secs(received_at)),
     });
 }
@@ -208,7 +227,7 @@ fn duplicate(decoded: &Decoded<'_>, sample: &Sample<'_>, other: Option<&Sample<'
 fn drop_unusable(
     decoded: &Decoded<'_>,
     readings: &mut Vec<ReadingDraft<'_>>,
-    origins: &[Origin],
+    origins: &mut Vec<Origin>,
     faults: &mut Faults,
 ) {
     let all = || origins.iter().zip(readings.iter());
@@ -238,16 +257,17 @@ fn drop_unusable(
         };
         let raw = decoded
             .group(origin.group)
-            .map_or("", |group| time::raw(&group.time));
+            .map_or_else(String::new, |group| time::raw(&group.time));
         let sentence = format!(
-            "time {} is before 2015, over an hour ahead or unreadable, and the report has other \
+            "time {raw} is before 2015, over an hour ahead or unreadable, and the report has other \
              readings of `{}`: without true times they cannot be told apart",
-            quote(raw),
             quote(&sample.metric)
         );
         let place = decoded.place_of(origin.group, &sample.metric, sample.item);
         faults.push(Fault::part(Reason::ImplausibleTime, place, sentence));
     }
+    let mut kept = keep.iter().copied();
+    origins.retain(|_| kept.next().unwrap_or(true));
     let mut keep = keep.into_iter();
     readings.retain(|_| keep.next().unwrap_or(true));
 }

@@ -1,9 +1,11 @@
-//! What a payload would become: for `citygate decode`. Nothing is appended.
+//! What a payload would become: for `citygate decode` and a device's timeline. Nothing is appended.
 use super::normalise::{Context, normalise};
-use super::reject;
+use super::route::Shape;
+use super::take::next_run;
+use super::{Intake, reject};
 use crate::catalogue::Catalogue;
-use crate::codecs::{self, Decoded, Fault, Faults, Limits};
-use crate::model::{Quality, ReadingDraft, ReportDraft, Source, Timestamp, proto};
+use crate::codecs::{self, Decode, Decoded, Fault, Faults, Limits, json};
+use crate::model::{self, Quality, ReadingDraft, ReportDraft, Timestamp, proto};
 use jiff::tz::TimeZone;
 use prost::Message;
 
@@ -27,25 +29,92 @@ pub struct Assumed<'a> {
 pub struct Preview {
     /// Good, doubted and bad readings.
     pub readings: Vec<proto::Reading>,
+    /// Where each reading comes from.
+    pub origins: Vec<Place>,
     /// What would be rejected; a part is empty where it is the whole.
     pub faults: Vec<Fault>,
 }
 
+/// Where in a payload a reading comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The device that the payload names; "": the one that sent it.
+    pub device: String,
+    /// `voltage`, `[2].voltage`, `meter-7[2].voltage[1]`.
+    pub path: String,
+}
+
+/// An uplink as the logs keep it.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept<'a> {
+    /// Where it came in.
+    pub source: model::Source,
+    /// Topic or path, without access tokens.
+    pub topic: &'a str,
+    /// The profile that read it.
+    pub profile: &'a str,
+    /// The device's kind, for its ranges.
+    pub kind: &'a str,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// All of it.
+    pub payload: &'a [u8],
+}
+
+impl Intake {
+    /// What would become of an uplink if it came once more, by the routes and the catalogue of now.
+    /// Nothing is appended, and nobody is asked whether the device may report.
+    pub fn again(&self, kept: &Kept<'_>) -> Preview {
+        let Some(target) = self.routes.find(kept.topic, kept.source) else {
+            return Preview::refused(reject::no_route(kept.source, kept.topic));
+        };
+        let decode = match target.shape {
+            Shape::Telemetry => codecs::named(kept.profile).map(|(_, decode)| decode),
+            Shape::Gateway => Some(json::gateway as Decode),
+            // It gave an event, which says what there was.
+            Shape::Attributes | Shape::Child(_) => return Preview::default(),
+        };
+        let assumed = Assumed {
+            profile: kept.profile,
+            kind: kept.kind,
+            zone: &self.zone,
+            received_at: kept.received_at,
+            readings_max: self.config.readings_max,
+        };
+        decoded(&self.catalogue, kept.payload, &assumed, decode)
+    }
+}
+
+impl Preview {
+    fn refused(fault: Fault) -> Self {
+        Self {
+            faults: vec![fault],
+            ..Self::default()
+        }
+    }
+}
+
 /// Decodes and normalises `payload` as if it had arrived.
 pub fn preview(catalogue: &Catalogue, payload: &[u8], assumed: &Assumed<'_>) -> Preview {
+    let decode = codecs::named(assumed.profile).map(|(_, decode)| decode);
+    decoded(catalogue, payload, assumed, decode)
+}
+
+fn decoded(
+    catalogue: &Catalogue,
+    payload: &[u8],
+    assumed: &Assumed<'_>,
+    decode: Option<Decode>,
+) -> Preview {
+    let Some(decode) = decode else {
+        return Preview::refused(reject::unknown_profile(assumed.profile));
+    };
     let mut decoded = Decoded::default();
     let limits = Limits {
         readings_max: assumed.readings_max,
     };
-    let done = match codecs::named(assumed.profile) {
-        Some((_, decode)) => decode(payload, limits, &mut decoded),
-        None => Err(reject::unknown_profile(assumed.profile)),
-    };
-    if let Err(fault) = done {
-        return Preview {
-            readings: Vec::new(),
-            faults: vec![fault],
-        };
+    if let Err(fault) = decode(payload, limits, &mut decoded) {
+        return Preview::refused(fault);
     }
     let mut faults: Faults = std::mem::take(&mut decoded.faults);
     let context = Context {
@@ -54,16 +123,33 @@ pub fn preview(catalogue: &Catalogue, payload: &[u8], assumed: &Assumed<'_>) -> 
         zone: assumed.zone,
         received_at: assumed.received_at,
     };
-    let mut readings: Vec<ReadingDraft<'_>> = Vec::new();
-    let all = 0..decoded.samples.len();
-    normalise(
-        &decoded,
-        all,
-        &context,
-        &mut readings,
-        &mut Vec::new(),
-        &mut faults,
-    );
+    let mut preview = Preview::default();
+    let mut run = 0..0;
+    while let Some(next) = next_run(&decoded, run.end) {
+        run = next;
+        let (mut readings, mut origins) = (Vec::new(), Vec::new());
+        let of_run = run.clone();
+        normalise(
+            &decoded,
+            of_run,
+            &context,
+            &mut readings,
+            &mut origins,
+            &mut faults,
+        );
+        preview.readings.extend(messages(readings, assumed));
+        preview.origins.extend(origins.iter().map(|origin| Place {
+            device: origin.device(&decoded).unwrap_or_default().to_owned(),
+            path: origin.place(&decoded),
+        }));
+    }
+    preview.faults = faults.list().to_vec();
+    preview.faults.extend(faults.summary());
+    preview
+}
+
+/// Readings as a report would have them.
+fn messages(readings: Vec<ReadingDraft<'_>>, assumed: &Assumed<'_>) -> Vec<proto::Reading> {
     let mut bytes = Vec::new();
     ReportDraft {
         device_id: "",
@@ -71,22 +157,14 @@ pub fn preview(catalogue: &Catalogue, payload: &[u8], assumed: &Assumed<'_>) -> 
         district: "",
         profile: assumed.profile,
         received_at: assumed.received_at,
-        source: Source::Mqtt,
+        source: model::Source::Mqtt,
         readings,
         node: "",
         via: "",
     }
     .encode(&mut bytes);
     let report = proto::Report::decode(bytes.as_slice());
-    Preview {
-        readings: report.map(|report| report.readings).unwrap_or_default(),
-        faults: faults
-            .list()
-            .iter()
-            .cloned()
-            .chain(faults.summary())
-            .collect(),
-    }
+    report.map(|report| report.readings).unwrap_or_default()
 }
 
 /// The name of a reading's quality, as printed.

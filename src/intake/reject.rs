@@ -45,17 +45,13 @@ fn cut(text: &str) -> String {
     text.get(..end).unwrap_or_default().to_owned()
 }
 
-pub(super) fn no_route(uplink: &Uplink<'_>) -> Fault {
-    let root = if uplink.source == Source::Coap {
-        "t"
-    } else {
-        "city"
-    };
+pub(super) fn no_route(source: Source, topic: &str) -> Fault {
+    let root = if source == Source::Coap { "t" } else { "city" };
     Fault::whole(
         Reason::NoRoute,
         format!(
             "no route matches `{}`; {root}/{{device}} and {root}/{{device}}/{{profile}} do, and [[route]] adds more",
-            quote(&route::shown(uplink.topic))
+            quote(&route::shown(topic))
         ),
     )
 }

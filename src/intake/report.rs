@@ -62,7 +62,10 @@ impl Intake {
             .samples
             .get(run.start)
             .map_or(0, |sample| sample.group);
-        let child = decoded.device_of(group).map(|name| {
+        let named = decoded
+            .device_of(group)
+            .filter(|name| *name != sender.device);
+        let child = named.map(|name| {
             let entry = self.inventory.lookup(name);
             Sender {
                 device: entry.map_or(name, |entry| &entry.device_id),
@@ -70,6 +73,8 @@ impl Intake {
                 target: sender.target,
             }
         });
+        // An alias of its own is no child.
+        let child = child.filter(|child| child.device != sender.device);
         if let Some(child) = &child
             && let Err(mut fault) = self.known(child.device, child.entry)
         {

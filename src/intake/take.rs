@@ -171,7 +171,7 @@ impl Intake {
         let target = self
             .routes
             .find(uplink.topic, uplink.source)
-            .ok_or_else(|| reject::no_route(uplink))?;
+            .ok_or_else(|| reject::no_route(uplink.source, uplink.topic))?;
         let (device, entry) = self.name(&target, uplink.client, uplink.user);
         seen.device = device;
         seen.profile = target.profile;
@@ -254,7 +254,7 @@ struct Seen<'a> {
 }
 
 /// The next samples of one device.
-fn next_run(decoded: &Decoded<'_>, start: usize) -> Option<Range<usize>> {
+pub(super) fn next_run(decoded: &Decoded<'_>, start: usize) -> Option<Range<usize>> {
     let device = |group: u32| decoded.group(group).and_then(|group| group.device);
     let rest = decoded.samples.get(start..)?;
     let of = device(rest.first()?.group);

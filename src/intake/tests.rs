@@ -4,6 +4,7 @@ mod arrivals;
 mod copies;
 mod exchanges;
 mod model;
+mod packs;
 mod refusals;
 mod shapes;
 mod times;

@@ -1,5 +1,5 @@
 //! When a reading was taken, as far as the device can be believed.
-use crate::codecs::SentTime;
+use crate::codecs::{SentTime, quote};
 use crate::model::Timestamp;
 use jiff::tz::TimeZone;
 use std::time::Duration;
@@ -18,6 +18,8 @@ pub(super) enum Judged {
     Absent,
     /// Believed.
     Plausible(Timestamp),
+    /// Believed, and counted from the reception: a copy that comes later has another.
+    Reckoned(Timestamp),
     /// Not believed; `None`: not even readable.
     Implausible(Option<Timestamp>),
 }
@@ -28,21 +30,40 @@ pub(super) fn judge(sent: &SentTime<'_>, received_at: Timestamp, zone: &TimeZone
         SentTime::Absent => return Judged::Absent,
         SentTime::Number(text) => from_number(text),
         SentTime::Text(text) => Timestamp::parse(text, zone).ok(),
+        SentTime::Unix(nanos) => Some(Timestamp::from_nanos(*nanos)),
+        SentTime::Relative(nanos) => {
+            let time = received_at.as_nanos().saturating_add(*nanos);
+            Some(Timestamp::from_nanos(time))
+        }
     };
     match time {
-        Some(time) if time >= EARLIEST && time <= received_at.plus(AHEAD_MAX) => {
-            Judged::Plausible(time)
-        }
+        Some(time) if time >= EARLIEST && time <= received_at.plus(AHEAD_MAX) => match sent {
+            SentTime::Relative(_) => Judged::Reckoned(time),
+            _ => Judged::Plausible(time),
+        },
         other => Judged::Implausible(other),
     }
 }
 
 /// The device's words.
-pub(super) fn raw<'t>(sent: &'t SentTime<'_>) -> &'t str {
+pub(super) fn raw(sent: &SentTime<'_>) -> String {
     match sent {
-        SentTime::Absent => "",
-        SentTime::Number(text) | SentTime::Text(text) => text,
+        SentTime::Absent => String::new(),
+        SentTime::Number(text) | SentTime::Text(text) => quote(text),
+        SentTime::Unix(nanos) => seconds(*nanos),
+        SentTime::Relative(nanos) => format!("{} s from now", seconds(*nanos)),
     }
+}
+
+/// Nanoseconds as seconds, without zeros at the end.
+fn seconds(nanos: i64) -> String {
+    let sign = if nanos < 0 { "-" } else { "" };
+    let (whole, rest) = (
+        nanos.unsigned_abs() / 1_000_000_000,
+        nanos.unsigned_abs() % 1_000_000_000,
+    );
+    let text = format!("{sign}{whole}.{rest:09}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Seconds, or milliseconds from 1e11 on, with or without a fraction. Plain decimals are read

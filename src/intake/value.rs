@@ -90,14 +90,14 @@ fn word<'d>(value: &'d Sent<'_>, kind: &Type, metric: &Metric) -> Result<Value<'
             let sentence = format!("\"{}\" is none of {}", quote(text), words.join(", "));
             Err((Reason::UnknownWord, sentence))
         }
-        (Type::Text, Sent::Text(text)) if text.len() > TEXT_LEN_MAX => {
+        (Type::Text, Sent::Text(text) | Sent::Data(text)) if text.len() > TEXT_LEN_MAX => {
             let sentence = format!(
                 "text of {} bytes; at most {TEXT_LEN_MAX} are kept",
                 text.len()
             );
             Err((Reason::TooLong, sentence))
         }
-        (Type::Text, Sent::Text(text)) => Ok(Value::Text(Cow::Borrowed(text))),
+        (Type::Text, Sent::Text(text) | Sent::Data(text)) => Ok(Value::Text(Cow::Borrowed(text))),
         _ => {
             let needed = match kind {
                 Type::Number => "a number, without quotes",
@@ -181,6 +181,7 @@ pub(super) fn show(value: &Sent<'_>) -> String {
         Sent::Number(number, text) if text.is_empty() => number.to_string(),
         Sent::Number(_, text) | Sent::NotFinite(text) => quote(text),
         Sent::Flag(flag) => flag.to_string(),
+        Sent::Data(text) => format!("data {}", quote(text)),
         Sent::Text(text) => format!("\"{}\"", quote(text)),
         Sent::Null => "null".to_owned(),
     }

@@ -5,6 +5,7 @@
     reason = "a test says what it expects by failing"
 )]
 mod contract;
+mod devices;
 mod gateway;
 mod http;
 mod loss;

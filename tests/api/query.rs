@@ -1,7 +1,7 @@
 //! `Query`, health and reflection, over a socket.
 use crate::support::{Gateway, START, report_of, start, within};
 use citygate::api::Phase;
-use citygate::api::grpc::SERVICE;
+use citygate::api::grpc::SERVICES;
 use citygate::model::proto::{Filter, QueryRequest, Report};
 use prost::Message;
 use std::time::Duration;
@@ -146,7 +146,7 @@ async fn health_follows_the_phase_for_the_server_and_the_service() {
         (Phase::Draining, ServingStatus::NotServing),
     ] {
         gateway.shared.readiness.set(phase);
-        for service in ["", SERVICE] {
+        for service in [""].into_iter().chain(SERVICES) {
             let request = || HealthCheckRequest {
                 service: service.to_owned(),
             };
@@ -168,14 +168,20 @@ async fn health_follows_the_phase_for_the_server_and_the_service() {
 }
 
 #[tokio::test]
-async fn reflection_describes_the_service() {
+async fn reflection_describes_the_services() {
+    for service in SERVICES {
+        describes(service).await;
+    }
+}
+
+async fn describes(service: &str) {
     let gateway = start().await;
     let endpoint = Endpoint::from_shared(format!("http://{}", gateway.grpc)).unwrap();
     let channel = within(endpoint.connect()).await.unwrap();
     let mut reflection = ServerReflectionClient::new(channel);
     let request = ServerReflectionRequest {
         host: String::new(),
-        message_request: Some(MessageRequest::FileContainingSymbol(SERVICE.to_owned())),
+        message_request: Some(MessageRequest::FileContainingSymbol(service.to_owned())),
     };
     let request = futures_util::stream::iter([request]);
     let mut answers = within(reflection.server_reflection_info(request))

@@ -155,3 +155,35 @@ fn nobody_to_talk_to_is_said() {
         simulate.err.contains("nothing was sent") && simulate.out.contains("sent            0")
     );
 }
+
+#[test]
+fn decode_shows_what_a_pack_says_also_where_no_metric_is_known() {
+    let pack = r#"[{"bn":"m-1:","bt":1795420800,"n":"voltage","u":"V","v":230.1},{"bn":"/3303/0/","n":"5700","t":-5,"v":21}]"#;
+    let done = run(&["decode", "--profile", "senml", "--json", pack]);
+    assert_eq!(done.code, 1, "{}", done.err);
+    let json: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+    let resolved = serde_json::json!([
+        {"n": "m-1:voltage", "u": "V", "t": 1_795_420_800.0, "v": 230.1},
+        {"n": "/3303/0/5700", "t": 1_795_420_795.0, "v": 21.0},
+    ]);
+    assert_eq!(json["resolved"], resolved);
+    assert_eq!(json["readings"][0]["number"], 230.1);
+    assert_eq!(json["rejected"][0]["reason"], "unknown_metric");
+    // The same reading in CBOR: {-2: "m-1:", 0: "voltage", 1: "V", 2: 230.1}.
+    let hex = "81a421646d2d313a0067766f6c7461676501615602fb406cc33333333333";
+    let done = run(&["decode", "--profile", "senml", hex]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    let first = done.out.lines().next().unwrap();
+    assert_eq!(
+        first,
+        r#"resolved {"n":"m-1:voltage","u":"V","t_rel":0.0,"v":230.1}"#
+    );
+    let refused = run(&[
+        "decode",
+        "--profile",
+        "senml",
+        r#"[{"n":"a","v":1,"foo_":1}]"#,
+    ]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.out.contains("not_understood"), "{}", refused.out);
+}

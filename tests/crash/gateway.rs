@@ -1,7 +1,7 @@
 //! The gateway under power cuts: devices that resend, a subscriber that resumes, history, the accounting.
 use crate::campaign::{Campaign, wait_for, wait_until};
 use crate::disk::{Cut, Disk};
-use crate::load::{Key, LANES, Ledger, Load, device};
+use crate::load::{Key, LANES, Ledger, Load, Over, device};
 use crate::subscriber::{Subscriber, history};
 use crate::support::{Gateway, Ports};
 use std::collections::HashMap;
@@ -111,8 +111,11 @@ fn problems(gateway: &Gateway, load: Load, subscriber: &Subscriber) -> Vec<Strin
     problems.extend(ledger.complaints.lock().unwrap().clone());
     problems.extend(subscriber.received.lock().unwrap().problems.clone());
     problems.extend(accounting(gateway, &ledger));
+    let messages = ledger.messages.lock().unwrap();
+    let over_coap = |key: &&Key| !matches!(LANES[key.0].over, Over::Mqtt(_));
     println!(
-        "{sent} sent, {} acknowledged, {} received by the subscriber over {} resumptions, {} in the log, {} in history",
+        "{sent} sent, {} of them over CoAP, {} acknowledged, {} received by the subscriber over {} resumptions, {} in the log, {} in history",
+        messages.keys().filter(over_coap).count(),
         ledger.acks.load(Ordering::Relaxed),
         subscriber.count(),
         subscriber.received.lock().unwrap().resumed,
@@ -138,29 +141,36 @@ fn wait_while_growing(wanted: usize, mut count: impl FnMut() -> usize) {
 fn accounting(gateway: &Gateway, ledger: &Ledger) -> Vec<String> {
     let (_, body) = gateway.get("/v1/accounting").expect("it is running");
     let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
-    let sources = answer["sources"].as_array().unwrap();
-    let mqtt = sources
-        .iter()
-        .find(|source| source["name"] == "mqtt")
-        .unwrap();
-    let count = |key: &str| mqtt[key].as_str().unwrap().parse::<u64>().unwrap();
-    let parts = ["logged", "rejected", "duplicate", "refused", "dropped"];
-    let sum: u64 = parts.iter().map(|key| count(key)).sum();
     let mut problems = Vec::new();
-    if count("received") != sum || count("in_flight") != 0 {
-        problems.push(format!("the accounting does not add up: {mqtt}"));
-    }
-    if count("rejected") + count("dropped") + count("protocol_errors") > 0 {
-        problems.push(format!("nothing was to be rejected: {mqtt}"));
-    }
+    let mut received = |name: &str| {
+        let sources = answer["sources"].as_array().unwrap();
+        let source = sources.iter().find(|source| source["name"] == name);
+        let source = source.unwrap();
+        let count = |key: &str| source[key].as_str().unwrap().parse::<u64>().unwrap();
+        let parts = ["logged", "rejected", "duplicate", "refused", "dropped"];
+        let sum: u64 = parts.iter().map(|key| count(key)).sum();
+        if count("received") != sum || count("in_flight") != 0 {
+            problems.push(format!("the accounting does not add up: {source}"));
+        }
+        if count("rejected") + count("dropped") + count("protocol_errors") > 0 {
+            problems.push(format!("nothing was to be rejected: {source}"));
+        }
+        println!("{source}");
+        count("received")
+    };
+    let (mqtt, coap) = (received("mqtt"), received("coap"));
     let publishes = ledger.publishes.load(Ordering::Relaxed);
     let repeats = ledger.repeats.load(Ordering::Relaxed);
-    if count("received") > publishes || count("received") < publishes - repeats {
+    if mqtt > publishes || mqtt < publishes - repeats {
         problems.push(format!(
-            "{publishes} sent, {repeats} of them repeats of QoS 2: {mqtt}"
+            "{publishes} sent by MQTT, {repeats} of them repeats of QoS 2, {mqtt} received"
         ));
     }
-    println!("{mqtt}");
+    // Since the last start; what was sent before, or to nobody, is in `datagrams` too.
+    let datagrams = ledger.datagrams.load(Ordering::Relaxed);
+    if coap == 0 || coap > datagrams {
+        problems.push(format!("{datagrams} sent by CoAP, {coap} received"));
+    }
     problems
 }
 
@@ -170,7 +180,7 @@ fn what_was_acknowledged_survives_power_cuts() {
     let disk = Disk::new(dir.path());
     let ports = Ports::free();
     let mut campaign = Campaign::new(OPERATIONS_MAX);
-    let load = Load::start(ports.mqtt);
+    let load = Load::start(ports);
     let subscriber = Subscriber::start(ports.grpc);
     let mut gateway = start(&disk, dir.path(), ports);
     while !campaign.done() {
@@ -217,7 +227,7 @@ fn a_gateway_that_does_not_sync_is_caught() {
     let disk = Disk::new(dir.path());
     let ports = Ports::free();
     let mut campaign = Campaign::new(OPERATIONS_MAX);
-    let load = Load::start(ports.mqtt);
+    let load = Load::start(ports);
     let subscriber = Subscriber::start(ports.grpc);
     let mut gateway = start(&disk, dir.path(), ports);
     campaign.kill(&disk, &mut gateway.child, || {

@@ -1,5 +1,7 @@
 //! Devices that never give up: windows of unacknowledged messages, resent with DUP after each broken connection.
 use crate::campaign::Rng;
+use crate::coap;
+use crate::support::Ports;
 use bytes::BytesMut;
 use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v4::{Connect, ConnectReturnCode, Packet, PubRel, Publish};
@@ -26,43 +28,41 @@ const STEP_MS: u64 = 7_000;
 /// The first device-given time lies so far back: inside the history's retention, and far enough for the last.
 const BACK_MS: u64 = 20 * 24 * 3_600 * 1_000;
 
+/// How a device delivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// MQTT.
+    Mqtt(QoS),
+    /// Confirmable requests of `CoAP`.
+    Con,
+    /// Non-confirmable ones, which this device repeats all the same.
+    Non,
+}
+
 /// One device's way of speaking.
 #[derive(Clone, Copy, Debug)]
 pub struct Lane {
-    pub qos: QoS,
+    pub over: Over,
     /// Does it give its own time? If not, only DUP tells a redelivery from a new report of the same value.
     pub dated: bool,
 }
 
-pub const LANES: [Lane; 7] = [
-    Lane {
-        qos: QoS::AtLeastOnce,
-        dated: true,
-    },
-    Lane {
-        qos: QoS::AtLeastOnce,
-        dated: true,
-    },
-    Lane {
-        qos: QoS::AtLeastOnce,
-        dated: true,
-    },
-    Lane {
-        qos: QoS::AtLeastOnce,
-        dated: false,
-    },
-    Lane {
-        qos: QoS::AtLeastOnce,
-        dated: false,
-    },
-    Lane {
-        qos: QoS::ExactlyOnce,
-        dated: true,
-    },
-    Lane {
-        qos: QoS::ExactlyOnce,
-        dated: false,
-    },
+const fn lane(over: Over, dated: bool) -> Lane {
+    Lane { over, dated }
+}
+
+pub const LANES: [Lane; 11] = [
+    lane(Over::Mqtt(QoS::AtLeastOnce), true),
+    lane(Over::Mqtt(QoS::AtLeastOnce), true),
+    lane(Over::Mqtt(QoS::AtLeastOnce), true),
+    lane(Over::Mqtt(QoS::AtLeastOnce), false),
+    lane(Over::Mqtt(QoS::AtLeastOnce), false),
+    lane(Over::Mqtt(QoS::ExactlyOnce), true),
+    lane(Over::Mqtt(QoS::ExactlyOnce), false),
+    lane(Over::Con, true),
+    lane(Over::Con, false),
+    lane(Over::Con, false),
+    lane(Over::Non, true),
 ];
 
 /// A message: the device's number, and the value that it sends once in its life.
@@ -96,10 +96,48 @@ pub struct Ledger {
     pub publishes: AtomicU64,
     /// Of these, repeats of `QoS` 2, whose packet id the gateway may know already.
     pub repeats: AtomicU64,
+    /// Requests of `CoAP`, repeats included.
+    pub datagrams: AtomicU64,
     /// What no gateway should do.
     pub complaints: Mutex<Vec<String>>,
     drain: AtomicBool,
     abandon: AtomicBool,
+}
+
+impl Ledger {
+    pub fn draining(&self) -> bool {
+        self.drain.load(Ordering::Relaxed)
+    }
+
+    /// Is a device done that has nothing outstanding, or has everything?
+    pub fn over(&self, empty: bool) -> bool {
+        self.draining() && empty || self.abandon.load(Ordering::Relaxed)
+    }
+
+    pub fn acknowledge(&self, key: Key) {
+        self.messages.lock().unwrap().insert(key, true);
+        self.acks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn complain(&self, number: usize, what: impl std::fmt::Display) {
+        let complaint = format!("{}: {what}", device(number));
+        self.complaints.lock().unwrap().push(complaint);
+    }
+}
+
+/// What a device says: a value, with its own time in milliseconds if it has a clock that began so.
+pub fn payload(value: u64, first_ms: Option<u64>) -> String {
+    // Text that does not compress: segments are to fill without millions of messages.
+    let mut rng = Rng(value);
+    let noise = (0..NOISE_WORDS).fold(String::new(), |noise, _| {
+        format!("{noise}{:016x}", rng.next())
+    });
+    let ts = first_ms.map_or_else(String::new, |first_ms| {
+        format!(r#","ts":{}"#, first_ms + value * STEP_MS)
+    });
+    format!(
+        r#"{{"active_energy_import":{value},"firmware_version":"{noise}","hardware_version":"{noise:.128}x"{ts}}}"#
+    )
 }
 
 /// The devices' threads.
@@ -109,21 +147,27 @@ pub struct Load {
 }
 
 impl Load {
-    pub fn start(port: u16) -> Self {
+    pub fn start(ports: Ports) -> Self {
         let ledger = Arc::new(Ledger::default());
         let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
         let first_ms = u64::try_from(now).unwrap() - BACK_MS;
         let threads = LANES.iter().enumerate().map(|(number, lane)| {
+            let (lane, ledger) = (*lane, Arc::clone(&ledger));
+            let Over::Mqtt(qos) = lane.over else {
+                let mut device = coap::Device::new(number, lane, ports.coap, first_ms, ledger);
+                return thread::spawn(move || device.run());
+            };
             let mut device = Device {
                 number,
-                lane: *lane,
-                port,
+                lane,
+                qos,
+                port: ports.mqtt,
                 first_ms,
                 value: 0,
                 packet_id: 0,
                 window: VecDeque::new(),
                 known: false,
-                ledger: Arc::clone(&ledger),
+                ledger,
             };
             thread::spawn(move || device.run())
         });
@@ -161,6 +205,7 @@ struct Message {
 struct Device {
     number: usize,
     lane: Lane,
+    qos: QoS,
     port: u16,
     first_ms: u64,
     value: u64,
@@ -181,13 +226,11 @@ impl Device {
     }
 
     fn over(&self) -> bool {
-        let drained = self.ledger.drain.load(Ordering::Relaxed) && self.window.is_empty();
-        drained || self.ledger.abandon.load(Ordering::Relaxed)
+        self.ledger.over(self.window.is_empty())
     }
 
     fn complain(&self, what: impl std::fmt::Display) {
-        let complaint = format!("{}: {what}", device(self.number));
-        self.ledger.complaints.lock().unwrap().push(complaint);
+        self.ledger.complain(self.number, what);
     }
 
     /// One connection, until it breaks or all is done.
@@ -225,11 +268,11 @@ impl Device {
             } else {
                 self.publish(&mut wire.output, message, true);
                 publishes += 1;
-                repeats += u64::from(self.lane.qos == QoS::ExactlyOnce);
+                repeats += u64::from(self.qos == QoS::ExactlyOnce);
             }
         }
         loop {
-            while self.window.len() < WINDOW && !self.ledger.drain.load(Ordering::Relaxed) {
+            while self.window.len() < WINDOW && !self.ledger.draining() {
                 let message = self.fresh();
                 self.publish(&mut wire.output, &message, false);
                 self.window.push_back(message);
@@ -267,22 +310,9 @@ impl Device {
     }
 
     fn publish(&self, output: &mut BytesMut, message: &Message, dup: bool) {
-        let value = message.value;
-        // Text that does not compress: segments are to fill without millions of messages.
-        let mut rng = Rng(value);
-        let noise = (0..NOISE_WORDS).fold(String::new(), |noise, _| {
-            format!("{noise}{:016x}", rng.next())
-        });
-        let ts = if self.lane.dated {
-            format!(r#","ts":{}"#, self.first_ms + value * STEP_MS)
-        } else {
-            String::new()
-        };
-        let payload = format!(
-            r#"{{"active_energy_import":{value},"firmware_version":"{noise}","hardware_version":"{noise:.128}x"{ts}}}"#
-        );
+        let payload = payload(message.value, self.lane.dated.then_some(self.first_ms));
         let topic = format!("city/{}/json", device(self.number));
-        let mut packet = Publish::new(topic, self.lane.qos, payload);
+        let mut packet = Publish::new(topic, self.qos, payload);
         packet.pkid = message.packet_id;
         packet.dup = dup;
         packet.write(output).unwrap();
@@ -300,9 +330,7 @@ impl Device {
         };
         let message = &mut self.window[at];
         if !message.taken {
-            let key = (self.number, message.value);
-            self.ledger.messages.lock().unwrap().insert(key, true);
-            self.ledger.acks.fetch_add(1, Ordering::Relaxed);
+            self.ledger.acknowledge((self.number, message.value));
         }
         if done {
             self.window.remove(at);

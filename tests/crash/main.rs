@@ -1,7 +1,7 @@
 //! The power cut: what was acknowledged is there after it, everything else is there or not, and nothing is there twice.
 //!
 //! ```text
-//!  load (MQTT, QoS 1 and 2) --> citygate under shim  --> data_dir     (what the kernel shows)
+//!  load (MQTT, CoAP)         --> citygate under shim  --> data_dir     (what the kernel shows)
 //!  subscriber (gRPC, cursor) <--'                 `-----> shadow       (what was synced)
 //!
 //!  kill at a random operation, replace data_dir by the shadow, start again, go on
@@ -15,6 +15,7 @@
     reason = "a test says what it expects by failing"
 )]
 mod campaign;
+mod coap;
 mod disk;
 mod fjall;
 mod gateway;

@@ -1,14 +1,16 @@
-//! gRPC: `citygate.v1.TelemetryService`, health and reflection.
+//! gRPC: `citygate.v1.TelemetryService` and `DeviceService`, health and reflection.
 //!
 //! Decisions: limits on streams are the service's, not tonic's `concurrency_limit`, which would let
 //! the 257th caller hang instead of telling it. Responses are not compressed: the log's frames are
 //! decompressed once for all readers, and a city's own network is not the narrow place.
+mod devices;
 mod feed;
 pub mod frame;
 mod incoming;
 mod query;
 pub mod status;
 mod subscribe;
+mod watch;
 
 pub use incoming::accept;
 
@@ -16,6 +18,7 @@ use crate::api::selection::Selection;
 use crate::api::{Phase, Shared};
 use crate::model::proto;
 use crate::model::settings::Section;
+use devices::DeviceServiceServer;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -37,8 +40,8 @@ mod generated {
 }
 use generated::telemetry_service_server::{TelemetryService, TelemetryServiceServer};
 
-/// The service's name in health checks and reflection.
-pub const SERVICE: &str = "citygate.v1.TelemetryService";
+/// The services' names in health checks and reflection.
+pub const SERVICES: [&str; 2] = ["citygate.v1.TelemetryService", "citygate.v1.DeviceService"];
 
 /// Connections at a time: a connection per stream, and as many again for health checks.
 const CONNECTIONS_MAX: usize = 512;
@@ -131,6 +134,8 @@ pub async fn serve(
     let service = TelemetryServiceServer::new(service)
         .max_decoding_message_size(REQUEST_BYTES_MAX)
         .max_encoding_message_size(2 * frame::RESPONSE_BYTES_MAX);
+    let devices = devices::Service::new(shared.clone(), config, halt.clone());
+    let devices = DeviceServiceServer::new(devices).max_decoding_message_size(REQUEST_BYTES_MAX);
     let serving = Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE))
@@ -139,6 +144,7 @@ pub async fn serve(
         .add_service(health)
         .add_service(reflection)
         .add_service(service)
+        .add_service(devices)
         .serve_with_incoming_shutdown(
             incoming::incoming(listener, CONNECTIONS_MAX),
             halt.clone().cancelled_owned(),
@@ -163,7 +169,7 @@ async fn report(shared: &Shared, reporter: &tonic_health::server::HealthReporter
             Phase::Ready => ServingStatus::Serving,
             Phase::Starting(_) | Phase::Draining => ServingStatus::NotServing,
         };
-        for name in ["", SERVICE] {
+        for name in [""].into_iter().chain(SERVICES) {
             reporter.set_service_status(name, serving).await;
         }
         if phase.changed().await.is_err() {

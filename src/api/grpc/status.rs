@@ -161,6 +161,21 @@ pub fn cursor(cause: &CursorError, log: &Log) -> Status {
     }
 }
 
+/// A watch cannot start at its cursor: the registry was built anew, or is another one.
+pub fn place(cause: &CursorError) -> Status {
+    let reason = match cause {
+        CursorError::Future { .. } => "CURSOR_IN_FUTURE",
+        CursorError::Malformed => {
+            let violation = Violations::one("after_cursor", cause.to_string());
+            return invalid(&violation);
+        }
+        CursorError::OtherLog { .. } | CursorError::Overtaken { .. } => "CURSOR_OF_OTHER_REGISTRY",
+    };
+    let message = "the cursor is of another registry of devices, or of one that was built anew: \
+                   list the devices again";
+    error(Code::FailedPrecondition, message.to_owned(), reason, &[])
+}
+
 /// A stream cannot go on reading.
 pub fn read(cause: &ReadError, log: &Log) -> Status {
     match cause {

@@ -2,8 +2,8 @@
 use super::Http;
 use super::json::{self, text_of_u64};
 use super::problem::Problem;
+use crate::api::device::counts;
 use crate::api::{Overview, Phase, overview};
-use crate::devices;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -26,7 +26,8 @@ pub struct Gateway {
     uplinks_per_second: BTreeMap<&'static str, f64>,
     ack: Ack,
     readers: Vec<Reader>,
-    devices: Counts,
+    /// `citygate.v1.DeviceCounts`.
+    devices: json::Counts,
     #[serde(serialize_with = "text_of_u64")]
     free_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,25 +51,6 @@ struct Reader {
     #[serde(serialize_with = "text_of_u64")]
     records: u64,
     seconds: f64,
-}
-
-/// `citygate.v1.DeviceCounts`, with every field: a zero is an answer here.
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-pub(super) struct Counts(BTreeMap<&'static str, String>);
-
-impl From<&devices::Counts> for Counts {
-    fn from(counts: &devices::Counts) -> Self {
-        let states = devices::State::ALL.iter().map(|state| state.word());
-        let healths = devices::Level::ALL.iter().map(|level| level.word());
-        let words = states.zip(counts.states).chain(healths.zip(counts.healths));
-        let alone = [
-            ("total", counts.total),
-            ("heardNotAccepted", counts.heard_not_accepted),
-        ];
-        let all = words.chain(alone);
-        Self(all.map(|(word, count)| (word, count.to_string())).collect())
-    }
 }
 
 /// `/v1/gateway`.
@@ -104,7 +86,7 @@ impl From<Overview> for Gateway {
                 p99_ms: millis(seen.ack.p99),
             },
             readers: seen.readers.iter().map(reader).collect(),
-            devices: (&seen.devices).into(),
+            devices: (&counts(&seen.devices)).into(),
             node: seen.node,
             free_bytes: seen.free_bytes,
             refusing: seen.refusing,

@@ -2,7 +2,11 @@
 //!
 //! Names in lowerCamelCase, 64-bit integers as texts, times in RFC 3339 with 0, 3, 6 or 9 fraction
 //! digits and `Z`, bytes in standard base64, NaN and infinities as texts, defaults left out. Written
-//! by hand, for four messages: a generator for it would be larger than its output.
+//! by hand, for a few messages: a generator for it would be larger than its output.
+mod device;
+
+pub use device::{Counts, Device};
+
 use crate::model::{Quality, Reject, Source, Timestamp, proto};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

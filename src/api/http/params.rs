@@ -7,7 +7,10 @@ use axum::http::{StatusCode, Uri};
 use jiff::tz::TimeZone;
 
 /// Parameters of one request; more is no request of this API.
-const PARAMS_MAX: usize = 16;
+const PARAMS_MAX: usize = 64;
+
+/// Mistakes told at once: a list of a thousand wrong words needs no thousand sentences.
+const WRONG_MAX: usize = 16;
 
 /// The parameters that have not been asked for yet.
 #[derive(Debug)]
@@ -38,6 +41,9 @@ impl Params {
 
     /// Notes that `field` is wrong.
     pub fn wrong(&mut self, field: &str, description: impl Into<String>) {
+        if self.wrong.len() >= WRONG_MAX {
+            return;
+        }
         self.wrong.push(Violation {
             field: field.to_owned(),
             description: description.into(),
@@ -55,6 +61,35 @@ impl Params {
             self.wrong(name, "given more than once");
         }
         mine.into_iter().next().map(|(_, value)| value)
+    }
+
+    /// Texts out of `name=a&name=b` or `name=a,b`.
+    pub fn list<T>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        self.known.push(name);
+        let (mine, rest) = std::mem::take(&mut self.pairs)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(key, _)| key == name);
+        self.pairs = rest;
+        let mut found = Vec::new();
+        for text in mine.iter().flat_map(|(_, text)| text.split(',')) {
+            match read(text) {
+                Ok(value) => found.push(value),
+                Err(description) => self.wrong(name, description),
+            }
+        }
+        found
+    }
+
+    /// `true` or `false`; absent is false.
+    pub fn flag(&mut self, name: &'static str) -> bool {
+        self.get(name, |text| {
+            text.parse().map_err(|_| "must be true or false".to_owned())
+        })
+        .unwrap_or_default()
     }
 
     /// What `read` makes of a text; its error is the violation.
@@ -146,6 +181,16 @@ mod tests {
             .map(|violation| violation["field"].as_str().unwrap().to_owned())
             .collect();
         assert_eq!(fields, ["limit", "from", "device", "x"]);
+    }
+
+    #[test]
+    fn a_list_is_given_by_commas_or_by_turns() {
+        let mut params = params("state=late,offline&state=never&values=true&sleepy=maybe");
+        let words = params.list("state", |word| Ok(word.to_owned()));
+        assert_eq!(words, ["late", "offline", "never"]);
+        assert!(params.flag("values") && !params.flag("heard_not_accepted"));
+        assert!(!params.flag("sleepy"));
+        assert!(params.finish().is_err());
     }
 
     #[test]

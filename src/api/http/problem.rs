@@ -12,13 +12,16 @@ pub struct Problem {
     title: &'static str,
     status: u16,
     /// What went wrong this time, and what to do.
-    detail: String,
+    detail: Box<str>,
     /// Every wrong parameter.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     violations: Vec<Field>,
     /// Why the gateway is not ready.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
+    /// The name that was probably meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nearest: Option<Box<str>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -29,7 +32,7 @@ struct Field {
 
 impl Problem {
     /// An error with its sentence.
-    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, detail: impl Into<Box<str>>) -> Self {
         Self {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
@@ -37,6 +40,16 @@ impl Problem {
             detail: detail.into(),
             violations: Vec::new(),
             reasons: Vec::new(),
+            nearest: None,
+        }
+    }
+
+    /// The same with the name that was probably meant.
+    #[must_use]
+    pub fn nearest(self, name: Option<&str>) -> Self {
+        Self {
+            nearest: name.map(Into::into),
+            ..self
         }
     }
 

@@ -7,7 +7,7 @@ use super::Http;
 use super::json::RejectJson;
 use super::params::Params;
 use super::problem::Problem;
-use super::token::{MALFORMED, PageToken, request_hash};
+use crate::api::token::{MALFORMED, PageToken, request_hash};
 use crate::codecs::Reason;
 use crate::log::record::Kind;
 use crate::log::{Log, ReadError, Start};

@@ -1,6 +1,5 @@
 //! What is wrong with a text that is not JSON, in words; and what of it can be saved.
 use super::{Decoded, Fault, Limits, Reason, Sent, document, quote};
-use crate::codecs::owned;
 use std::borrow::Cow;
 
 /// Deepest nesting that any known shape has: array, object, `values`, array of values, value, labels.
@@ -10,7 +9,7 @@ pub(super) const DEPTH_MAX: usize = 8;
 const NOT_FINITE: [&str; 5] = ["-Infinity", "Infinity", "-NaN", "NaN", "nan"];
 
 /// The payload as text.
-pub(super) fn utf8(payload: &[u8]) -> Result<&str, Fault> {
+pub(in crate::codecs) fn utf8(payload: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(payload).map_err(|error| {
         let at = error.valid_up_to();
         let byte = payload.get(at).copied().unwrap_or_default();
@@ -22,7 +21,7 @@ pub(super) fn utf8(payload: &[u8]) -> Result<&str, Fault> {
 }
 
 /// A syntax error of the whole `text`, with its byte offset.
-pub(super) fn syntax(text: &str, error: &serde_json::Error) -> Fault {
+pub(in crate::codecs) fn syntax(text: &str, error: &serde_json::Error) -> Fault {
     if error.is_eof() {
         return Fault::whole(
             Reason::Truncated,
@@ -98,18 +97,7 @@ pub(super) fn salvage(text: &str, limits: Limits, out: &mut Decoded<'_>) -> Resu
             }
         }
     }
-    out.devices = decoded.devices.into_iter().map(owned).collect();
-    out.groups = decoded
-        .groups
-        .into_iter()
-        .map(crate::codecs::Group::into_owned)
-        .collect();
-    out.samples = decoded
-        .samples
-        .into_iter()
-        .map(crate::codecs::Sample::into_owned)
-        .collect();
-    out.faults = decoded.faults;
+    decoded.move_to(out);
     Ok(())
 }
 

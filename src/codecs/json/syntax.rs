@@ -102,7 +102,7 @@ impl<'de, F: FnMut(&'de str) -> Result<(), Fault>> Visitor<'de> for Elements<'_,
 }
 
 /// A key, borrowed unless it has escapes.
-struct Key;
+pub(in crate::codecs) struct Key;
 
 impl<'de> DeserializeSeed<'de> for Key {
     type Value = Cow<'de, str>;

@@ -136,6 +136,7 @@ proptest! {
         };
         let preview = preview(&Catalogue::shipped(), payload.as_bytes(), &assumed);
         prop_assert_eq!(preview.readings.len() + preview.faults.len(), values.len(), "{}: {:?}", payload, preview);
+        prop_assert_eq!(preview.origins.len(), preview.readings.len());
         for reading in &preview.readings {
             prop_assert_ne!(quality_name(reading), "QUALITY_UNSPECIFIED");
         }

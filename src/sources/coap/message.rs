@@ -263,9 +263,9 @@ fn body(header: Header, token_len: u8, rest: &[u8]) -> Result<Message<'_>, Fault
     let Some((token, rest)) = rest.split_at_checked(len) else {
         return Err(Fault::Token(len - rest.len()));
     };
-    let mut options = Options { rest, number: 0 };
-    while options.step()?.is_some() {}
-    let (options, payload) = match options.rest.split_first() {
+    let mut walk = OptionsIter { rest, number: 0 };
+    while walk.step()?.is_some() {}
+    let (options, payload) = match walk.rest.split_first() {
         // `step` stops at the end or at the marker.
         None => (rest, [].as_slice()),
         Some((_, [])) => return Err(Fault::NoPayload),
@@ -277,27 +277,35 @@ fn body(header: Header, token_len: u8, rest: &[u8]) -> Result<Message<'_>, Fault
     Ok(Message {
         header,
         token,
-        options: Options {
-            rest: options,
-            number: 0,
-        },
+        options: Options(options),
         payload,
     })
 }
 
-/// Options in their order: number and value.
+/// Options as they lie in the datagram; walked once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options<'a> {
+pub struct Options<'a>(&'a [u8]);
+
+impl<'a> IntoIterator for Options<'a> {
+    type Item = (u16, &'a [u8]);
+    type IntoIter = OptionsIter<'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        OptionsIter {
+            rest: self.0,
+            number: 0,
+        }
+    }
+}
+
+/// Options in their order: number and value.
+#[derive(Clone, Debug)]
+pub struct OptionsIter<'a> {
     rest: &'a [u8],
     number: u16,
 }
 
-impl<'a> Options<'a> {
-    /// Those that have not been taken, as they lie in the datagram.
-    pub const fn bytes(&self) -> &'a [u8] {
-        self.rest
-    }
-
+impl<'a> OptionsIter<'a> {
     fn step(&mut self) -> Result<Option<(u16, &'a [u8])>, Fault> {
         let (&first, mut rest) = match self.rest.split_first() {
             None | Some((&PAYLOAD_MARKER, _)) => return Ok(None),
@@ -331,7 +339,7 @@ impl<'a> Options<'a> {
     }
 }
 
-impl<'a> Iterator for Options<'a> {
+impl<'a> Iterator for OptionsIter<'a> {
     type Item = (u16, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -17,12 +17,15 @@
 //!
 //! Places kept: a [`session::Session`] is an address today and will be a DTLS session beside it;
 //! LwM2M's `/rd` and `/dp` will be resources beside those of [`work`].
+mod blockwise;
+mod discovery;
 mod echo;
 mod encode;
 mod exchange;
 mod message;
 mod options;
 mod outbox;
+mod resource;
 mod response;
 mod server;
 mod session;
@@ -54,6 +57,10 @@ pub struct Config {
     pub dedup_entries: usize,
     /// Bytes of such answers.
     pub dedup_bytes: usize,
+    /// Payloads that come in blocks at a time.
+    pub transfers_max: usize,
+    /// Bytes of such payloads.
+    pub transfer_bytes: usize,
     /// The kernel's receive buffer.
     pub receive_buffer: usize,
     /// How long answers may take when the gateway stops.
@@ -68,6 +75,8 @@ impl Default for Config {
             ack_after: Duration::from_secs(1),
             dedup_entries: 500_000,
             dedup_bytes: 16 << 20,
+            transfers_max: 1_024,
+            transfer_bytes: 16 << 20,
             receive_buffer: 4 << 20,
             grace: Duration::from_secs(3),
         }
@@ -76,6 +85,8 @@ impl Default for Config {
 
 /// Of all that is remembered, one peer's share: a 32nd.
 const PEER_SHARE: usize = 32;
+/// Payloads in blocks of one peer at a time; clients send one after the other.
+const PEER_TRANSFERS_MAX: usize = 8;
 
 impl Config {
     /// Reads `[coap]`, noting every mistake.
@@ -101,6 +112,14 @@ impl Config {
                 .size("dedup_bytes", 64 << 10, 1 << 30)
                 .and_then(count)
                 .unwrap_or(default.dedup_bytes),
+            transfers_max: section
+                .integer("transfers_max", 1, 1_000_000)
+                .and_then(count)
+                .unwrap_or(default.transfers_max),
+            transfer_bytes: section
+                .size("transfer_bytes", 256 << 10, 1 << 30)
+                .and_then(count)
+                .unwrap_or(default.transfer_bytes),
             receive_buffer: section
                 .size("receive_buffer", 64 << 10, 256 << 20)
                 .and_then(count)
@@ -108,6 +127,15 @@ impl Config {
             grace: section
                 .duration("grace", millis(0), millis(60_000))
                 .unwrap_or(default.grace),
+        }
+    }
+
+    const fn transfers(&self, payload_max: usize) -> blockwise::Limits {
+        blockwise::Limits {
+            transfers_max: self.transfers_max,
+            peer_transfers_max: PEER_TRANSFERS_MAX,
+            bytes_max: self.transfer_bytes,
+            payload_max,
         }
     }
 

@@ -95,7 +95,7 @@ impl Block {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Asked<'a> {
     /// All of them, for what may be there several times.
-    all: Options<'a>,
+    pub all: Options<'a>,
     /// Content-Format.
     pub content_format: Option<u16>,
     /// Accept.
@@ -202,13 +202,14 @@ impl<'a> Asked<'a> {
     }
 
     /// Each Uri-Query.
-    pub fn queries(&self) -> impl Iterator<Item = &'a str> {
+    pub fn queries(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
         self.values(number::URI_QUERY)
     }
 
-    fn values(&self, wanted: u16) -> impl Iterator<Item = &'a str> {
+    fn values(&self, wanted: u16) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
         let of = self
             .all
+            .into_iter()
             .skip_while(move |(number, _)| *number < wanted)
             .take_while(move |(number, _)| *number == wanted);
         of.map(|(_, value)| from_utf8(value).unwrap_or_default())
@@ -218,7 +219,9 @@ impl<'a> Asked<'a> {
     /// path, query and Request-Tag.
     pub fn request_key(&self) -> impl Iterator<Item = (u16, &'a [u8])> {
         let parts = [number::URI_PATH, number::URI_QUERY, number::REQUEST_TAG];
-        self.all.filter(move |(number, _)| parts.contains(number))
+        self.all
+            .into_iter()
+            .filter(move |(number, _)| parts.contains(number))
     }
 }
 
@@ -338,7 +341,7 @@ mod tests {
         asked(&[(12, &[50]), (12, &[60])], |asked| {
             assert_eq!(asked.expect("obeyed").content_format, Some(50));
         });
-        assert_eq!(fault(&[(11, &[0xff])]).is_some(), true);
+        assert!(fault(&[(11, &[0xff])]).is_some());
         for segment in [&b"a/b"[..], b".", b".."] {
             assert!(fault(&[(11, segment)]).is_some(), "{segment:?}");
         }

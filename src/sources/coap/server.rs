@@ -131,11 +131,13 @@ async fn serve(
         ack_after: config.ack_after,
         seen: config.seen(),
     };
-    let exchanges = Exchanges::new(limits, secrets, Instant::now());
+    let now = Instant::now();
+    let exchanges = Exchanges::new(limits, secrets, now);
     let mut server = Server {
         socket,
-        work: Work::new(service, exchanges),
+        work: Work::new(service, exchanges, now),
         sent: 0,
+        tick: now + IDLE_MAX,
     };
     server.until(&halt).await;
     let drained = server.drain(config.grace).await;
@@ -148,6 +150,8 @@ struct Server {
     work: Work,
     /// Of the outbox.
     sent: usize,
+    /// When what is old is looked for next.
+    tick: Instant,
 }
 
 impl Server {
@@ -157,7 +161,7 @@ impl Server {
         loop {
             let blocked = self.advance();
             let next = self.work.next_timeout();
-            let next = next.map_or_else(|| Instant::now() + IDLE_MAX, |next| next);
+            let next = next.unwrap_or_else(|| Instant::now() + IDLE_MAX);
             // The timer may ring early; moving it at each turn would cost more.
             if next < timer.deadline().into_std() || timer.is_elapsed() {
                 timer.as_mut().reset(next.into());
@@ -211,8 +215,9 @@ impl Server {
     fn advance(&mut self) -> bool {
         let now = Instant::now();
         self.work.settle(now);
-        if self.work.next_timeout().is_some_and(|next| next <= now) {
+        if now >= self.tick || self.work.next_timeout().is_some_and(|next| next <= now) {
             self.work.timeout(now);
+            self.tick = now + IDLE_MAX;
         }
         loop {
             let (sent, outcome) = self.socket.send(&self.work.outbox, self.sent);

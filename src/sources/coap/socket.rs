@@ -9,11 +9,10 @@
 //! (RFC 7252 §5.3.2), by `IP_PKTINFO`.
 use super::outbox::Outbox;
 use super::session::Session;
-use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrLike,
-    SockaddrStorage, recvmmsg, sendmmsg, setsockopt, sockopt,
+    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage,
+    recvmmsg, sendmmsg, setsockopt, sockopt,
 };
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -82,14 +81,6 @@ impl Socket {
             sending_from: MultiHeaders::preallocate(BATCH, Some(exact)),
             buffer: vec![0; BATCH * STRIDE].into(),
         })
-    }
-
-    /// Where it is bound.
-    ///
-    /// # Errors
-    /// The kernel's.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.udp.local_addr()
     }
 
     /// Waits until there is something to receive.

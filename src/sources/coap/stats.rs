@@ -16,6 +16,12 @@ pub struct Numbers {
     pub send_errors: u64,
     /// Requests that were told to come back, or dropped, because too much was outstanding.
     pub busy: u64,
+    /// Blocks of requests.
+    pub blocks: u64,
+    /// Gauge: payloads that come in blocks.
+    pub transfers: usize,
+    /// Such payloads that had to go for others.
+    pub transfers_evicted: u64,
     /// The message layer's.
     pub exchanges: Counts,
     /// Gauge: requests that wait for their answer.

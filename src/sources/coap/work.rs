@@ -8,20 +8,22 @@
 //! ```
 //! Synchronous, without a socket. An answer that promises something, and a permanent refusal too,
 //! leaves when its ticket is durable. A temporary one leaves at once and is not remembered.
-use super::exchange::{ExchangeId, Exchanges, Heard, Keep, Request};
+use super::blockwise::Transfers;
+use super::exchange::{ExchangeId, Exchanges, Heard, Keep};
 use super::message::{Code, Kind, Message};
+use super::options::Block;
 use super::outbox::Outbox;
 use super::response::Response;
 use super::server::Service;
 use super::socket::Datagram;
 use super::stats::Numbers;
 use crate::codecs::{Fault, Reason};
-use crate::intake::{Answer, Delivery, Pending, Refusal, Ticket, Uplink, Verdict};
+use crate::intake::{Answer, Pending, Refusal, Ticket, Verdict};
 use crate::log::Settled;
 use crate::model::{Source, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::Notify;
 
 /// Max-Age, in seconds, of "come back": a full disk takes somebody to empty it.
@@ -45,33 +47,48 @@ struct Due {
     ticket: Ticket,
     id: ExchangeId,
     reply: Reply,
+    /// Of the last block, which is what is answered.
+    block1: Option<Block>,
+}
+
+/// An uplink of the batch.
+pub(super) struct Taken {
+    pub(super) id: ExchangeId,
+    pub(super) kind: Kind,
+    pub(super) block1: Option<Block>,
+    pub(super) fault: Option<Fault>,
 }
 
 /// The server but for its socket.
 pub struct Work {
-    service: Arc<Service>,
+    pub(super) service: Arc<Service>,
     /// Notified when something may have settled.
     pub waiter: Arc<Notify>,
-    exchanges: Exchanges,
+    pub(super) exchanges: Exchanges,
     pub outbox: Outbox,
-    pending: Pending,
-    /// Of the batch: what is wrong with each uplink.
-    taken: Vec<(ExchangeId, Kind, Option<Fault>)>,
+    pub(super) pending: Pending,
+    pub(super) taken: Vec<Taken>,
     due: VecDeque<Due>,
-    path: String,
+    pub(super) transfers: Transfers,
+    pub(super) start: Instant,
+    pub(super) path: String,
+    pub(super) links: String,
     pub numbers: Numbers,
-    at: Timestamp,
+    pub(super) at: Timestamp,
     duplicates: u64,
-    protocol_errors: u64,
+    pub(super) protocol_errors: u64,
     refused: u64,
     dropped: u64,
 }
 
 impl Work {
     /// Nothing yet.
-    pub fn new(service: Arc<Service>, exchanges: Exchanges) -> Self {
+    pub fn new(service: Arc<Service>, exchanges: Exchanges, now: Instant) -> Self {
+        let limits = service.config.transfers(service.intake.payload_max());
         Self {
             at: service.clock.now(),
+            transfers: Transfers::new(limits),
+            start: now,
             service,
             waiter: Arc::default(),
             exchanges,
@@ -80,6 +97,7 @@ impl Work {
             taken: Vec::new(),
             due: VecDeque::new(),
             path: String::new(),
+            links: String::new(),
             numbers: Numbers::default(),
             duplicates: 0,
             protocol_errors: 0,
@@ -97,6 +115,17 @@ impl Work {
     /// One datagram.
     pub fn datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
         self.numbers.datagrams += 1;
+        if datagram.truncated {
+            self.numbers.truncated += 1;
+            self.protocol_errors += 1;
+            self.exchanges.handle_truncated(
+                now,
+                datagram.session,
+                datagram.bytes,
+                &mut self.outbox,
+            );
+            return;
+        }
         let heard =
             self.exchanges
                 .handle_datagram(now, datagram.session, datagram.bytes, &mut self.outbox);
@@ -121,55 +150,6 @@ impl Work {
         }
     }
 
-    fn request(&mut self, now: Instant, request: &Request<'_>, datagram: &Datagram<'_>) {
-        request.asked.path(&mut self.path);
-        match request.message.header.code {
-            Code::POST | Code::PUT => {
-                let payload = request.message.payload;
-                self.uplink(request, datagram, payload);
-            }
-            code => {
-                let words = format!("method {code} is not served here");
-                let response = Response::diagnostic(Code::METHOD_NOT_ALLOWED, &words);
-                self.refuse(now, request.id, &response);
-            }
-        }
-    }
-
-    /// An error that follows from the request alone.
-    fn refuse(&mut self, now: Instant, id: ExchangeId, response: &Response<'_>) {
-        self.protocol_errors += 1;
-        self.answer(now, id, response, Keep::Nothing);
-    }
-
-    fn answer(&mut self, now: Instant, id: ExchangeId, response: &Response<'_>, keep: Keep) {
-        self.exchanges
-            .respond(now, id, response, keep, &mut self.outbox);
-    }
-
-    fn uplink(&mut self, request: &Request<'_>, datagram: &Datagram<'_>, payload: &[u8]) {
-        let kind = request.message.header.kind;
-        let uplink = Uplink {
-            source: Source::Coap,
-            received_at: self.at,
-            address: datagram.session.peer,
-            topic: &self.path,
-            client: "",
-            user: "",
-            payload,
-            content_format: request.asked.content_format,
-            delivery: Some(Delivery::Exchange {
-                peer: request.peer,
-                message_id: request.message.header.id,
-            }),
-            unassured: kind != Kind::Confirmable,
-        };
-        self.at = self.at.plus(Duration::from_nanos(1));
-        let fault = self.service.intake.take(&uplink, &mut self.pending);
-        self.exchanges.mark_uplink(request.id);
-        self.taken.push((request.id, kind, fault));
-    }
-
     /// Appends what the batch brought, and queues its answers.
     pub fn commit(&mut self, now: Instant) {
         self.account();
@@ -179,16 +159,21 @@ impl Work {
         let service = Arc::clone(&self.service);
         let answers = service.intake.commit(&mut self.pending, &self.waiter);
         let mut taken = std::mem::take(&mut self.taken);
-        for ((id, kind, fault), Answer { ticket, verdict }) in taken.drain(..).zip(answers) {
+        for (of, Answer { ticket, verdict }) in taken.drain(..).zip(answers) {
             let reply = match verdict {
                 Verdict::Accepted | Verdict::Duplicate => Reply::Changed,
-                Verdict::RejectedPayload | Verdict::RejectedNotAuthorised => rejected(fault),
+                Verdict::RejectedPayload | Verdict::RejectedNotAuthorised => rejected(of.fault),
                 Verdict::Refused(refusal) => {
-                    self.later(now, id, kind, refusal);
+                    self.later(now, of.id, of.kind, refusal);
                     continue;
                 }
             };
-            self.due.push_back(Due { ticket, id, reply });
+            self.due.push_back(Due {
+                ticket,
+                id: of.id,
+                reply,
+                block1: of.block1,
+            });
         }
         self.taken = taken;
     }
@@ -244,22 +229,19 @@ impl Work {
                 self.answer(now, due.id, &response, Keep::Nothing);
                 continue;
             }
-            match due.reply {
-                Reply::Changed => {
-                    let response = Response::new(Code::CHANGED);
-                    self.answer(now, due.id, &response, Keep::Answer);
-                }
-                Reply::Rejected(why) => {
-                    let response = Response::diagnostic(why.0, &why.1);
-                    self.answer(now, due.id, &response, Keep::Answer);
-                }
-            }
+            let mut response = match &due.reply {
+                Reply::Changed => Response::new(Code::CHANGED),
+                Reply::Rejected(why) => Response::diagnostic(why.0, &why.1),
+            };
+            response.block1 = due.block1;
+            self.answer(now, due.id, &response, Keep::Answer);
         }
     }
 
     /// What time brings.
     pub fn timeout(&mut self, now: Instant) {
         self.exchanges.handle_timeout(now, &mut self.outbox);
+        self.transfers.expire(self.secs(now));
     }
 
     /// When [`Work::timeout`] has something to do.
@@ -288,6 +270,8 @@ impl Work {
         self.numbers.unacknowledged = self.exchanges.unacknowledged();
         self.numbers.remembered = remembered;
         self.numbers.evictions = evictions;
+        self.numbers.transfers = self.transfers.len();
+        self.numbers.transfers_evicted = self.transfers.evicted();
         self.service.stats.publish(&self.numbers);
     }
 }

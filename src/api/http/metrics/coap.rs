@@ -58,6 +58,12 @@ const COUNTERS: &[Counter] = &[
     ("proven", "Addresses proved by an Echo", |now| {
         now.exchanges.proven
     }),
+    ("blocks", "Blocks of requests", |now| now.blocks),
+    (
+        "transfers_evicted",
+        "Payloads in blocks that had to go for others",
+        |now| now.transfers_evicted,
+    ),
     (
         "evictions",
         "Requests forgotten before their lifetime ended",
@@ -90,6 +96,11 @@ pub(super) fn coap(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(
             "coap_unacknowledged",
             "Responses that wait for their acknowledgement",
             now.unacknowledged,
+        ),
+        (
+            "coap_transfers",
+            "Payloads that come in blocks",
+            now.transfers,
         ),
         ("coap_remembered", "Requests remembered", now.remembered),
     ] {

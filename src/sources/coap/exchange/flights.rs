@@ -166,18 +166,16 @@ impl Flights {
         flight.as_ref().map(|flight| flight.heard_at)
     }
 
-    /// Takes one that was heard at or before `at` as acknowledged: session, message id, and its
-    /// place among those seen.
-    pub fn acknowledge(&mut self, at: Instant) -> Option<(Session, u16, Option<(u32, u64)>)> {
+    /// Takes one that was heard at or before `at` as acknowledged.
+    pub fn acknowledge(&mut self, at: Instant) -> Option<Flight> {
         let flight = self.at(self.oldest)?;
         if flight.heard_at > at {
             return None;
         }
         flight.acknowledged = true;
-        let found = (flight.session, flight.message_id, flight.seen);
-        let (older, newer) = (flight.older, flight.newer);
-        self.unlink(older, newer);
-        Some(found)
+        let flight = *flight;
+        self.unlink(flight.older, flight.newer);
+        Some(flight)
     }
 }
 
@@ -209,9 +207,10 @@ mod tests {
         flights.remove(*zero).expect("waits");
         assert!(flights.remove(*zero).is_none());
         assert_eq!(flights.oldest(), Some(at(2)));
-        assert_eq!(flights.acknowledge(at(1)), None);
-        assert_eq!(flights.acknowledge(at(3)).map(|found| found.1), Some(2));
-        assert_eq!(flights.acknowledge(at(3)), None);
+        assert!(flights.acknowledge(at(1)).is_none());
+        let late = flights.acknowledge(at(3)).expect("late");
+        assert_eq!(late.message_id, 2);
+        assert!(flights.acknowledge(at(3)).is_none());
         assert_eq!(flights.oldest(), Some(at(4)));
         let again = flights.insert(flight(at(9), 0, 9));
         assert_ne!(again, *zero, "another generation");

@@ -1,4 +1,4 @@
-//! Requests that have been heard within EXCHANGE_LIFETIME (RFC 7252 §4.5), and what was answered.
+//! Requests that have been heard within `EXCHANGE_LIFETIME` (RFC 7252 §4.5), and what was answered.
 //!
 //! ```text
 //!  table: fingerprint -> slot       slot: state, code, when     peer: its oldest and newest slot
@@ -16,10 +16,11 @@ use hashbrown::HashTable;
 
 /// No slot, peer or kept answer.
 const NONE: u32 = u32::MAX;
-/// EXCHANGE_LIFETIME (RFC 7252 §4.8.2), in seconds.
+/// `EXCHANGE_LIFETIME` (RFC 7252 §4.8.2), in seconds.
 pub const LIFETIME_SECS: u32 = 247;
 
 /// Limits of memory.
+#[expect(clippy::struct_field_names, reason = "bounds end in _max")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Requests remembered.

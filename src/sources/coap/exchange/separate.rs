@@ -7,9 +7,9 @@ use super::super::session::Session;
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-/// ACK_TIMEOUT (RFC 7252 §4.8).
+/// `ACK_TIMEOUT` (RFC 7252 §4.8).
 pub const ACK_TIMEOUT: Duration = Duration::from_secs(2);
-/// MAX_RETRANSMIT.
+/// `MAX_RETRANSMIT`.
 pub const RETRANSMIT_MAX: u8 = 4;
 /// Responses that wait for their acknowledgement; past it they go as NON.
 pub const SEPARATE_MAX: usize = 4_096;
@@ -53,8 +53,8 @@ impl Separate {
         self.sent.len()
     }
 
-    /// Notes a response that was sent now. `random` draws the first timeout between ACK_TIMEOUT and
-    /// 1.5 times that (ACK_RANDOM_FACTOR).
+    /// Notes a response that was sent now. `random` draws the first timeout between `ACK_TIMEOUT` and
+    /// 1.5 times that (`ACK_RANDOM_FACTOR`).
     pub fn insert(
         &mut self,
         now: Instant,
@@ -120,7 +120,7 @@ impl Separate {
 mod tests {
     use super::*;
 
-    /// §4.2: five transmissions in all, each wait twice the one before, then MAX_TRANSMIT_WAIT is over.
+    /// §4.2: five transmissions in all, each wait twice the one before, then `MAX_TRANSMIT_WAIT` is over.
     #[test]
     fn a_response_is_sent_five_times_and_given_up() {
         for (random, first_ms) in [(0, 2_000), (u32::MAX, 3_000)] {
@@ -132,12 +132,13 @@ mod tests {
             let mut now = start;
             loop {
                 let next = separate.next().expect("it waits");
-                assert!(separate.due(next - Duration::from_millis(1)).is_none());
+                let before = next.checked_sub(Duration::from_millis(1));
+                assert!(separate.due(before.expect("later than now")).is_none());
                 waited.push((next - now).as_millis());
                 now = next;
                 match separate.due(now).expect("due") {
                     Due::Again(session, bytes) => {
-                        assert_eq!((session, bytes), (to, &b"message"[..]))
+                        assert_eq!((session, bytes), (to, &b"message"[..]));
                     }
                     Due::GivenUp => break,
                 }

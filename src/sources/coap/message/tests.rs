@@ -42,7 +42,7 @@ fn malformed_messages_name_their_fault() {
     );
     for cut in [&[0xb2, 1][..], &[0xd0], &[0xe0, 0], &[0x0d], &[0x0e, 0]] {
         let bytes = [&[0x40, 1, 0, 1], cut].concat();
-        assert_eq!(fault(&bytes).1, true, "{cut:?}");
+        assert!(fault(&bytes).1, "{cut:?}");
         assert!(matches!(fault(&bytes).0, OptionShort(_)), "{cut:?}");
     }
     // 65535 is the last number: twice 0xfff0 is beyond.
@@ -79,7 +79,7 @@ fn a_request_is_read_in_place() {
         id: 0x1234,
     };
     assert_eq!((message.header, message.token), (header, &b"\x7a"[..]));
-    let options: Vec<_> = message.options.collect();
+    let options: Vec<_> = message.options.into_iter().collect();
     let expected = [(11, &b"t"[..]), (11, b"m-1"), (12, b"\x32"), (15, b"x")];
     assert_eq!(options, expected);
     assert_eq!(message.payload, b"{}");
@@ -143,7 +143,7 @@ proptest! {
         let message = parse(&bytes).expect("a message");
         prop_assert_eq!(message.header, plain.header);
         prop_assert_eq!(message.token, &plain.token[..]);
-        let options: Vec<_> = message.options.map(|(n, v)| (n, v.to_vec())).collect();
+        let options: Vec<_> = message.options.into_iter().map(|(n, v)| (n, v.to_vec())).collect();
         prop_assert_eq!(options, plain.options);
         prop_assert_eq!(message.payload, &plain.payload[..]);
     }
@@ -169,7 +169,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         if let Ok(message) = parse(&bytes) {
-            let options: usize = message.options.map(|(_, value)| value.len()).sum();
+            let options: usize = message.options.into_iter().map(|(_, value)| value.len()).sum();
             prop_assert!(options + message.payload.len() + message.token.len() <= bytes.len());
         }
     }

@@ -1,0 +1,78 @@
+//! Why a device is not well, for a person, in English. The page has its own in each language.
+use crate::devices::{Code, Reason};
+
+/// One sentence with the value that was found and the limit that it passed, as far as there are any.
+pub fn sentence(reason: &Reason) -> String {
+    let metric = &*reason.metric;
+    let of = |what: &str| match metric {
+        "" => what.to_owned(),
+        metric => format!("{what} ({metric})"),
+    };
+    let passed = match (reason.value.as_str(), reason.limit.as_str()) {
+        ("", "") => String::new(),
+        (value, "") => format!(": {value}"),
+        ("", limit) => format!(": the limit is {limit}"),
+        (value, limit) => format!(": {value}, the limit is {limit}"),
+    };
+    let what = match reason.code {
+        Code::BatteryLow => of("The battery is low"),
+        Code::SignalWeak => of("The radio signal is weak"),
+        Code::ClockWrong => of("Its clock is wrong"),
+        Code::Frozen => of("A value that should vary stays the same"),
+        Code::OutOfRange => of("A value is outside what is plausible"),
+        Code::Alarm => of("A safety value is beyond its alarm limit"),
+        Code::Tamper => of("The device reports tampering or a fault of its own"),
+        Code::DecodeFailure => of("Its uplinks are refused"),
+        Code::Restarts => of("It restarts too often"),
+        Code::Conflict => of("It gave two values for the same time"),
+    };
+    what + &passed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::devices::Level;
+    use crate::model::Timestamp;
+
+    #[test]
+    fn a_sentence_has_what_is_known() {
+        let reason = |metric: &str, value: &str, limit: &str| Reason {
+            code: Code::SignalWeak,
+            level: Level::Attention,
+            since: Timestamp::EPOCH,
+            metric: metric.into(),
+            value: value.into(),
+            limit: limit.into(),
+        };
+        for (reason, expected) in [
+            (reason("", "", ""), "The radio signal is weak"),
+            (
+                reason("rsrp", "-121 dBm", "-115 dBm"),
+                "The radio signal is weak (rsrp): -121 dBm, the limit is -115 dBm",
+            ),
+            (
+                reason("", "", "-115 dBm"),
+                "The radio signal is weak: the limit is -115 dBm",
+            ),
+            (
+                reason("", "-121 dBm", ""),
+                "The radio signal is weak: -121 dBm",
+            ),
+        ] {
+            assert_eq!(sentence(&reason), expected);
+        }
+        let mut all: Vec<String> = Code::ALL
+            .iter()
+            .map(|code| {
+                sentence(&Reason {
+                    code: *code,
+                    ..reason("", "", "")
+                })
+            })
+            .collect();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), Code::ALL.len());
+    }
+}

@@ -1,0 +1,140 @@
+//! `citygate.v1.DeviceService`: lists and lookups. Watches are in [`super::watch`].
+//!
+//! Whatever may look at every device runs on a blocking thread, a few at a time.
+use super::watch::{Limits, Watch};
+use super::{Responses, status};
+use crate::api::device::{self, List, Watched, named};
+use crate::api::selection::Selection;
+use crate::api::{Shared, grpc};
+use crate::model::proto;
+use futures_util::stream::unfold;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Request, Response, Status};
+
+/// The generated service.
+#[allow(missing_docs, clippy::pedantic, reason = "generated")]
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/citygate.v1.DeviceService.rs"));
+}
+pub(super) use generated::device_service_server::{DeviceService, DeviceServiceServer};
+
+/// Requests that look at many devices at a time; others wait for their turn.
+const SCANS_MAX: usize = 4;
+
+pub(super) struct Service {
+    shared: Arc<Shared>,
+    watches: Arc<Semaphore>,
+    watches_max: usize,
+    scans: Arc<Semaphore>,
+    heartbeat: Duration,
+    halt: CancellationToken,
+}
+
+impl Service {
+    pub(super) fn new(shared: Arc<Shared>, config: &grpc::Config, halt: CancellationToken) -> Self {
+        Self {
+            shared,
+            watches: Arc::new(Semaphore::new(config.streams_max)),
+            watches_max: config.streams_max,
+            scans: Arc::new(Semaphore::new(SCANS_MAX)),
+            heartbeat: config.heartbeat,
+            halt,
+        }
+    }
+
+    /// Runs blocking work, a few at a time.
+    async fn scan<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> T + Send + 'static,
+    ) -> Result<T, Status> {
+        if self.halt.is_cancelled() {
+            return Err(status::draining());
+        }
+        let turn = self.scans.clone().acquire_owned().await;
+        let turn = turn.map_err(|_| status::draining())?;
+        let shared = self.shared.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work(&shared)
+        });
+        done.await
+            .map_err(|_| Status::internal("the answer could not be made"))
+    }
+}
+
+#[tonic::async_trait]
+impl DeviceService for Service {
+    type WatchDevicesStream = Responses<proto::WatchDevicesResponse>;
+
+    async fn list_devices(
+        &self,
+        request: Request<proto::ListDevicesRequest>,
+    ) -> Result<Response<proto::ListDevicesResponse>, Status> {
+        let list = List::check(request.into_inner(), &self.shared.catalogue)
+            .map_err(|wrong| status::invalid(&wrong))?;
+        let page = self.scan(move |shared| list.page(&shared.devices)).await?;
+        Ok(Response::new(page))
+    }
+
+    async fn get_device(
+        &self,
+        request: Request<proto::GetDeviceRequest>,
+    ) -> Result<Response<proto::GetDeviceResponse>, Status> {
+        let name = request.into_inner().device_id;
+        named("device_id", &name).map_err(|wrong| status::invalid(&wrong))?;
+        let found = self.scan(move |shared| {
+            // The version first: what changes meanwhile comes again in a watch, and is not missed.
+            let version = shared.devices.version();
+            let found = shared.devices.get(&name);
+            found
+                .map(|found| proto::GetDeviceResponse {
+                    device: Some(device::message(&found)),
+                    cursor: device::cursor(&shared.devices, version),
+                })
+                .ok_or_else(|| unknown(&name, shared.devices.nearest(&name)))
+        });
+        found.await?.map(Response::new)
+    }
+
+    async fn watch_devices(
+        &self,
+        request: Request<proto::WatchDevicesRequest>,
+    ) -> Result<Response<Self::WatchDevicesStream>, Status> {
+        if self.halt.is_cancelled() {
+            return Err(status::draining());
+        }
+        let request = request.into_inner();
+        let filter = request.filter.unwrap_or_default();
+        let selection = Selection::check(&filter, &self.shared.catalogue)
+            .map_err(|wrong| status::invalid(&wrong))?;
+        let registry = &self.shared.devices;
+        let after = match request.after_cursor.as_str() {
+            "" => registry.version(),
+            text => device::after(registry, text).map_err(|cause| status::place(&cause))?,
+        };
+        let permit = self.watches.clone().try_acquire_owned();
+        let permit = permit.map_err(|_| status::exhausted("watches", self.watches_max))?;
+        let watched = Watched {
+            selection,
+            values: request.values,
+        };
+        let limits = Limits {
+            _permit: permit,
+            scans: self.scans.clone(),
+            heartbeat: self.heartbeat,
+            halt: self.halt.clone(),
+        };
+        let watch = Watch::new(self.shared.clone(), after, watched, limits);
+        Ok(Response::new(Box::pin(unfold(watch, Watch::step))))
+    }
+}
+
+fn unknown(name: &str, nearest: Option<Box<str>>) -> Status {
+    let message = device::unknown(name, nearest.as_deref());
+    let nearest = nearest.map(|near| ("nearest", String::from(near)));
+    let metadata: Vec<_> = nearest.into_iter().collect();
+    status::error(Code::NotFound, message, "UNKNOWN_DEVICE", &metadata)
+}
