@@ -102,8 +102,7 @@ fn load_rows(space: &Space<'_>, table: &mut Table) -> Result<Option<()>, state::
         };
         table.series.push(series);
     }
-    let mut next = 0u32;
-    for row in space.range(b"d", b"e") {
+    for (next, row) in (0u32..).zip(space.range(b"d", b"e")) {
         let (key, row) = row?;
         let Some(kept) = row::decode(&row).filter(|_| *key == device_key(next)) else {
             return Ok(None);
@@ -113,7 +112,6 @@ fn load_rows(space: &Space<'_>, table: &mut Table) -> Result<Option<()>, state::
         for (series, text) in kept.texts {
             table.texts.insert((number, series), text.into());
         }
-        next += 1;
     }
     Ok(Some(()))
 }

@@ -28,8 +28,6 @@ const TICK: Duration = Duration::from_secs(1);
 const LAST_FRAMES_MAX: usize = 16;
 /// Rejects at the log's end that are looked at for strangers.
 const STRANGERS_READ: u64 = 20_000;
-/// Time between two measurements of the memory: they look at every device.
-const MEASURE: Duration = Duration::from_secs(15);
 
 /// Any 64 bits of the log's random name: nobody outside knows them.
 #[expect(clippy::cast_possible_truncation, reason = "any 64 of its random bits")]
@@ -152,7 +150,6 @@ pub(super) struct Follow {
     log: Tail,
     rejects: Tail,
     ticked_at: Timestamp,
-    measured_at: Timestamp,
 }
 
 impl Follow {
@@ -166,14 +163,16 @@ impl Follow {
     ) -> Self {
         let (log_next, rejects_next) = disk.durable();
         remember_strangers(&shared, &rejects, rejects_next);
+        let log = Tail::new(log, "devices", log_next);
+        let rejects = Tail::new(rejects, "devices_rejects", rejects_next);
+        shared.reached(log.next, rejects.next);
         Self {
             shared,
             intake,
             disk,
-            log: Tail::new(log, "devices", log_next),
-            rejects: Tail::new(rejects, "devices_rejects", rejects_next),
+            log,
+            rejects,
             ticked_at: Timestamp::MIN,
-            measured_at: Timestamp::MIN,
         }
     }
 
@@ -215,7 +214,10 @@ impl Follow {
         self.log.fill();
         self.rejects.fill();
         let rejects_first = match (self.log.front(), self.rejects.front()) {
-            (None, None) => return,
+            (None, None) => {
+                self.shared.reached(self.log.next, self.rejects.next);
+                return;
+            }
             (Some(log), Some(rejects)) => rejects < log,
             (log, _) => log.is_none(),
         };
@@ -242,6 +244,7 @@ impl Follow {
         tail.next = tail.next.max(frame.last + 1);
         let version = table.changes.version();
         drop(table);
+        self.shared.reached(self.log.next, self.rejects.next);
         self.shared.announce(version);
     }
 
@@ -266,28 +269,11 @@ impl Follow {
         let version = table.changes.version();
         drop(table);
         self.shared.announce(version);
-        self.publish(now);
+        self.publish();
     }
 
-    fn publish(&mut self, now: Timestamp) {
-        let table = self.shared.read();
-        let mut stats = *self.shared.stats();
-        if self.measured_at > now || now.since(self.measured_at) >= MEASURE {
-            self.measured_at = now;
-            stats.bytes = table.bytes() as u64;
-        }
-        stats.devices = table.len() as u64;
-        stats.strangers = table.strangers.len() as u64;
-        stats.lag = self.log.lag();
-        stats.rejects_lag = self.rejects.lag();
-        stats.untracked = table.counts.untracked;
-        stats.late = table.counts.late;
-        stats.offline = table.counts.offline;
-        stats.skipped = table.counts.skipped;
-        stats.expired = self.log.expired + self.rejects.expired;
-        stats.unsaved = table.dirty.len() as u64;
-        drop(table);
-        *self.shared.stats() = stats;
+    fn publish(&mut self) {
+        self.shared.stats().expired = self.log.expired + self.rejects.expired;
         let (log, rejects) = self.disk.durable();
         self.log.follower.advance(log.saturating_sub(1));
         self.rejects.follower.advance(rejects.saturating_sub(1));

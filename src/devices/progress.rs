@@ -81,7 +81,7 @@ mod tests {
             };
             let row = progress.encode();
             prop_assert_eq!(Progress::decode(&row), Some(progress));
-            prop_assert_eq!(Progress::decode(&row[..row.len() - 1]), None);
+            prop_assert_eq!(row.split_last().and_then(|(_, cut)| Progress::decode(cut)), None);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::intake::Intake;
 use crate::log::Log;
 use crate::model::{Clock, Timestamp};
 use crate::state::{self, State};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use tokio::sync::watch;
@@ -21,7 +21,7 @@ pub struct Stats {
     pub devices: u64,
     /// Strangers remembered.
     pub strangers: u64,
-    /// Bytes in memory, without what the allocator adds; looked at now and then.
+    /// Bytes in memory, without what the allocator adds; estimated.
     pub bytes: u64,
     /// Records of the log that are not applied yet.
     pub lag: u64,
@@ -78,7 +78,12 @@ pub(super) struct Shared {
     pub clock: Clock,
     /// Ends the thread.
     pub stop: AtomicBool,
+    log: Log,
+    rejects: Log,
+    /// The next record of each log.
+    next: [AtomicU64; 2],
     table: RwLock<Table>,
+    /// What is not read off the table.
     stats: Mutex<Stats>,
     version: watch::Sender<u64>,
     /// Versions are comparable as long as this is the same.
@@ -97,6 +102,21 @@ impl Shared {
 
     pub fn stats(&self) -> MutexGuard<'_, Stats> {
         self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything below is applied.
+    pub fn reached(&self, log: u64, rejects: u64) {
+        for (place, next) in self.next.iter().zip([log, rejects]) {
+            place.store(next, Ordering::Release);
+        }
+    }
+
+    fn lags(&self) -> [u64; 2] {
+        let [log, rejects] = &self.next;
+        let lag = |log: &Log, next: &AtomicU64| {
+            (log.watermark() + 1).saturating_sub(next.load(Ordering::Acquire))
+        };
+        [lag(&self.log, log), lag(&self.rejects, rejects)]
     }
 
     /// Wakes those who wait for changes.
@@ -146,6 +166,9 @@ impl Registry {
         let shared = Arc::new(Shared {
             clock: parts.clock,
             stop: AtomicBool::new(false),
+            log: parts.log.clone(),
+            rejects: parts.rejects.clone(),
+            next: [disk.durable().0, disk.durable().1].map(AtomicU64::new),
             table: RwLock::new(table),
             stats: Mutex::default(),
             version: watch::Sender::new(version),
@@ -238,7 +261,22 @@ impl Registry {
 
     /// Counts and gauges.
     pub fn stats(&self) -> Stats {
-        *self.shared.stats()
+        let [lag, rejects_lag] = self.shared.lags();
+        let told = *self.shared.stats();
+        let table = self.shared.read();
+        Stats {
+            devices: table.len() as u64,
+            strangers: table.strangers.len() as u64,
+            bytes: table.bytes() as u64,
+            lag,
+            rejects_lag,
+            untracked: table.counts.untracked,
+            late: table.counts.late,
+            offline: table.counts.offline,
+            skipped: table.counts.skipped,
+            unsaved: table.dirty.len() as u64,
+            ..told
+        }
     }
 
     /// Ends the thread, and saves. Blocks.

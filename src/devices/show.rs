@@ -86,10 +86,7 @@ impl Table {
                 Shape::Flag => Value::Flag(last.bits != 0),
                 Shape::Text => {
                     let text = self.texts.get(&(number, last.series));
-                    Value::Text(
-                        text.map_or_else(String::new, |text| text.to_string())
-                            .into(),
-                    )
+                    Value::Text(text.map_or_else(String::new, ToString::to_string).into())
                 }
                 Shape::Absent => Value::Absent,
             };

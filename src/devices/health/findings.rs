@@ -53,7 +53,6 @@ impl Findings {
         let same = |finding: &Finding| (finding.code, finding.series) == (code, series);
         let place = self.0.iter().position(same);
         match (found, place) {
-            (None, None) => {}
             (None, Some(place)) => _ = self.0.remove(place),
             (Some(found), Some(place)) => {
                 if let Some(finding) = self.0.get_mut(place) {
@@ -73,7 +72,8 @@ impl Findings {
                     limit: found.limit,
                 });
             }
-            (Some(_), None) => {}
+            // Nothing, or one too many.
+            (_, None) => {}
         }
     }
 

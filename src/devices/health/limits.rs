@@ -14,7 +14,7 @@ pub(super) const RSRP_MIN: f64 = -115.0;
 pub(super) const SINR_MIN: f64 = -5.0;
 pub(super) const WEAK_FOR: Duration = Duration::from_hours(24);
 /// How far a clock may be off where there is mains power, and where a device sleeps (section 4).
-pub(super) const SKEW_MAINS: Duration = Duration::from_secs(300);
+pub(super) const SKEW_MAINS: Duration = Duration::from_mins(5);
 pub(super) const SKEW_SLEEPY: Duration = Duration::from_hours(1);
 /// Reports in a row that are too old: one may just have been late.
 pub(super) const SKEW_REPORTS: u8 = 3;
