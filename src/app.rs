@@ -326,6 +326,7 @@ impl Gateway {
             accounting,
             metrics: Arc::default(),
             rates: api::Rates::default(),
+            zone: config.zone.clone(),
             started_at: clock.now(),
             clock,
             readiness: api::Readiness::default(),

@@ -30,6 +30,7 @@ use crate::model::{Clock, Timestamp};
 use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::telemetry::{Accounting, Metrics};
+use jiff::tz::TimeZone;
 use std::sync::Arc;
 
 /// What both servers look at. Built once by `app`, shared by all calls.
@@ -60,6 +61,8 @@ pub struct Shared {
     pub rates: Rates,
     /// Wall-clock time.
     pub clock: Clock,
+    /// The site's zone, in which the page shows times.
+    pub zone: TimeZone,
     /// May traffic be sent here?
     pub readiness: Readiness,
     /// When the process started.

@@ -8,14 +8,15 @@ use super::{Error, Exit, output, simulate};
 use crate::app::{self, Bound};
 use crate::config::Config;
 use crate::model::Clock;
-use crate::sim::{self, City, CityOptions, Load, Mix, Plan, Session, Tally, Target};
+use crate::sim::{
+    self, City, CityOptions, Fleet, Load, Mix, Plan, Protocol, Session, Split, Target, mqtt,
+};
 use crate::telemetry;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, interval, sleep};
@@ -216,24 +217,27 @@ async fn city(args: &Args, bound: Bound, stop: &CancellationToken) -> Result<Exi
         start: now,
         now,
         faults: args.faults,
-        topic: "demo/{kind}/{district}/{device}".to_owned(),
+        split: Split::evenly(vec!["demo/{kind}/{district}/{device}".to_owned()]),
     });
-    let mqtt = local(bound.mqtt);
+    let listener = local(bound.mqtt);
     let plan = Plan {
-        session: Session {
-            target: Target {
-                host: mqtt.ip().to_string(),
-                port: mqtt.port(),
+        fleets: vec![Fleet::Mqtt(mqtt::Fleet {
+            session: Session {
+                target: Target {
+                    protocol: Protocol::Mqtt,
+                    host: listener.ip().to_string(),
+                    port: listener.port(),
+                },
+                login: None,
+                qos: 1,
+                window: 50,
+                keep_alive_s: 60,
+                patience: Duration::from_secs(10),
             },
-            login: None,
-            qos: 1,
-            window: 50,
-            keep_alive_s: 60,
-            patience: Duration::from_secs(10),
-        },
-        client_id: format!("demo-{}", std::process::id()),
-        connections: CONNECTIONS,
-        idle: 0,
+            client_id: format!("demo-{}", std::process::id()),
+            connections: CONNECTIONS,
+            idle: 0,
+        })],
         load: Load::City {
             city: Box::new(city),
             count: u64::MAX,
@@ -242,7 +246,7 @@ async fn city(args: &Args, bound: Bound, stop: &CancellationToken) -> Result<Exi
         drain: CITY_DRAIN,
         seed,
     };
-    let tally = Arc::<Tally>::default();
+    let tally = plan.tally();
     let result = tokio::select! {
         result = sim::run(plan, &tally, stop.clone()) => result,
         error = watch(http) => return Err(Error::Output(error)),
@@ -266,9 +270,9 @@ async fn finish(http: SocketAddr, summary: sim::Summary) -> Result<Exit, Error> 
     output::line(format_args!("{score}"))?;
     output::line(format_args!(
         "the city sent {}, of which {} were acknowledged; seed {}",
-        summary.sent, summary.acknowledged, summary.seed
+        summary.total.sent, summary.total.acknowledged, summary.seed
     ))?;
-    let accounted = score.holds() && score.received >= summary.acknowledged;
+    let accounted = score.holds() && score.received >= summary.total.acknowledged;
     Ok(if accounted { Exit::Ok } else { Exit::Wrong })
 }
 

@@ -39,7 +39,6 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Command {
     /// Run a gateway until SIGTERM or SIGINT
     Run(run::Args),
@@ -49,7 +48,7 @@ enum Command {
     Check(check::Args),
     /// Show what would become of a payload
     Decode(decode::Args),
-    /// Play a city of poles, tunnels and meters, or a CSV file, over MQTT
+    /// Play a city of poles, tunnels and meters, or a CSV file, over MQTT and CoAP
     Simulate(simulate::Args),
     /// Follow the live stream of a running gateway
     Tap(tap::Args),
@@ -152,7 +151,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Decode(args) => decode::run(&args),
-        Command::Simulate(args) => simulate::run(args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Tap(args) => tap::run(args),
         Command::Log(args) => log::run(args),
     };

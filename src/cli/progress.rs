@@ -2,7 +2,6 @@
 use crate::sim::Tally;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::time::{Instant, interval};
 
@@ -30,7 +29,7 @@ pub(super) async fn show(tally: &Tally, total: Option<u64>) -> std::convert::Inf
     let mut tick = interval(REDRAW);
     loop {
         tick.tick().await;
-        let acknowledged = tally.acknowledged.load(Relaxed);
+        let acknowledged = tally.acknowledged();
         line.0
             .set_message(message(tally, acknowledged, started.elapsed()));
         line.0.set_position(acknowledged);
@@ -49,8 +48,8 @@ impl Drop for Line {
 fn message(tally: &Tally, acknowledged: u64, elapsed: Duration) -> String {
     #[expect(clippy::cast_precision_loss, reason = "shown without decimals")]
     let rate = acknowledged as f64 / elapsed.as_secs_f64().max(0.001);
-    let connected = tally.connected.load(Relaxed);
-    let p99 = tally.latency.quantile(0.99).unwrap_or_default();
+    let connected = tally.connected();
+    let p99 = tally.latency().quantile(0.99).unwrap_or_default();
     let lost = match tally.last_error() {
         Some(error) if connected == 0 => format!(" ({error})"),
         _ => String::new(),
@@ -67,8 +66,8 @@ mod tests {
 
     #[test]
     fn the_line_says_why_nothing_is_connected() {
-        let tally = Tally::default();
-        tally.latency.record(Duration::from_millis(3), 1);
+        let tally = Tally::new(["mqtt://x".to_owned()]);
+        tally.counts(0).latency.record(Duration::from_millis(3), 1);
         let line = message(&tally, 500, Duration::from_secs(2));
         assert_eq!(line, "250/s, p99 3.0 ms, 0 connected");
     }

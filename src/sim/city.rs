@@ -5,7 +5,7 @@
 use super::Rng;
 use super::device::{Device, Sent};
 use super::kind::Kind;
-use super::supply::Message;
+use super::message::{Message, Split};
 use crate::model::{DeviceId, Timestamp};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -112,13 +112,15 @@ pub struct CityOptions {
     pub now: Timestamp,
     /// Share of the messages that go wrong, 0 to 1.
     pub faults: f64,
-    /// Topic with `{device}`, `{kind}`, `{district}`.
-    pub topic: String,
+    /// Which device sends where.
+    pub split: Split,
 }
 
 #[derive(Debug)]
 struct Member {
     device: Device,
+    id: Arc<str>,
+    target: usize,
     topic: Arc<str>,
     interval: Duration,
 }
@@ -180,12 +182,15 @@ impl City {
             .get(index % DISTRICTS.len())
             .copied()
             .unwrap_or_default();
-        let topic = expand(&options.topic, &id, kind.name(), district);
+        let split = &options.split;
+        let (target, topic) = split.place(&id, kind.name(), district, kind.is_on_battery());
         self.due
             .push(Reverse((interval.mul_f64(self.rng.unit()), index)));
         self.members.push(Member {
             device: Device::new(kind, Rng::stream(options.seed, index as u64)),
-            topic: topic.into(),
+            id: id.into(),
+            target,
+            topic,
             interval,
         });
     }
@@ -201,9 +206,12 @@ impl City {
                 return (
                     Duration::MAX,
                     Message {
+                        target: 0,
+                        device: "".into(),
                         topic: "".into(),
                         payload: Vec::new(),
                         lane: 0,
+                        sleepy: false,
                     },
                 );
             };
@@ -226,9 +234,12 @@ impl City {
                 continue;
             }
             let message = Message {
+                target: member.target,
+                device: Arc::clone(&member.id),
                 topic: Arc::clone(&member.topic),
                 payload,
                 lane: index as u64,
+                sleepy: member.device.kind.is_on_battery(),
             };
             if twice {
                 self.repeat.push_back((due, message.clone()));
@@ -270,14 +281,6 @@ pub fn places() -> impl Iterator<Item = (&'static str, &'static str)> {
     Kind::ALL.into_iter().flat_map(places)
 }
 
-/// Fills a topic's placeholders.
-pub(super) fn expand(topic: &str, device: &str, kind: &str, district: &str) -> String {
-    topic
-        .replace("{device}", device)
-        .replace("{kind}", kind)
-        .replace("{district}", district)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -294,7 +297,7 @@ mod tests {
             start: now,
             now,
             faults: 0.05,
-            topic: "demo/{kind}/{district}/{device}".to_owned(),
+            split: Split::evenly(vec!["demo/{kind}/{district}/{device}".to_owned()]),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Gives each message at its time to the connection of its device. The only place that waits.
 use super::city::City;
+use super::message::Message;
 use super::replay::ReplayError;
-use super::supply::Message;
 use super::tally::Tally;
 use super::{Ended, Error};
 use std::sync::Arc;
@@ -50,11 +50,11 @@ impl Feed {
     }
 }
 
-/// Waits for each message's time and queues it at its lane's connection. A full queue holds up all
-/// lanes: the load is then as much as the gateway acknowledges.
+/// Waits for each message's time and queues it at its lane's connection; `queues` has a row per target.
+/// A full queue holds up all lanes: the load is then as much as the gateway acknowledges.
 pub(super) async fn dispatch(
     mut feed: Feed,
-    queues: Vec<mpsc::Sender<Message>>,
+    queues: Vec<Vec<mpsc::Sender<Message>>>,
     stop: CancellationToken,
 ) -> Ended {
     let started = Instant::now();
@@ -64,9 +64,13 @@ pub(super) async fn dispatch(
             if at > Instant::now() {
                 sleep_until(at).await;
             }
-            let lanes = queues.len() as u64;
-            let lane = usize::try_from(message.lane % lanes).unwrap_or(0);
-            let Some(queue) = queues.get(lane) else { break };
+            let Some(lanes) = queues.get(message.target) else {
+                break;
+            };
+            let lane = message.lane % lanes.len().max(1) as u64;
+            let Some(queue) = lanes.get(usize::try_from(lane).unwrap_or(0)) else {
+                break;
+            };
             if queue.send(message).await.is_err() {
                 // The connection gave up and says why itself.
                 break;

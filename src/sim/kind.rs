@@ -67,6 +67,11 @@ impl Kind {
         }
     }
 
+    /// No mains where it hangs: it sleeps between its reports.
+    pub(super) const fn is_on_battery(self) -> bool {
+        matches!(self, Self::Gas | Self::Water | Self::Heat)
+    }
+
     /// Poles send no time of their own; meters and tunnels do.
     pub(super) const fn is_dated(self) -> bool {
         !matches!(self, Self::PoleLight | Self::PoleEnvironment)

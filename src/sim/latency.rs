@@ -64,6 +64,14 @@ impl Histogram {
         }
     }
 
+    /// Adds what `other` has counted.
+    pub fn absorb(&self, other: &Self) {
+        for (own, theirs) in self.buckets.iter().zip(&other.buckets) {
+            own.fetch_add(theirs.load(Relaxed), Relaxed);
+        }
+        self.max_us.fetch_max(other.max_us.load(Relaxed), Relaxed);
+    }
+
     /// The latency that a `share` (0 to 1) of the samples does not exceed; `None` without samples.
     pub fn quantile(&self, share: f64) -> Option<Duration> {
         let counts: Vec<u64> = self.buckets.iter().map(|b| b.load(Relaxed)).collect();

@@ -1,16 +1,15 @@
-//! Simulated devices over real MQTT sockets, for `simulate`, `demo`, tests and benches.
+//! Simulated devices over real sockets, for `simulate`, `demo`, tests and benches.
 //!
 //! ```text
-//!   City  (poles, tunnels, meters) --+                 queues, one per connection
-//!   Replay (rows of a CSV file) -----+-> dispatch ---> |||| -> Connection -> window -> socket
-//!                                                      Template (benches) -^
+//!   City  (poles, tunnels, meters) --+                +-> |||| mqtt: Connection -> window -> socket
+//!   Replay (rows of a CSV file) -----+-> dispatch ----+      Template (benches) -^
+//!                                        by device    +-> |||| coap: Radio -> Endpoint -> socket
 //! ```
 //! City and replay are pure: seed and start time decide every byte. Only `dispatch` waits.
-//! A device always goes through the same connection, so its messages keep their order.
-//! `rumqttc`'s client was tried first and refused: its event loop makes one task switch and one
-//! allocation per message, and it hides which packet an acknowledgement belongs to.
+//! A device always goes to the same target through the same connection, so its messages keep their
+//! order.
 mod city;
-mod client;
+pub mod coap;
 mod curves;
 mod device;
 mod dispatch;
@@ -18,43 +17,36 @@ mod fault;
 mod kind;
 mod latency;
 mod mapping;
-mod packet;
+mod message;
+pub mod mqtt;
 mod replay;
 mod rng;
-mod session;
-mod supply;
 mod tally;
 mod target;
 #[cfg(test)]
 mod tests;
-mod window;
-mod wire;
 
 pub use city::{City, CityOptions, DEVICES_MAX, Mix, MixError, places};
+pub use coap::{Air, EndpointError, Format, FormatError, Transmission};
 pub use latency::Histogram;
 pub use mapping::{Mapping, MappingError};
-pub use packet::PacketError;
+pub use message::{Message, Split};
+pub use mqtt::{Broken, ConnectionError, PacketError, Session};
 pub use replay::{Device, Replay, ReplayError, ReplayOptions, RowError};
 pub use rng::Rng;
-pub use session::{Broken, ConnectionError, Session};
-pub use supply::Message;
-pub use tally::{Latency, Summary, Tally};
-pub use target::{Target, TargetError};
+pub use tally::{Counts, Figures, Latency, Summary, Tally, TargetSummary};
+pub use target::{Protocol, Target, TargetError};
 
 use crate::model::Timestamp;
-use client::Connection;
 use dispatch::{Feed, dispatch};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use supply::{Supply, Template};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Connections that are being made at the same time: below the usual accept backlog of 128.
-const CONNECTING_MAX: usize = 100;
 /// Rows of a CSV file that wait for the dispatcher.
 const ROWS_MAX: usize = 256;
 /// Descriptors that the process needs beside its connections.
@@ -79,7 +71,7 @@ pub enum Load {
         /// Messages per second.
         rate: Option<f64>,
     },
-    /// One device per connection with a template, as fast as acknowledged, until `count` messages.
+    /// One device per MQTT connection with a template, as fast as acknowledged, until `count` messages.
     Max {
         /// Messages of all connections; `u64::MAX` for no end.
         count: u64,
@@ -92,17 +84,37 @@ pub enum Load {
     Nothing,
 }
 
+/// The devices of one target.
+#[derive(Clone, Debug)]
+pub enum Fleet {
+    /// Over MQTT.
+    Mqtt(mqtt::Fleet),
+    /// Over CoAP.
+    Coap(coap::Fleet),
+}
+
+impl Fleet {
+    /// Where to.
+    pub const fn target(&self) -> &Target {
+        match self {
+            Self::Mqtt(fleet) => &fleet.session.target,
+            Self::Coap(fleet) => &fleet.target,
+        }
+    }
+
+    const fn sockets(&self) -> usize {
+        match self {
+            Self::Mqtt(fleet) => fleet.connections + fleet.idle,
+            Self::Coap(fleet) => fleet.endpoints,
+        }
+    }
+}
+
 /// A whole run.
 #[derive(Debug)]
 pub struct Plan {
-    /// How connections behave.
-    pub session: Session,
-    /// First part of the client ids; the rest is the connection's number.
-    pub client_id: String,
-    /// Connections that publish, 1 to [`CONNECTIONS_MAX`].
-    pub connections: usize,
-    /// More connections, that never publish.
-    pub idle: usize,
+    /// One per target, in the order of the topics of a [`Split`]; at least one.
+    pub fleets: Vec<Fleet>,
     /// What is published.
     pub load: Load,
     /// End after this time.
@@ -113,17 +125,36 @@ pub struct Plan {
     pub seed: u64,
 }
 
+impl Plan {
+    /// Counters for this plan's targets.
+    pub fn tally(&self) -> Arc<Tally> {
+        let targets = self.fleets.iter().map(|fleet| fleet.target().to_string());
+        Arc::new(Tally::new(targets))
+    }
+}
+
+/// Why a connection or an endpoint gave up.
+#[derive(Debug, thiserror::Error)]
+pub enum Gone {
+    /// A connection.
+    #[error(transparent)]
+    Mqtt(ConnectionError),
+    /// An endpoint.
+    #[error(transparent)]
+    Coap(EndpointError),
+}
+
 /// Why a run ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Connections gave up; the first of their reasons.
+    /// Connections or endpoints gave up; the first of their reasons.
     #[error("{count} of the connections gave up")]
     Connection {
         /// How many.
         count: usize,
         /// The first reason.
         #[source]
-        source: ConnectionError,
+        source: Gone,
     },
     /// The CSV file has a row that cannot be replayed.
     #[error(transparent)]
@@ -144,7 +175,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<Summary, Error> {
     let started = Instant::now();
-    raise_file_limit(plan.connections + plan.idle);
+    raise_file_limit(plan.fleets.iter().map(Fleet::sockets).sum());
     let stop = stop.child_token();
     let (mut tasks, seed, drain) = (JoinSet::new(), plan.seed, plan.drain);
     let deadline = plan.duration.map(|duration| started + duration);
@@ -223,72 +254,55 @@ fn spawn_all(
     tasks: &mut JoinSet<Ended>,
     reader: &mut JoinSet<()>,
 ) {
-    let connections = plan.connections.clamp(1, CONNECTIONS_MAX);
-    let session = Arc::new(plan.session);
-    let gate = Arc::new(Semaphore::new(CONNECTING_MAX));
-    let spawn = |number: usize, supply, tasks: &mut JoinSet<Ended>| {
-        let connection = Connection::new(
-            Arc::clone(&session),
-            format!("{}-{number}", plan.client_id),
-            supply,
-            Arc::clone(tally),
-            Arc::clone(&gate),
-            Rng::stream(plan.seed, number as u64),
-        );
-        let stop = stop.clone();
-        tasks.spawn(async move {
-            let result = connection.run(stop).await;
-            result.map_err(|source| Error::Connection { count: 1, source })
-        });
-    };
-    let queues = |tasks: &mut JoinSet<Ended>| -> Vec<mpsc::Sender<Message>> {
-        let queue = |number| {
-            let (sender, supply) = Supply::queue();
-            spawn(number, supply, tasks);
-            sender
-        };
-        (0..connections).map(queue).collect()
-    };
-    match plan.load {
-        Load::City { city, count } => {
-            let feed = Feed::City {
-                city,
-                left: count,
-                tally: Arc::clone(tally),
-            };
-            let queues = queues(tasks);
-            tasks.spawn(dispatch(feed, queues, stop.clone()));
-        }
+    let mut template = None;
+    let feed = match plan.load {
+        Load::City { city, count } => Some(Feed::City {
+            city,
+            left: count,
+            tally: Arc::clone(tally),
+        }),
         Load::Replay { replay, rate } => {
             let (sender, rows) = mpsc::channel(ROWS_MAX);
             let tally = Arc::clone(tally);
             reader.spawn_blocking(move || replay.read_into(&sender, &tally));
-            let feed = Feed::Rows {
+            Some(Feed::Rows {
                 rows,
                 every: rate.map(|rate| 1.0 / rate.max(1e-6)),
                 sent: 0,
-            };
-            let queues = queues(tasks);
-            tasks.spawn(dispatch(feed, queues, stop.clone()));
+            })
         }
         Load::Max {
             count,
             topic,
             start,
         } => {
-            let left = Arc::new(AtomicU64::new(count));
-            for number in 0..connections {
-                // Two runs must not be each other's duplicates: a run's times go ahead of the clock.
-                let device = format!("em-{}-{number:05}", plan.seed);
-                let topic = topic.replace("{device}", &device);
-                let template = Template::new(&topic, session.qos, start, Arc::clone(&left));
-                spawn(number, Supply::Template(template), tasks);
-            }
+            template = Some((Arc::new(AtomicU64::new(count)), topic, start));
+            None
         }
-        Load::Nothing => {}
+        Load::Nothing => None,
+    };
+    let mut queues = Vec::new();
+    for (number, fleet) in plan.fleets.into_iter().enumerate() {
+        let counts = tally.counts(number);
+        match fleet {
+            Fleet::Mqtt(fleet) => {
+                let mut starter = mqtt::Starter::new(fleet, plan.seed, counts, stop.clone(), tasks);
+                if let Some((left, topic, start)) = &template {
+                    starter.templates(topic, *start, left);
+                }
+                if feed.is_some() {
+                    queues.push(starter.queues());
+                }
+                starter.idle();
+            }
+            Fleet::Coap(fleet) if feed.is_some() => {
+                queues.push(fleet.spawn(plan.seed, &counts, stop, tasks));
+            }
+            Fleet::Coap(_) => {}
+        }
     }
-    for number in 0..plan.idle {
-        spawn(CONNECTIONS_MAX + number, Supply::Silence, tasks);
+    if let Some(feed) = feed {
+        tasks.spawn(dispatch(feed, queues, stop.clone()));
     }
 }
 

@@ -4,17 +4,16 @@
 //! many messages as there are suffixes. Numbers travel as they stand in the file: the gateway, not
 //! the replay, decides what they mean. An empty cell or `NaN` is a missing value; any other text is
 //! an error with its line, because a replay that skips what it cannot read proves nothing.
-use super::city::expand;
 use super::mapping::Mapping;
-use super::supply::Message;
+use super::message::{Message, Split};
 use super::tally::Tally;
 use crate::model::{DeviceId, InvalidDeviceId, Timestamp, TimestampError};
 use jiff::tz::TimeZone;
 use std::fmt::Write;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::mpsc;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// How a file is read.
 #[derive(Clone, Debug)]
@@ -29,8 +28,8 @@ pub struct ReplayOptions {
     pub zone: TimeZone,
     /// strptime format of the time; `None`: RFC 3339 or Unix seconds or milliseconds.
     pub time_format: Option<String>,
-    /// Topic with `{device}`.
-    pub topic: String,
+    /// Which device sends where.
+    pub split: Split,
 }
 
 /// Where the device's name comes from.
@@ -249,12 +248,15 @@ impl Replay {
             }
             payload.push('}');
             if values > 0 {
-                let mut hasher = DefaultHasher::new();
-                device.hash(&mut hasher);
+                let (target, topic) = self.options.split.place(&device, "", "", false);
                 out.push(Message {
-                    topic: expand(&self.options.topic, &device, "", "").into(),
+                    target,
+                    // Not the hash that chose the target, or only every other lane would be used.
+                    lane: xxh3_64_with_seed(device.as_bytes(), 1),
+                    device: device.into(),
+                    topic,
                     payload: payload.into_bytes(),
-                    lane: hasher.finish(),
+                    sleepy: false,
                 });
             }
         }

@@ -2,18 +2,31 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Where a gateway listens, `mqtt://host:port`.
+/// What devices speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// MQTT 3.1.1 over TCP.
+    Mqtt,
+    /// CoAP over UDP.
+    Coap,
+}
+
+/// Where a gateway listens, `mqtt://host:port` or `coap://host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
+    /// What it is spoken to.
+    pub protocol: Protocol,
     /// Name or address.
     pub host: String,
-    /// TCP port.
+    /// TCP or UDP port.
     pub port: u16,
 }
 
 /// Why a text is no [`Target`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no gateway: need mqtt://host:port, such as mqtt://127.0.0.1:1883")]
+#[error(
+    "{text:?} is no gateway: need mqtt://host:port or coap://host:port, such as mqtt://127.0.0.1:1883"
+)]
 pub struct TargetError {
     text: String,
 }
@@ -25,16 +38,21 @@ impl FromStr for Target {
         let error = || TargetError {
             text: text.to_owned(),
         };
-        let rest = match text.split_once("://") {
-            Some(("mqtt" | "tcp", rest)) => rest,
+        let (protocol, rest) = match text.split_once("://") {
+            Some(("mqtt" | "tcp", rest)) => (Protocol::Mqtt, rest),
+            Some(("coap", rest)) => (Protocol::Coap, rest),
             Some(_) => return Err(error()),
-            None => text,
+            None => (Protocol::Mqtt, text),
+        };
+        let usual = match protocol {
+            Protocol::Mqtt => 1883,
+            Protocol::Coap => 5683,
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         // An IPv6 address stands in brackets, so the last colon outside them parts off the port.
         let (host, port) = match rest.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => (host, port.parse().map_err(|_| error())?),
-            _ => (rest, 1883),
+            _ => (rest, usual),
         };
         let bare = host
             .strip_prefix('[')
@@ -45,6 +63,7 @@ impl FromStr for Target {
             return Err(error());
         }
         Ok(Self {
+            protocol,
             host: host.to_owned(),
             port,
         })
@@ -53,10 +72,14 @@ impl FromStr for Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.protocol {
+            Protocol::Mqtt => "mqtt",
+            Protocol::Coap => "coap",
+        };
         if self.host.contains(':') {
-            write!(f, "mqtt://[{}]:{}", self.host, self.port)
+            write!(f, "{scheme}://[{}]:{}", self.host, self.port)
         } else {
-            write!(f, "mqtt://{}:{}", self.host, self.port)
+            write!(f, "{scheme}://{}:{}", self.host, self.port)
         }
     }
 }
@@ -74,6 +97,8 @@ mod tests {
             ("localhost:2883", "mqtt://localhost:2883"),
             ("mqtt://[::1]:1884", "mqtt://[::1]:1884"),
             ("[::1]", "mqtt://[::1]:1883"),
+            ("coap://10.0.0.1", "coap://10.0.0.1:5683"),
+            ("coap://[::1]:7", "coap://[::1]:7"),
         ] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), shown);
         }
@@ -90,7 +115,10 @@ mod tests {
             "::1",
         ] {
             let error = text.parse::<Target>().unwrap_err().to_string();
-            assert!(error.contains("need mqtt://host:port"), "{text}: {error}");
+            assert!(
+                error.contains("need mqtt://host:port or coap://host:port"),
+                "{text}: {error}"
+            );
         }
     }
 }

@@ -78,8 +78,8 @@ async fn gateway(seen: Arc<Seen>) -> (Target, JoinSet<()>) {
     (target, tasks)
 }
 
-fn plan(target: Target, load: Load) -> Plan {
-    Plan {
+fn fleet(target: Target) -> mqtt::Fleet {
+    mqtt::Fleet {
         session: Session {
             target,
             login: None,
@@ -91,6 +91,12 @@ fn plan(target: Target, load: Load) -> Plan {
         client_id: "test".to_owned(),
         connections: 3,
         idle: 0,
+    }
+}
+
+fn plan(target: Target, load: Load) -> Plan {
+    Plan {
+        fleets: vec![Fleet::Mqtt(fleet(target))],
         load,
         duration: None,
         drain: Duration::from_secs(20),
@@ -106,22 +112,31 @@ fn max(count: u64) -> Load {
     }
 }
 
-async fn play(seen: &Arc<Seen>, change: impl FnOnce(&mut Plan), load: Load) -> Summary {
+async fn play(seen: &Arc<Seen>, qos: u8, load: Load) -> Summary {
     let (target, _tasks) = gateway(Arc::clone(seen)).await;
+    let mut fleet = fleet(target.clone());
+    fleet.session.qos = qos;
     let mut plan = plan(target, load);
-    change(&mut plan);
-    run(plan, &Arc::default(), CancellationToken::new())
-        .await
-        .unwrap()
+    plan.fleets = vec![Fleet::Mqtt(fleet)];
+    start(plan).await.unwrap()
+}
+
+async fn start(plan: Plan) -> Result<Summary, Error> {
+    let tally = plan.tally();
+    run(plan, &tally, CancellationToken::new()).await
 }
 
 #[tokio::test]
 async fn everything_sent_is_acknowledged_at_each_qos() {
     for qos in 0..=2 {
         let seen = Arc::default();
-        let summary = play(&seen, |plan| plan.session.qos = qos, max(1_000)).await;
+        let summary = play(&seen, qos, max(1_000)).await;
         assert_eq!(
-            (summary.sent, summary.acknowledged, summary.unexpected),
+            (
+                summary.total.sent,
+                summary.total.acknowledged,
+                summary.total.unexpected
+            ),
             (1_000, 1_000, 0),
             "{qos}"
         );
@@ -136,10 +151,16 @@ async fn a_gateway_that_hangs_up_loses_nothing() {
             hang_up: Mutex::new(vec![3, 150, 70, 40]),
             ..Seen::default()
         });
-        let summary = play(&seen, |plan| plan.session.qos = qos, max(2_000)).await;
-        assert_eq!((summary.sent, summary.acknowledged), (2_000, 2_000));
-        assert_eq!((summary.reconnects, summary.sessions_lost), (4, 0));
-        assert!(summary.retransmitted >= 4 && seen.dups.load(Relaxed) > 0);
+        let summary = play(&seen, qos, max(2_000)).await;
+        assert_eq!(
+            (summary.total.sent, summary.total.acknowledged),
+            (2_000, 2_000)
+        );
+        assert_eq!(
+            (summary.total.reconnects, summary.total.sessions_lost),
+            (4, 0)
+        );
+        assert!(summary.total.retransmitted >= 4 && seen.dups.load(Relaxed) > 0);
         // Each of the three devices counts its own milliseconds, so payloads are distinct per device.
         assert!(seen.payloads.lock().unwrap().len() >= 2_000);
     }
@@ -157,14 +178,14 @@ async fn a_city_arrives_whole_and_in_order_per_device() {
         start: now,
         now,
         faults: 0.1,
-        topic: "city/{device}/json".to_owned(),
+        split: Split::evenly(vec!["city/{device}/json".to_owned()]),
     };
     let mut twin = City::new(&options);
     let mut expected: Vec<Vec<u8>> = (0..500).map(|_| twin.next_message().1.payload).collect();
     let seen: Arc<Seen> = Arc::default();
     let city = Box::new(City::new(&options));
-    let summary = play(&seen, |_| {}, Load::City { city, count: 500 }).await;
-    assert_eq!((summary.sent, summary.acknowledged), (500, 500));
+    let summary = play(&seen, 1, Load::City { city, count: 500 }).await;
+    assert_eq!((summary.total.sent, summary.total.acknowledged), (500, 500));
     assert_eq!(summary.faults, twin.faults_played());
     let mut arrived = seen.payloads.lock().unwrap().clone();
     arrived.sort();
@@ -181,18 +202,12 @@ async fn a_wrong_row_ends_the_run_with_its_line() {
         mappings: vec!["v=voltage".parse().unwrap()],
         zone: jiff::tz::TimeZone::UTC,
         time_format: None,
-        topic: "city/{device}/json".to_owned(),
+        split: Split::evenly(vec!["city/{device}/json".to_owned()]),
     };
     let text = "t,v\n2019-01-01T00:00:00Z,230\n2019-01-01T01:00:00Z,high\n";
     let replay = Box::new(Replay::open(Box::new(text.as_bytes()), options).unwrap());
     let load = Load::Replay { replay, rate: None };
-    let error = run(
-        plan(target, load),
-        &Arc::default(),
-        CancellationToken::new(),
-    )
-    .await
-    .unwrap_err();
+    let error = start(plan(target, load)).await.unwrap_err();
     assert_eq!(error.to_string(), "line 3");
 }
 
@@ -203,27 +218,26 @@ async fn refusal_and_absence_are_errors() {
         ..Seen::default()
     });
     let (target, tasks) = gateway(seen).await;
-    let refused = run(
-        plan(target.clone(), max(1)),
-        &Arc::default(),
-        CancellationToken::new(),
-    )
-    .await;
+    let refused = start(plan(target.clone(), max(1))).await;
     assert!(matches!(
         refused,
         Err(Error::Connection {
             count: 3,
-            source: ConnectionError::Refused { .. }
+            source: Gone::Mqtt(ConnectionError::Refused { .. })
         })
     ));
     drop(tasks);
-    let mut plan = plan(target, max(1));
-    plan.session.patience = Duration::ZERO;
-    let absent = run(plan, &Arc::default(), CancellationToken::new()).await;
+    let mut fleet = fleet(target.clone());
+    fleet.session.patience = Duration::ZERO;
+    let absent = start(Plan {
+        fleets: vec![Fleet::Mqtt(fleet)],
+        ..plan(target, max(1))
+    })
+    .await;
     assert!(matches!(
         absent,
         Err(Error::Connection {
-            source: ConnectionError::OutOfReach { .. },
+            source: Gone::Mqtt(ConnectionError::OutOfReach { .. }),
             ..
         })
     ));
@@ -232,18 +246,18 @@ async fn refusal_and_absence_are_errors() {
 #[tokio::test]
 async fn idle_connections_stay_until_the_stop() {
     let (target, _tasks) = gateway(Arc::default()).await;
-    let plan = Plan {
-        idle: 20,
-        ..plan(target, Load::Nothing)
-    };
-    let (tally, stop) = (Arc::<Tally>::default(), CancellationToken::new());
+    let mut fleet = fleet(target.clone());
+    fleet.idle = 20;
+    let mut plan = plan(target, Load::Nothing);
+    plan.fleets = vec![Fleet::Mqtt(fleet)];
+    let (tally, stop) = (plan.tally(), CancellationToken::new());
     let watch = async {
-        while tally.connected.load(Relaxed) < 20 {
+        while tally.connected() < 20 {
             tokio::task::yield_now().await;
         }
         stop.cancel();
     };
     let (summary, ()) = tokio::join!(run(plan, &tally, stop.clone()), watch);
-    assert_eq!(summary.unwrap().sent, 0);
-    assert_eq!(tally.connected.load(Relaxed), 0);
+    assert_eq!(summary.unwrap().total.sent, 0);
+    assert_eq!(tally.connected(), 0);
 }

@@ -158,6 +158,7 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         rates: Rates::default(),
         clock,
         readiness: Readiness::default(),
+        zone: jiff::tz::TimeZone::UTC,
         started_at: START,
     }
 }

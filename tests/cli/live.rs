@@ -26,8 +26,12 @@ pub fn wait_for(what: &str, mut reached: impl FnMut() -> bool) {
 }
 
 fn simulate(ports: Ports, args: &[&str]) -> Value {
-    let to = format!("mqtt://127.0.0.1:{}", ports.mqtt);
-    let done = run(&[&["simulate", "--json", "--to", &to], args].concat());
+    simulate_to(&format!("mqtt://127.0.0.1:{}", ports.mqtt), args)
+}
+
+/// The summary of a run of `simulate` that ends well.
+pub fn simulate_to(target: &str, args: &[&str]) -> Value {
+    let done = run(&[&["simulate", "--json", "--target", target], args].concat());
     assert_eq!(done.code, 0, "{}{}", done.out, done.err);
     assert!(done.err.is_empty(), "a pipe stays quiet: {}", done.err);
     serde_json::from_str(&done.out).unwrap()

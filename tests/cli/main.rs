@@ -5,6 +5,7 @@
     reason = "a test says what it expects by failing"
 )]
 mod checks;
+mod coap;
 mod demo;
 mod full;
 mod live;

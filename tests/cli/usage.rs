@@ -63,6 +63,11 @@ fn wrong_arguments_are_usage_errors() {
         &["simulate", "--mix", "mete=1"],
         &["simulate", "--max", "--rate", "5"],
         &["simulate", "--topic", "city/#"],
+        &["simulate", "--loss", "0.1"],
+        &["simulate", "--target", "coap://x", "--loss", "0.95"],
+        &["simulate", "--target", "coap://x", "--duplicate", "-1"],
+        &["simulate", "--target", "coap://x", "--block-size", "100"],
+        &["simulate", "--target", "coap://x", "--format", "xml"],
         &[
             "simulate",
             "--csv",
@@ -89,4 +94,10 @@ fn a_usage_error_names_what_was_meant() {
     assert!(done.err.contains("did you mean meter.gas?"), "{}", done.err);
     let done = run(&["simulate", "--mix", "mete=1"]);
     assert!(done.err.contains("meter.electricity"), "{}", done.err);
+    let done = run(&["simulate", "--reorder", "0.1"]);
+    assert!(
+        done.err.contains("--reorder is for CoAP devices"),
+        "{}",
+        done.err
+    );
 }

@@ -113,6 +113,11 @@ impl Disk {
         self.put(2, 1);
     }
 
+    /// From now on a sync takes this long.
+    pub fn slow(&self, delay_us: u32) {
+        self.put(9, delay_us.into());
+    }
+
     fn put(&self, field: u64, value: u64) {
         let control = File::options().write(true).open(&self.control).unwrap();
         control

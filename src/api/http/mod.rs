@@ -8,6 +8,7 @@ mod gateway;
 mod guard;
 pub mod json;
 mod metrics;
+mod page;
 mod params;
 mod probes;
 mod problem;
@@ -121,6 +122,7 @@ fn router(http: Http) -> Router {
         .route("/v1/strangers", get(devices::strangers))
         .route("/v1/devices/{id}/readings", get(readings::readings))
         .route("/v1/rejects", get(rejects::rejects))
+        .merge(page::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(http.clone(), guard::guard))

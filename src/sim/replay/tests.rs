@@ -18,7 +18,7 @@ fn options() -> ReplayOptions {
         ],
         zone: TimeZone::UTC,
         time_format: None,
-        topic: "city/{device}/json".to_owned(),
+        split: Split::evenly(vec!["city/{device}/json".to_owned()]),
     }
 }
 

@@ -21,12 +21,13 @@
 #define FILES_MAX 16384 /* files seen by one process; a power of two */
 #define RANGES_MAX 32   /* dirty ranges of a file before they melt into one */
 
-/* Written by the test: arm_*, lie. Written here: the rest. */
+/* Written by the test: arm_*, lie, delay_us. Written here: the rest. */
 struct control {
     uint64_t arm_ops;  /* die at this many operations from now; counted down */
     uint64_t arm_roll; /* die at this operation after the next roll began, at the directory's sync at the latest */
     uint64_t lie;      /* 1: a sync returns 0 and does nothing */
     uint64_t ops, syncs, dir_syncs, rolls, died, died_in_roll;
+    uint64_t delay_us; /* of a sync, in place of the environment's */
 };
 struct id { uint64_t ino; int64_t sec; uint32_t nsec; };
 struct range { off_t from, to; };

@@ -54,7 +54,7 @@ static int sync_hook(int fd, long number) {
     memcpy(ranges, file->dirty, sizeof ranges);
     file->dirty_count = 0;
     pthread_mutex_unlock(&book);
-    if (delay_us) usleep(delay_us);
+    if (ctl->delay_us || delay_us) usleep(ctl->delay_us ? ctl->delay_us : delay_us);
     pthread_mutex_lock(&book);
     snprintf(real, sizeof real, "/proc/self/fd/%d", fd);
     if (!directory) {

@@ -4,13 +4,13 @@
 //! until its acknowledgements are taken would otherwise meet a client that does the same.
 //! A lost connection is made again and everything in flight is sent again, so a gateway that is
 //! killed loses nothing that this client counts as sent.
-use super::Rng;
 use super::packet::{self, Incoming};
 use super::session::{Broken, ConnectionError, Session};
 use super::supply::{Filled, Supply};
-use super::tally::Tally;
 use super::window::{Acked, Window};
 use super::wire::{Exchanged, Wire};
+use crate::sim::Rng;
+use crate::sim::tally::Counts;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ pub(super) struct Connection {
     pub(super) session: Arc<Session>,
     pub(super) client_id: String,
     pub(super) supply: Supply,
-    pub(super) tally: Arc<Tally>,
+    pub(super) counts: Arc<Counts>,
     /// Bounds how many connect at the same time.
     pub(super) gate: Arc<Semaphore>,
     pub(super) rng: Rng,
@@ -53,7 +53,7 @@ impl Connection {
         session: Arc<Session>,
         client_id: String,
         supply: Supply,
-        tally: Arc<Tally>,
+        counts: Arc<Counts>,
         gate: Arc<Semaphore>,
         rng: Rng,
     ) -> Self {
@@ -62,7 +62,7 @@ impl Connection {
             session,
             client_id,
             supply,
-            tally,
+            counts,
             gate,
             rng,
             ended: false,
@@ -84,7 +84,7 @@ impl Connection {
             let Err(broken) = self.connect(&mut connected_before, &stop).await else {
                 return Ok(());
             };
-            self.tally.note_error(&broken);
+            self.counts.note_error(&broken);
             let to = self.session.target.to_string();
             if broken.is_permanent() {
                 return Err(ConnectionError::Refused { to, source: broken });
@@ -147,17 +147,17 @@ impl Connection {
         drop(permit);
         self.alive_at = Instant::now();
         if *connected_before {
-            self.tally.reconnects.fetch_add(1, Relaxed);
+            self.counts.reconnects.fetch_add(1, Relaxed);
             if !session_present {
-                self.tally.sessions_lost.fetch_add(1, Relaxed);
+                self.counts.sessions_lost.fetch_add(1, Relaxed);
             }
         }
         *connected_before = true;
         let again = self.window.resend(session_present, &mut wire.out);
-        self.tally.retransmitted.fetch_add(again, Relaxed);
-        self.tally.connected.fetch_add(1, Relaxed);
+        self.counts.retransmitted.fetch_add(again, Relaxed);
+        self.counts.connected.fetch_add(1, Relaxed);
         let result = self.pump(&mut stream, &mut wire, stop).await;
-        self.tally.connected.fetch_sub(1, Relaxed);
+        self.counts.connected.fetch_sub(1, Relaxed);
         result
     }
 
@@ -221,9 +221,9 @@ impl Connection {
             }
         }
         if sent > 0 {
-            self.tally.sent.fetch_add(sent, Relaxed);
+            self.counts.sent.fetch_add(sent, Relaxed);
             if qos == 0 {
-                self.tally.acknowledged.fetch_add(sent, Relaxed);
+                self.counts.acknowledged.fetch_add(sent, Relaxed);
             }
         }
     }
@@ -231,7 +231,7 @@ impl Connection {
     fn take_acks(&mut self, wire: &mut Wire) -> Result<(), Broken> {
         let now = Instant::now();
         let mut acknowledged = 0;
-        let (window, tally) = (&mut self.window, &self.tally);
+        let (window, counts) = (&mut self.window, &self.counts);
         wire.take_packets(|incoming, out| {
             let acked = match incoming {
                 Incoming::PubAck(id) => window.acknowledge(id, false),
@@ -248,17 +248,17 @@ impl Connection {
             match acked {
                 Acked::InOrder(sent_at) | Acked::OutOfOrder(sent_at) => {
                     acknowledged += 1;
-                    tally.latency.record(now.duration_since(sent_at), 1);
+                    counts.latency.record(now.duration_since(sent_at), 1);
                 }
-                Acked::Unknown => drop(tally.unexpected.fetch_add(1, Relaxed)),
+                Acked::Unknown => drop(counts.unexpected.fetch_add(1, Relaxed)),
             }
             if let Acked::OutOfOrder(_) = acked {
-                tally.out_of_order.fetch_add(1, Relaxed);
+                counts.out_of_order.fetch_add(1, Relaxed);
             }
         })?;
         self.alive_at = now;
         self.progressed |= acknowledged > 0;
-        self.tally.acknowledged.fetch_add(acknowledged, Relaxed);
+        self.counts.acknowledged.fetch_add(acknowledged, Relaxed);
         Ok(())
     }
 

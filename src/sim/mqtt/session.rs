@@ -1,6 +1,6 @@
 //! How a connection behaves, and why it ends.
-use super::Target;
 use super::packet::PacketError;
+use crate::sim::Target;
 use std::io;
 use std::time::Duration;
 

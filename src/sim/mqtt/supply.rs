@@ -5,23 +5,10 @@
 //! message, so the generator stays far cheaper than the gateway.
 use super::packet;
 use crate::model::Timestamp;
+use crate::sim::message::{Message, QUEUE_MAX};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::sync::mpsc;
-
-/// Messages that wait in a connection's queue. Small: what waits here is older than it could be.
-pub(super) const QUEUE_MAX: usize = 64;
-
-/// One message to publish.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// MQTT topic.
-    pub topic: Arc<str>,
-    /// Payload.
-    pub payload: Vec<u8>,
-    /// Messages of one lane keep their order: they share a connection.
-    pub lane: u64,
-}
 
 /// What a supply had to give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,9 +204,12 @@ mod tests {
         let mut out = Vec::new();
         assert_eq!(supply.fill(1, 1, &mut out), Filled::Later);
         let message = Message {
+            target: 0,
+            device: "d".into(),
             topic: "t".into(),
             payload: vec![1],
             lane: 0,
+            sleepy: false,
         };
         sender.send(message).await.unwrap();
         supply.ready().await;

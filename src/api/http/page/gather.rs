@@ -1,0 +1,290 @@
+//! From the gateway to plain values: the only part of the page that asks it.
+use super::chart::{self, Chart, Columns, Range, Series};
+use super::device;
+use super::filter::Filter;
+use super::home::{self, Home};
+use super::installed::{Installed, Near, Refused};
+use super::timeline::{Detail, Row, What};
+use super::tunnel;
+use super::values;
+use super::view::View;
+use crate::api::{Shared, overview};
+use crate::devices::{Device, Page, Query, Stranger, TraceKind};
+use crate::history::Selection;
+use crate::model::{Timestamp, proto};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How far back strangers are shown.
+const STRANGERS_SINCE: Duration = Duration::from_mins(15);
+/// Reports read for one chart: a month of 10 s steps. At 2 M/s well below a second.
+const POINTS_MAX: usize = 300_000;
+/// Names suggested for a name that nobody has.
+const NEAR_MAX: usize = 4;
+/// Strangers among which a name is looked for.
+const NEAR_AMONG_MAX: usize = 200;
+
+/// The one device that a search means: by its id or alias, or as the only one found.
+pub fn hit(shared: &Shared, filter: &Filter) -> Option<Box<str>> {
+    if filter.q.is_empty() || filter.after.is_some() {
+        return None;
+    }
+    if let Some(device) = shared.devices.get(&filter.q) {
+        return Some(device.id);
+    }
+    let query = Query {
+        limit: 2,
+        ..filter.query()
+    };
+    match <[Device; 1]>::try_from(shared.devices.list(&query).devices) {
+        Ok([only]) => Some(only.id),
+        Err(_) => None,
+    }
+}
+
+/// `/`.
+pub fn home(shared: &Shared, filter: Filter) -> Home {
+    let mut home = Home {
+        gateway: overview(shared).into(),
+        ..Home::default()
+    };
+    if filter.is_list() {
+        let page: Page = shared.devices.list(&filter.query());
+        home.counts = page.counts;
+        home.found = Some(page);
+    } else {
+        home.counts = shared.devices.counts();
+        home.concerns = shared.devices.concerns(home::CONCERNS_MAX);
+        home.strangers = strangers(shared, home::STRANGERS_MAX + 1);
+    }
+    home.filter = filter;
+    home
+}
+
+/// Who was heard and not accepted lately, the newest first.
+pub fn strangers(shared: &Shared, max: usize) -> Vec<Stranger> {
+    let since = shared.clock.now().minus(STRANGERS_SINCE);
+    shared.devices.strangers(since, max)
+}
+
+/// What the page of a device shows beside the device itself.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// See [`device::Shown`].
+    pub children: Vec<Device>,
+    /// See [`device::Shown`].
+    pub rows: Vec<Row>,
+    /// See [`device::Shown`].
+    pub chart: Option<Chart>,
+}
+
+/// Everything that `/d/{id}` shows.
+pub fn device(
+    shared: &Shared,
+    view: &View<'_>,
+    device: &Device,
+    metric: Option<&str>,
+    range: Range,
+    with_chart: bool,
+) -> Gathered {
+    let children = if device.children > 0 {
+        shared
+            .devices
+            .list(&Query {
+                parent: device.id.clone(),
+                limit: device::CHILDREN_MAX,
+                ..Query::default()
+            })
+            .devices
+    } else {
+        Vec::new()
+    };
+    let metrics = device::numeric(view, device);
+    let chosen = metric.filter(|metric| metrics.contains(metric));
+    // A tunnel's first chart is its first gas; else the first by name.
+    let first = || {
+        let gas = values::GASES
+            .iter()
+            .copied()
+            .find(|gas| metrics.contains(gas));
+        gas.or(metrics.first().copied())
+    };
+    let chart = chosen.or_else(first).filter(|_| with_chart);
+    Gathered {
+        children,
+        rows: rows(device),
+        chart: chart.map(|metric| chart_of(shared, view, device, metric, range)),
+    }
+}
+
+fn rows(device: &Device) -> Vec<Row> {
+    let row = |trace: &crate::devices::Trace| Row {
+        at: trace.at,
+        what: match trace.what {
+            TraceKind::Report(sequence) => What::Report {
+                sequence,
+                readings: 0,
+                refused: 0,
+            },
+            TraceKind::Reject(sequence) => What::Reject {
+                sequence,
+                reason: String::new(),
+                part: String::new(),
+                sentence: String::new(),
+            },
+            TraceKind::Event(sequence) => What::Event {
+                sequence,
+                name: String::new(),
+            },
+            TraceKind::State(from, to) => What::State(from, to),
+        },
+    };
+    device.traces.iter().map(row).collect()
+}
+
+/// One metric of one device over time.
+fn chart_of(
+    shared: &Shared,
+    view: &View<'_>,
+    device: &Device,
+    metric: &str,
+    range: Range,
+) -> Chart {
+    let (from, to, _) = range.window(view.now, view.zone);
+    let selection = Selection {
+        devices: vec![(*device.id).to_owned()],
+        metrics: vec![metric.to_owned()],
+        ..Selection::default()
+    };
+    let mut chart = Chart {
+        metric: metric.to_owned(),
+        unit: view
+            .catalogue
+            .metric(metric)
+            .map_or("", |metric| &metric.unit)
+            .to_owned(),
+        range,
+        from,
+        to,
+        series: Vec::new(),
+        more: 0,
+        cut: false,
+        unreadable: false,
+    };
+    let mut series: BTreeMap<String, Columns> = BTreeMap::new();
+    let mut reports = shared.history.query(selection, from, to);
+    for _ in 0..POINTS_MAX {
+        match reports.next() {
+            Some(Ok(report)) => add(&mut series, &report, from, to),
+            Some(Err(error)) => {
+                tracing::error!(%error, device = &*device.id, "a chart's history cannot be read");
+                chart.unreadable = true;
+                return chart;
+            }
+            None => break,
+        }
+    }
+    chart.cut = reports.next().is_some();
+    chart.more = series.len().saturating_sub(chart::SERIES_MAX);
+    let shown = series.into_iter().take(chart::SERIES_MAX);
+    chart.series = shown
+        .map(|(label, columns)| Series { label, columns })
+        .collect();
+    chart
+}
+
+fn add(
+    series: &mut BTreeMap<String, Columns>,
+    report: &proto::Report,
+    from: Timestamp,
+    to: Timestamp,
+) {
+    for reading in &report.readings {
+        let Some(proto::reading::Value::Number(value)) = reading.value else {
+            continue;
+        };
+        let at = reading.observed_at.as_ref();
+        let Some(at) = at.and_then(|at| Timestamp::from_secs_nanos(at.seconds, at.nanos)) else {
+            continue;
+        };
+        let mut labels: Vec<&str> = reading.labels.values().map(String::as_str).collect();
+        labels.sort_unstable();
+        let columns = series.entry(labels.join(" "));
+        columns
+            .or_insert_with(|| Columns::new(from, to))
+            .add(at, value);
+    }
+}
+
+/// `/new`.
+pub fn installed(shared: &Shared, id: String) -> Installed {
+    if id.is_empty() {
+        return Installed::default();
+    }
+    let mut known = Installed {
+        device: shared.devices.get(&id),
+        stranger: shared.devices.stranger(&id),
+        ..Installed::default()
+    };
+    known.refused = known.stranger.as_ref().map(|stranger| Refused {
+        reason: (*stranger.reason).to_owned(),
+        sentence: (*stranger.sentence).to_owned(),
+        part: String::new(),
+    });
+    if known.device.is_none() && known.stranger.is_none() {
+        known.near = near(shared, &id);
+    }
+    known.id = id;
+    known
+}
+
+/// Names that were heard and look like this one.
+fn near(shared: &Shared, id: &str) -> Vec<Near> {
+    let device = shared.devices.nearest(id).map(|name| Near {
+        name: (*name).to_owned(),
+        is_device: true,
+    });
+    let lower = id.to_lowercase();
+    let looks_alike = |stranger: &Stranger| {
+        let name = stranger.name.to_lowercase();
+        name.contains(&lower)
+            || (!name.is_empty() && lower.contains(&name))
+            || crate::model::settings::nearest(&lower, [name.as_str()]).is_some()
+    };
+    let strangers = strangers(shared, NEAR_AMONG_MAX)
+        .into_iter()
+        .filter(looks_alike);
+    let strangers = strangers.map(|stranger| Near {
+        name: (*stranger.name).to_owned(),
+        is_device: false,
+    });
+    device.into_iter().chain(strangers).take(NEAR_MAX).collect()
+}
+
+/// `/tunnel`: every device of a tunnel kind, sorted.
+pub fn tunnel(shared: &Shared) -> Vec<Device> {
+    let mut query = Query {
+        kinds: vec!["tunnel".into()],
+        values: true,
+        limit: tunnel::PAGE * 4,
+        ..Query::default()
+    };
+    let mut devices = Vec::new();
+    while devices.len() < tunnel::DEVICES_MAX {
+        let page = shared.devices.list(&query);
+        devices.extend(page.devices);
+        query.after = page.next;
+        if page.next.is_none() {
+            break;
+        }
+    }
+    devices.retain(values::in_tunnel);
+    tunnel::sort(&mut devices);
+    devices
+}
+
+/// One entry of a timeline, `u`, `r` or `e` and its sequence.
+pub fn detail(shared: &Shared, id: &str, entry: &str) -> Option<Detail> {
+    let _ = (shared, id, entry);
+    None
+}

@@ -1,0 +1,102 @@
+//! What a simulated device sends, and to which of several targets.
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Messages that wait in a queue of a connection or an endpoint. Small: what waits here is older than
+/// it could be.
+pub(super) const QUEUE_MAX: usize = 64;
+
+/// One message to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Number of the target.
+    pub target: usize,
+    /// Who sends it.
+    pub device: Arc<str>,
+    /// MQTT topic or CoAP path.
+    pub topic: Arc<str>,
+    /// JSON, more or less.
+    pub payload: Vec<u8>,
+    /// Messages of one lane keep their order: they share a connection.
+    pub lane: u64,
+    /// Does the device switch its radio off until the next?
+    pub sleepy: bool,
+}
+
+/// How devices are spread over targets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// One topic or path per target, with `{device}`, `{kind}`, `{district}`; at least one.
+    topics: Vec<String>,
+    battery_target: Option<usize>,
+}
+
+impl Split {
+    /// Each device goes to one target for good: a matter of its id alone, so that several runs agree.
+    /// One topic or path per target.
+    pub fn evenly(topics: Vec<String>) -> Self {
+        Self {
+            topics,
+            battery_target: None,
+        }
+    }
+
+    /// As cities do it: what lives on a battery goes to `battery`, the rest to `mains`; a topic or path
+    /// for each.
+    pub fn by_power(mains: String, battery: String) -> Self {
+        Self {
+            topics: vec![mains, battery],
+            battery_target: Some(1),
+        }
+    }
+
+    /// Target and topic of a device.
+    pub(super) fn place(
+        &self,
+        device: &str,
+        kind: &str,
+        district: &str,
+        on_battery: bool,
+    ) -> (usize, Arc<str>) {
+        let targets = self.topics.len().max(1);
+        let target = match self.battery_target {
+            Some(battery) if on_battery => battery,
+            Some(_) => 0,
+            None => usize::try_from(xxh3_64(device.as_bytes()) % targets as u64).unwrap_or(0),
+        };
+        let topic = self.topics.get(target).map_or("", String::as_str);
+        let topic = topic
+            .replace("{device}", device)
+            .replace("{kind}", kind)
+            .replace("{district}", district);
+        (target, topic.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_stays_with_its_target_and_each_gets_its_share() {
+        let split = Split::evenly(vec![
+            "city/{device}/json".to_owned(),
+            "t/{device}/{kind}".to_owned(),
+        ]);
+        let mut counts = [0; 2];
+        for number in 0..1_000 {
+            let device = format!("em-{number}");
+            let (target, topic) = split.place(&device, "meter", "", false);
+            assert_eq!(split.place(&device, "meter", "", true).0, target);
+            let wanted = [format!("city/{device}/json"), format!("t/{device}/meter")];
+            assert_eq!(Some(&*topic), wanted.get(target).map(String::as_str));
+            if let Some(count) = counts.get_mut(target) {
+                *count += 1;
+            }
+        }
+        assert!(counts.iter().all(|count| *count > 400), "{counts:?}");
+        let split = Split::by_power("m".to_owned(), "b".to_owned());
+        assert_eq!(split.place("x", "", "", true), (1, "b".into()));
+        assert_eq!(split.place("x", "", "", false), (0, "m".into()));
+    }
+}
