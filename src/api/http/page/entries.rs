@@ -4,24 +4,33 @@ use super::timeline::{Decoded, Detail, Refused, Row, What};
 use super::view::View;
 use super::words;
 use crate::api::Shared;
-use crate::api::timeline::{self, Arrived, Entry, Wanted, Which};
+use crate::api::timeline::{self, Arrived, Entry, Place, Wanted, Which};
 use crate::model::{Quality, Reject, Timestamp, Value, proto};
 
-/// The newest entries of a device. One that cannot be read leaves an empty list: the rest of the page
+/// The newest entries of a device, behind `place`, and where they end. One that cannot be read leaves an empty list: the rest of the page
 /// is worth more than its timeline.
-pub fn rows(shared: &Shared, view: &View<'_>, device: &str, limit: usize) -> Vec<Row> {
+pub fn rows(
+    shared: &Shared,
+    view: &View<'_>,
+    device: &str,
+    limit: usize,
+    place: Option<Place>,
+) -> (Vec<Row>, Option<Place>) {
     let wanted = Wanted {
         name: device.to_owned(),
         from: None,
         to: None,
         limit,
-        place: None,
+        place,
     };
     match timeline::page(shared, &wanted) {
-        Ok(page) => page.entries.iter().map(|entry| row(view, entry)).collect(),
+        Ok(page) => {
+            let rows = page.entries.iter().map(|entry| row(view, entry));
+            (rows.collect(), page.next)
+        }
         Err(error) => {
             tracing::error!(%error, device, "a timeline cannot be read");
-            Vec::new()
+            (Vec::new(), None)
         }
     }
 }

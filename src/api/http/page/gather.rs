@@ -76,6 +76,8 @@ pub struct Gathered {
     /// See [`device::Shown`].
     pub rows: Vec<Row>,
     /// See [`device::Shown`].
+    pub older: bool,
+    /// See [`device::Shown`].
     pub chart: Option<Chart>,
 }
 
@@ -111,9 +113,11 @@ pub fn device(
         gas.or(metrics.first().copied())
     };
     let chart = chosen.or_else(first).filter(|_| with_chart);
+    let (rows, older) = entries::rows(shared, view, &device.id, timeline::ROWS_MAX, None);
     Gathered {
         children,
-        rows: entries::rows(shared, view, &device.id, timeline::ROWS_MAX),
+        rows,
+        older: older.is_some(),
         chart: chart.map(|metric| chart_of(shared, view, device, metric, range)),
     }
 }

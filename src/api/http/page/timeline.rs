@@ -9,6 +9,7 @@ use super::text::{self, Text};
 use super::values;
 use super::view::{View, device_path};
 use super::words;
+use crate::api::timeline::Place;
 use crate::devices::State;
 use crate::model::{Quality, Timestamp, Value};
 use maud::{Markup, html};
@@ -18,6 +19,8 @@ use std::fmt::Write as _;
 pub const ROWS_MAX: usize = 16;
 /// Rows of one section: together they fit a refresh.
 const BLOCK: usize = 8;
+/// Rows on a page of older ones.
+pub const PAGE: usize = 48;
 /// Bytes of a payload that are shown.
 const RAW_MAX: usize = 1024;
 /// Bytes of one line of a dump: what 360 px hold.
@@ -146,6 +149,24 @@ pub fn push(sections: &mut Sections, view: &View<'_>, id: &str, rows: &[Row]) {
         };
         sections.push(name, markup);
     }
+}
+
+/// A page of older rows, and the link to the next.
+pub fn sections(view: &View<'_>, id: &str, rows: &[Row], next: Option<Place>) -> Sections {
+    let body = html! {
+        @if rows.is_empty() { p class="dim" { (view.t(text::NOTHING_YET)) } }
+        ol class="timeline" { @for entry in rows { li { (row(view, id, entry)) } } }
+        p class="more" {
+            @if let Some(next) = next {
+                a rel="next" href={
+                    (device_path(id)) "/t?at=" (next.at.as_nanos()) "&skip=" (next.skip) "&rejects=" (next.rejects.cast_signed())
+                } { (view.t(text::OLDER)) }
+            }
+        }
+    };
+    let mut sections = Sections::default();
+    sections.push("line0", section("line0", view.t(text::TIMELINE), &body));
+    sections
 }
 
 fn row(view: &View<'_>, id: &str, row: &Row) -> Markup {

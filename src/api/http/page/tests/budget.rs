@@ -137,6 +137,7 @@ fn a_full_device_fits() {
         device: &meter,
         children: &[],
         rows: &rows,
+        older: true,
         chart: Some(&chart),
     };
     for lang in LANGS {

@@ -11,6 +11,7 @@ fn page_of(view: &View<'_>, device: &Device) -> String {
         device,
         children: &[],
         rows: &[],
+        older: true,
         chart: None,
     };
     device::sections(view, &shown).markup().into_string()

@@ -52,6 +52,7 @@ fn hostile_names_are_texts() {
             device: &evil,
             children: std::slice::from_ref(&evil),
             rows: &[],
+            older: true,
             chart: None,
         };
         assert_escaped(
