@@ -1,6 +1,7 @@
 //! What is held of one device: some 300 bytes, and 32 for each last value.
+use super::health::{Finding, Findings, Troubles};
 use super::rhythm::Rhythm;
-use super::view::{Reason, Trace, TraceKind};
+use super::view::{Trace, TraceKind};
 use crate::model::{Quality, Timestamp};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -110,7 +111,7 @@ impl Entry {
         let extra = self.extra.as_ref().map_or(0, |extra| {
             size_of::<Extra>()
                 + extra.traces.capacity() * size_of::<Trace>()
-                + extra.reasons.capacity() * size_of::<Reason>()
+                + extra.findings.0.capacity() * size_of::<Finding>()
         });
         self.values.capacity() * size_of::<Last>() + extra
     }
@@ -123,8 +124,8 @@ pub(super) struct Extra {
     pub traces: VecDeque<Trace>,
     /// When its connection ended with a will; with [`DOWN`].
     pub down_at: Timestamp,
-    /// Worst first.
-    pub reasons: Vec<Reason>,
+    pub findings: Findings,
+    pub troubles: Troubles,
     /// Series beyond the limit that were left to history, counted once a reading.
     pub values_left: u64,
 }
