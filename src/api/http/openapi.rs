@@ -1,4 +1,4 @@
-//! `/openapi.json`: the table of routes as OpenAPI 3.1.
+//! `/openapi.json`: the table of routes as `OpenAPI` 3.1.
 //!
 //! Answers are described by content type, not field by field: devices, reports, readings and events
 //! are the messages of `proto/` in proto3's JSON mapping, and a second description would be a second
@@ -97,7 +97,7 @@ fn described(parameter: &Parameter, path: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
 
     #[test]
