@@ -2,7 +2,11 @@
 //!
 //! Each test starts a gateway of its own and runs one script, which asserts and writes screenshots into a temporary
 //! folder whose name it prints. What the scripts need is installed by `scripts/test.sh`.
-#![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test says what it expects by failing"
+)]
 #[path = "../support/mod.rs"]
 mod support;
 
