@@ -4,6 +4,8 @@
     clippy::indexing_slicing,
     reason = "a test says what it expects by failing"
 )]
+#[path = "../support/mod.rs"]
+mod binary;
 mod contract;
 mod devices;
 mod gateway;
@@ -13,3 +15,4 @@ mod python;
 mod query;
 mod subscribe;
 mod support;
+mod timeline;

@@ -15,6 +15,7 @@ mod problem;
 mod readings;
 mod rejects;
 mod server;
+mod timeline;
 
 pub use server::serve;
 
@@ -120,6 +121,8 @@ fn router(http: Http) -> Router {
         .route("/v1/devices", get(devices::list))
         .route("/v1/devices/{id}", get(devices::get))
         .route("/v1/strangers", get(devices::strangers))
+        .route("/v1/devices/{id}/timeline", get(timeline::timeline))
+        .route("/v1/devices/{id}/timeline/{sequence}", get(timeline::entry))
         .route("/v1/devices/{id}/readings", get(readings::readings))
         .route("/v1/rejects", get(rejects::rejects))
         .merge(page::routes())
