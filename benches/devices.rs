@@ -266,7 +266,7 @@ fn lists(registry: &Registry, devices: u64) {
         std::hint::black_box(registry.nearest("urn:imei:86370300000O777"));
     });
     time("get", || {
-        assert!(registry.get("urn:imei:863703000000777").is_some())
+        assert!(registry.get("urn:imei:863703000000777").is_some());
     });
 }
 
