@@ -10,6 +10,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 pub(super) const REPORT_TRACES: usize = 8;
 /// Events, rejects and changes of state that are remembered, together.
 pub(super) const OTHER_TRACES: usize = 8;
+/// Rejects among them.
+const REJECT_TRACES: usize = 2;
 /// No time.
 pub(super) const NEVER: Timestamp = Timestamp::MIN;
 
@@ -86,10 +88,16 @@ impl Entry {
         self.extra.get_or_insert_default()
     }
 
-    /// Remembers what is no report.
+    /// Remembers what is no report. Of rejects only the last few: they are found in a log of their
+    /// own, and garbage must not push out what happened.
     pub fn trace(&mut self, at: Timestamp, what: TraceKind) {
         let traces = &mut self.extra().traces;
-        if traces.len() >= OTHER_TRACES {
+        let is_reject = |what: &TraceKind| matches!(what, TraceKind::Reject(_));
+        let mut rejects = traces.iter().filter(|trace| is_reject(&trace.what));
+        if is_reject(&what) && rejects.by_ref().count() >= REJECT_TRACES {
+            let oldest = traces.iter().position(|trace| is_reject(&trace.what));
+            oldest.and_then(|oldest| traces.remove(oldest));
+        } else if traces.len() >= OTHER_TRACES {
             traces.pop_front();
         }
         traces.push_back(Trace { at, what });

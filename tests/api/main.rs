@@ -11,6 +11,7 @@ mod devices;
 mod gateway;
 mod http;
 mod loss;
+mod openapi;
 mod python;
 mod query;
 mod subscribe;
