@@ -79,8 +79,8 @@ fn a_full_disk_stops_the_saving_and_nothing_else() {
     let before = registry.stats().save_us;
     until("a save", || {
         rig.clock.set(rig.clock.now().plus(Duration::from_secs(1)));
-        let stats = registry.stats();
-        stats.unsaved == 0 && stats.save_us != before
+        let now = registry.stats();
+        now.unsaved == 0 && now.save_us != before
     });
     let expected = devices(&registry, &rig);
     registry.close();
