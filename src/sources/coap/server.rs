@@ -226,6 +226,7 @@ impl Server {
             self.work.timeout(now);
             self.tick = now + IDLE_MAX;
         }
+        self.work.outbox.arrange(self.sent);
         loop {
             let (sent, outcome) = self.socket.send(&self.work.outbox, self.sent);
             self.sent += sent;
