@@ -21,6 +21,7 @@ mod label;
 mod name;
 mod record;
 mod resolve;
+mod scan;
 
 pub use name::Name;
 pub use resolve::Resolved;

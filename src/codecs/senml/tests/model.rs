@@ -157,7 +157,62 @@ fn again(records: &[Resolved<'_>]) -> String {
     format!("[{}]", records.join(","))
 }
 
+/// Text that is nearly a pack: what a scanner might take that JSON does not have.
+fn nearly() -> impl Strategy<Value = String> {
+    let pieces = [
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"",
+        "\"n\"",
+        "\"v\"",
+        "\"vb\"",
+        "\"bn\"",
+        "\"a\"",
+        "\"\\u0061\"",
+        "1",
+        "-",
+        "0",
+        ".5",
+        "e3",
+        "E+1",
+        "true",
+        "false",
+        "null",
+        "tru",
+        " ",
+        "\n",
+        "\u{1}",
+        "é",
+        "\\",
+        "{\"n\":\"a\",\"v\":1}",
+        "{\"n\":\"a\",\"vb\":true}",
+    ];
+    prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..12)
+        .prop_map(|pieces| format!("[{}]", pieces.concat()))
+}
+
 proptest! {
+    #[test]
+    fn nothing_is_taken_that_is_no_json(text in nearly()) {
+        let json = serde_json::from_str::<serde_json::Value>(&text);
+        if json.is_err() {
+            let done = decode(text.as_bytes(), LIMITS, &mut Decoded::default());
+            prop_assert!(done.is_err(), "{}", text);
+        }
+    }
+
+    /// An escape in a label makes a record one for `serde_json`.
+    #[test]
+    fn scanned_records_are_as_serde_reads_them(pack in prop::collection::vec(record(), 0..5), blank in "[ \\t\\n]{0,2}") {
+        let plain = to_json(&pack).replace(',', &format!("{blank},{blank}"));
+        let escaped = plain.replace("\"n\":", "\"\\u006e\":").replace("\"bt\":", "\"\\u0062t\":").replace("\"v\":", "\"\\u0076\":");
+        prop_assert_eq!(found(plain.as_bytes()), found(escaped.as_bytes()), "{}", plain);
+    }
+
     #[test]
     fn both_formats_say_the_same(pack in prop::collection::vec(record(), 0..5)) {
         let (json, cbor) = (to_json(&pack), to_cbor(&pack));
