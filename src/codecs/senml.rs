@@ -21,7 +21,6 @@ mod label;
 mod name;
 mod record;
 mod resolve;
-mod scan;
 
 pub use name::Name;
 pub use resolve::Resolved;

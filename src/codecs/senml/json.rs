@@ -1,9 +1,8 @@
-//! `application/senml+json`: an array of flat objects.
+//! `application/senml+json`: an array of flat objects, read in one pass.
 use super::label::{Kind, Label};
 use super::record::{Field, Record};
-use super::scan::Scan;
 use crate::codecs::json::{Key, plain, syntax_fault, utf8};
-use crate::codecs::{Fault, Number, Reason, Sent};
+use crate::codecs::{Fault, Number, Sent};
 use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
@@ -20,68 +19,59 @@ pub(super) type Item<'r, 'a> = Result<&'r mut Record<'a>, &'static str>;
 /// Those of `each`; not UTF-8, not JSON, no array; a base label or one that must be understood.
 pub(super) fn records<'a>(
     payload: &'a [u8],
-    mut each: impl FnMut(u32, Item<'_, 'a>) -> Result<(), Fault>,
+    each: impl FnMut(u32, Item<'_, 'a>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let text = utf8(payload)?.trim_ascii();
-    let mut scan = Scan::new(text);
-    if !scan.take(b'[') {
+    if !text.starts_with('[') {
         return Err(super::no_array(text));
     }
-    // One record's memory for all of them.
-    let mut record = Record::default();
-    let mut at = 0;
-    scan.blank();
-    let mut ended = scan.take(b']');
-    while !ended {
-        let found = if scan.record(&mut record, at)? {
-            Ok(())
-        } else {
-            record = Record::default();
-            any(&mut scan, &mut record, at).ok_or_else(|| broken(text))??
-        };
-        each(at, found.map(|()| &mut record))?;
-        record = Record::default();
-        at += 1;
-        scan.blank();
-        ended = scan.take(b']');
-        if !ended && !scan.take(b',') {
-            return Err(broken(text));
-        }
-        scan.blank();
-    }
-    if scan.rest().is_empty() {
-        Ok(())
-    } else {
-        Err(broken(text))
-    }
-}
-
-/// What is wrong with a text that is no JSON.
-#[cold]
-fn broken(text: &str) -> Fault {
-    match serde_json::from_str::<IgnoredAny>(text) {
-        Err(error) => syntax_fault(text, &error),
-        Ok(_) => Fault::whole(Reason::Malformed, "no JSON that is read here"),
-    }
-}
-
-/// Any element, read by `serde_json`; `None`: it is no JSON.
-#[cold]
-fn any<'a>(scan: &mut Scan<'a>, record: &mut Record<'a>, at: u32) -> Option<Result<Found, Fault>> {
-    let mut values = serde_json::Deserializer::from_str(scan.rest()).into_iter::<&RawValue>();
-    let value = values.next()?.ok()?;
-    scan.skip(values.byte_offset());
-    // serde's errors are texts: ours travel beside them.
     let mut fault = None;
-    let element = Element {
-        at,
-        record,
+    let mut json = serde_json::Deserializer::from_str(text);
+    let pack = Pack {
+        each,
         fault: &mut fault,
     };
-    let read = element.deserialize(&mut serde_json::Deserializer::from_str(value.get()));
-    match fault {
-        Some(fault) => Some(Err(fault)),
-        None => read.ok().map(Ok),
+    let done = json.deserialize_seq(pack).and_then(|()| json.end());
+    match (fault, done) {
+        (Some(fault), _) => Err(fault),
+        (None, Err(error)) => Err(syntax_fault(text, &error)),
+        (None, Ok(())) => Ok(()),
+    }
+}
+
+struct Pack<'f, F> {
+    each: F,
+    /// serde's errors are texts: ours travel beside them.
+    fault: &'f mut Option<Fault>,
+}
+
+impl<'de, F> Visitor<'de> for Pack<'_, F>
+where
+    F: FnMut(u32, Item<'_, 'de>) -> Result<(), Fault>,
+{
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut pack: A) -> Result<(), A::Error> {
+        // One record's memory for all of them.
+        let mut record = Record::default();
+        let mut at = 0;
+        while let Some(found) = pack.next_element_seed(Element {
+            at,
+            record: &mut record,
+            fault: self.fault,
+        })? {
+            if let Err(fault) = (self.each)(at, found.map(|()| &mut record)) {
+                *self.fault = Some(fault);
+                return Err(A::Error::custom("stopped"));
+            }
+            record = Record::default();
+            at += 1;
+        }
+        Ok(())
     }
 }
 
@@ -161,7 +151,7 @@ impl<'de> Visitor<'de> for Element<'_, 'de> {
 }
 
 /// A number's text is needed, too: its digits are what was measured.
-pub(super) fn number(text: &str) -> Field<'_> {
+fn number(text: &str) -> Field<'_> {
     match text.as_bytes().first() {
         Some(b'{') => return Field::Other("an object"),
         Some(b'[') => return Field::Other("an array"),
