@@ -337,7 +337,8 @@ fn introduce(args: &Args, bound: Bound, seed: u64) -> io::Result<()> {
         )?;
     }
     output::line(format_args!(
-        "Try, in another terminal:
+        "Open http://{http}/ in a browser; a window of 360 px shows what a phone shows.
+Try, in another terminal:
   citygate tap --grpc {grpc} --kind tunnel
   mosquitto_pub -p {} -q 1 -i meter-7 -t city/meter-7/json -m '{{\"active_energy_import\": 1234.5}}'
   coap-client -m post -t json -e '{{\"voltage\": 230.5}}' coap://{coap}/t/meter-7/json

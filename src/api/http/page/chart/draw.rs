@@ -90,7 +90,7 @@ fn figure(view: &View<'_>, chart: &Chart, scale: Scale, interval: Option<Duratio
                     }
                 }
             }
-            div class="x" aria-hidden="true" {
+            div class={ "x" @if parts > 5 { " many" } } aria-hidden="true" {
                 @for mark in x_marks(view, chart, parts) { span { (mark) } }
             }
         }
