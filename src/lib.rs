@@ -4,7 +4,7 @@
 //!  devices -- MQTT --> sources --> intake: uplink -> Report | Reject --> log: group commit, fdatasync
 //!                                                                          |         `-> acknowledgement
 //!                                                                          v
-//!                                        readers, each with a cursor: history . gRPC subscribers
+//!                     readers, each with a cursor: history . device registry . gRPC subscribers
 //!                                                                          v
 //!                                                        Query . HTTP . metrics
 //! ```
