@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
 
 /// The run that the arguments describe, and how many messages it has, if that is known.
 fn plan(args: &Args) -> Result<(Plan, Option<u64>), Error> {
-    args.coap.check(&args.target)?;
+    args.coap.check(&args.target, args.max)?;
     let now = crate::model::Clock::system().now();
     let seed = args.seed.unwrap_or_else(|| any_seed(now));
     let split = Split::evenly(args.target.iter().map(|to| topic_of(args, to)).collect());
@@ -119,7 +119,7 @@ fn plan(args: &Args) -> Result<(Plan, Option<u64>), Error> {
 fn topic_of(args: &Args, target: &Target) -> String {
     match target.protocol {
         Protocol::Mqtt => args.topic.clone(),
-        Protocol::Coap => args.coap.path(),
+        Protocol::Coap => args.coap.path(args.max),
     }
 }
 
@@ -160,6 +160,8 @@ fn coap_fleet(args: &Args, target: &Target) -> Fleet {
         air: args.coap.air(),
         non_confirmable: args.coap.non.unwrap_or(0.0),
         format: args.coap.format(),
+        path: args.coap.path(args.max),
+        put: args.coap.put,
         patience: args.patience,
     })
 }

@@ -40,7 +40,7 @@ pub use target::{Protocol, Target, TargetError};
 use crate::model::Timestamp;
 use dispatch::{Feed, dispatch};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -71,11 +71,11 @@ pub enum Load {
         /// Messages per second.
         rate: Option<f64>,
     },
-    /// One device per MQTT connection with a template, as fast as acknowledged, until `count` messages.
+    /// One device per MQTT connection or CoAP endpoint with a template, as fast as acknowledged.
     Max {
-        /// Messages of all connections; `u64::MAX` for no end.
+        /// Messages, of each CoAP target and of all MQTT connections together; `u64::MAX` for no end.
         count: u64,
-        /// Topic with `{device}`.
+        /// MQTT topic with `{device}`.
         topic: String,
         /// Device time of the first messages.
         start: Timestamp,
@@ -298,7 +298,12 @@ fn spawn_all(
             Fleet::Coap(fleet) if feed.is_some() => {
                 queues.push(fleet.spawn(plan.seed, &counts, stop, tasks));
             }
-            Fleet::Coap(_) => {}
+            Fleet::Coap(fleet) => {
+                if let Some((left, _, start)) = &template {
+                    let count = left.load(Relaxed);
+                    fleet.spawn_max((count, *start, plan.seed), counts, stop.clone(), tasks);
+                }
+            }
         }
     }
     if let Some(feed) = feed {

@@ -46,7 +46,7 @@ pub(in crate::cli) struct Args {
     /// Messages a second; without it each kind of device keeps its own interval
     #[arg(long, value_name = "MSG/S", value_parser = positive, conflicts_with = "max")]
     pub(super) rate: Option<f64>,
-    /// As fast as acknowledged: a meter per connection with a fixed message of three readings
+    /// As fast as acknowledged: a meter per connection or endpoint that says much the same each time
     #[arg(long, conflicts_with = "csv")]
     pub(super) max: bool,
     /// MQTT connections that never publish; alone, or beside --max, --rate or --csv
@@ -165,7 +165,13 @@ pub(super) struct Coap {
     /// Share of the datagrams to the gateway that are held back up to 300 ms, so that others overtake them
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(super) reorder: Option<f64>,
+    /// With --max: PUT instead of POST, for a server that knows no POST
+    #[arg(long)]
+    pub(super) put: bool,
 }
+
+/// Options that --max knows, too.
+const FOR_MAX: [&str; 4] = ["--path", "--endpoints", "--nstart", "--put"];
 
 impl Coap {
     /// The options that were given.
@@ -183,6 +189,7 @@ impl Coap {
             ("--loss-answers", self.loss_answers.is_some()),
             ("--duplicate", self.duplicate.is_some()),
             ("--reorder", self.reorder.is_some()),
+            ("--put", self.put),
         ]
         .into_iter()
         .filter_map(|(name, given)| given.then_some(name))
@@ -190,15 +197,21 @@ impl Coap {
     }
 
     /// # Errors
-    /// Options without a target that they are for.
-    pub(super) fn check(&self, targets: &[Target]) -> Result<(), Error> {
+    /// Options without a target or a load that they are for.
+    pub(super) fn check(&self, targets: &[Target], max: bool) -> Result<(), Error> {
         let some = targets
             .iter()
             .any(|target| target.protocol == Protocol::Coap);
-        match self.given().first() {
-            Some(name) if !some => Err(Error::Usage(format!(
+        let given = self.given();
+        let unfit = given.iter().find(|name| !FOR_MAX.contains(name));
+        match (given.first(), unfit) {
+            (Some(name), _) if !some => Err(Error::Usage(format!(
                 "{name} is for CoAP devices: add --target coap://host:port"
             ))),
+            (_, Some(name)) if max => Err(Error::Usage(format!(
+                "{name} does not go with --max: over CoAP it always sends the same SenML, unimpaired"
+            ))),
+            _ if self.put && !max => Err(Error::Usage("--put goes with --max only".to_owned())),
             _ => Ok(()),
         }
     }
@@ -227,9 +240,10 @@ impl Coap {
     }
 
     /// The path with the format's profile.
-    pub(super) fn path(&self) -> String {
+    pub(super) fn path(&self, max: bool) -> String {
         let path = self.path.as_deref().unwrap_or("t/{device}/{profile}");
-        path.replace("{profile}", self.format().profile())
+        let format = if max { Format::Senml } else { self.format() };
+        path.replace("{profile}", format.profile())
     }
 
     pub(super) fn format(&self) -> Format {
