@@ -18,6 +18,7 @@ mod kind;
 mod latency;
 mod mapping;
 mod message;
+mod mix;
 pub mod mqtt;
 mod replay;
 mod rng;
@@ -26,11 +27,12 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use city::{City, CityOptions, DEVICES_MAX, Mix, MixError, places};
+pub use city::{City, CityOptions, DEVICES_MAX, places};
 pub use coap::{Air, EndpointError, Format, FormatError, Transmission};
 pub use latency::Histogram;
 pub use mapping::{Mapping, MappingError};
 pub use message::{Message, Split};
+pub use mix::{Mix, MixError};
 pub use mqtt::{Broken, ConnectionError, PacketError, Session};
 pub use replay::{Device, Replay, ReplayError, ReplayOptions, RowError};
 pub use rng::Rng;
