@@ -9,7 +9,8 @@ use crate::app::{self, Bound};
 use crate::config::Config;
 use crate::model::Clock;
 use crate::sim::{
-    self, City, CityOptions, Fleet, Load, Mix, Plan, Protocol, Session, Split, Target, mqtt,
+    self, City, CityOptions, Fleet, Load, Mix, Oddities, Plan, Protocol, Session, Split, Target,
+    mqtt,
 };
 use crate::telemetry;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -217,7 +218,11 @@ async fn city(args: &Args, bound: Bound, stop: &CancellationToken) -> Result<Exi
         start: now,
         now,
         faults: args.faults,
-        split: Split::evenly(vec!["demo/{kind}/{district}/{device}".to_owned()]),
+        oddities: Oddities::default(),
+        split: Split::evenly(vec![(
+            Protocol::Mqtt,
+            "demo/{kind}/{district}/{device}".to_owned(),
+        )]),
     });
     let listener = local(bound.mqtt);
     let plan = Plan {
@@ -236,6 +241,7 @@ async fn city(args: &Args, bound: Bound, stop: &CancellationToken) -> Result<Exi
             },
             client_id: format!("demo-{}", std::process::id()),
             connections: CONNECTIONS,
+            named: Vec::new(),
             idle: 0,
         })],
         load: Load::City {

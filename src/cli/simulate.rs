@@ -6,7 +6,8 @@ use super::signals::Signals;
 use super::{Error, Exit, output, progress};
 use crate::model::Timestamp;
 use crate::sim::{
-    self, City, CityOptions, Fleet, Load, Plan, Protocol, Session, Split, Target, coap, mqtt,
+    self, City, CityOptions, Fleet, Load, Oddities, Plan, Protocol, Session, Split, Target, coap,
+    mqtt,
 };
 pub(super) use args::{Args, duration, positive, share};
 use std::fs::File;
@@ -73,7 +74,9 @@ fn plan(args: &Args) -> Result<(Plan, Option<u64>), Error> {
     args.coap.check(&args.target, args.max)?;
     let now = crate::model::Clock::system().now();
     let seed = args.seed.unwrap_or_else(|| any_seed(now));
-    let split = Split::evenly(args.target.iter().map(|to| topic_of(args, to)).collect());
+    let topics = args.target.iter();
+    let topics = topics.map(|target| (target.protocol, topic_of(args, target)));
+    let split = Split::evenly(topics.collect());
     let only_idle = args.idle > 0 && !args.max && args.rate.is_none() && args.csv.is_none();
     let mut total = args.count;
     let load = if only_idle {
@@ -143,6 +146,7 @@ fn mqtt_fleet(args: &Args, target: &Target, login: Option<(String, String)>) -> 
         },
         client_id: prefix.unwrap_or_else(|| format!("sim-{}", std::process::id())),
         connections: usize::try_from(connections).unwrap_or(1),
+        named: Vec::new(),
         idle: usize::try_from(args.idle).unwrap_or(0),
     })
 }
@@ -179,6 +183,7 @@ fn city(args: &Args, seed: u64, now: Timestamp, split: Split) -> City {
         start: args.start.unwrap_or_else(|| now.minus(lapse)),
         now,
         faults: args.faults,
+        oddities: Oddities::default(),
         split,
     })
 }

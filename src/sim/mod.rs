@@ -10,10 +10,12 @@
 //! order.
 mod city;
 pub mod coap;
+mod concentrator;
 mod curves;
 mod device;
 mod dispatch;
 mod fault;
+mod habit;
 mod kind;
 mod latency;
 mod mapping;
@@ -22,6 +24,7 @@ mod mix;
 pub mod mqtt;
 mod replay;
 mod rng;
+mod stranger;
 mod tally;
 mod target;
 #[cfg(test)]
@@ -29,9 +32,11 @@ mod tests;
 
 pub use city::{City, CityOptions, DEVICES_MAX, places};
 pub use coap::{Air, EndpointError, Format, FormatError, Transmission};
+pub use concentrator::concentrator_id;
+pub use habit::Oddities;
 pub use latency::Histogram;
 pub use mapping::{Mapping, MappingError};
-pub use message::{Message, Split};
+pub use message::{Lane, Message, Split};
 pub use mix::{Mix, MixError};
 pub use mqtt::{Broken, ConnectionError, PacketError, Session};
 pub use replay::{Device, Replay, ReplayError, ReplayOptions, RowError};
@@ -106,7 +111,7 @@ impl Fleet {
 
     const fn sockets(&self) -> usize {
         match self {
-            Self::Mqtt(fleet) => fleet.connections + fleet.idle,
+            Self::Mqtt(fleet) => fleet.connections + fleet.named.len() + fleet.idle,
             Self::Coap(fleet) => fleet.endpoints,
         }
     }

@@ -19,7 +19,8 @@ pub use air::Air;
 pub use exchange::Transmission;
 pub use payload::{Format, FormatError};
 
-use super::message::{Message, QUEUE_MAX};
+use super::dispatch::Queues;
+use super::message::QUEUE_MAX;
 use super::tally::Counts;
 use super::{Ended, Error, Gone, Rng, Target};
 use crate::model::Timestamp;
@@ -145,7 +146,7 @@ impl Fleet {
         counts: &Arc<Counts>,
         stop: &CancellationToken,
         tasks: &mut JoinSet<Ended>,
-    ) -> Vec<mpsc::Sender<Message>> {
+    ) -> Queues {
         let fleet = Arc::new(self);
         let start = |number: usize| {
             let (sender, queue) = mpsc::channel(QUEUE_MAX);
@@ -168,7 +169,10 @@ impl Fleet {
             sender
         };
         let endpoints = fleet.endpoints.clamp(1, super::CONNECTIONS_MAX);
-        (0..endpoints).map(start).collect()
+        Queues {
+            shared: (0..endpoints).map(start).collect(),
+            own: Vec::new(),
+        }
     }
 
     /// Starts a load of requests that differ in time and register only, as fast as they are answered.

@@ -7,9 +7,9 @@
 use super::template::Template;
 use std::time::{Duration, Instant};
 
-/// Retransmission as RFC 7252 §4.2 has it, without chance: it is not what is measured.
+/// `ACK_TIMEOUT` of RFC 7252, without chance and without doubling: a load that waits ever longer for a
+/// server that loses datagrams would measure its own patience.
 const ACK_TIMEOUT: Duration = Duration::from_secs(2);
-const RETRANSMIT_MAX: u32 = 4;
 /// After an empty acknowledgement.
 const PROMISE_WAIT: Duration = Duration::from_secs(20);
 /// After an answer that asks to come back.
@@ -25,7 +25,6 @@ struct Slot {
     /// On its way, until this time; `None`: the slot is done.
     due: Option<Instant>,
     sent_at: Instant,
-    sent: u32,
 }
 
 /// All endpoints' windows.
@@ -104,7 +103,6 @@ impl Slots {
                     count: 0,
                     due: None,
                     sent_at: now,
-                    sent: 0,
                 });
             }
         }
@@ -153,7 +151,6 @@ impl Slots {
         let token = u32::try_from(number).unwrap_or(0) << 8 | u32::from(slot.count);
         slot.template.advance(slot.mid, token, step_ms);
         slot.sent_at = now;
-        slot.sent = 1;
         slot.due = Some(now + ACK_TIMEOUT);
         true
     }
@@ -173,7 +170,6 @@ impl Slots {
         match answer.code {
             0x9d | 0xa0.. => {
                 slot.due = Some(now + LATER);
-                slot.sent = 0;
                 return Outcome::Deferred;
             }
             _ => slot.due = None,
@@ -204,10 +200,7 @@ impl Slots {
     pub(super) fn handle_timeout(&mut self, now: Instant, again: &mut Vec<usize>) {
         for (number, slot) in self.all.iter_mut().enumerate() {
             if slot.due.is_some_and(|due| due <= now) {
-                // Twice as long each time, and never given up.
-                let doublings = slot.sent.min(RETRANSMIT_MAX);
-                slot.due = Some(now + ACK_TIMEOUT * (1 << doublings));
-                slot.sent += 1;
+                slot.due = Some(now + ACK_TIMEOUT);
                 again.push(number);
             }
         }
