@@ -6,8 +6,7 @@ use super::signals::Signals;
 use super::{Error, Exit, output, progress};
 use crate::model::Timestamp;
 use crate::sim::{
-    self, City, CityOptions, Fleet, Load, Oddities, Plan, Protocol, Session, Split, Target, coap,
-    mqtt,
+    self, City, CityOptions, Fleet, Load, Plan, Protocol, Session, Split, Target, coap, mqtt,
 };
 pub(super) use args::{Args, duration, positive, share};
 use std::fs::File;
@@ -96,7 +95,7 @@ fn plan(args: &Args) -> Result<(Plan, Option<u64>), Error> {
         }
     } else {
         Load::City {
-            city: Box::new(city(args, seed, now, split)),
+            city: Box::new(city(args, seed, now, split)?),
             count: args.count.unwrap_or(u64::MAX),
         }
     };
@@ -104,8 +103,13 @@ fn plan(args: &Args) -> Result<(Plan, Option<u64>), Error> {
         (Some(user), Some(file)) => Some((user.clone(), password(file)?)),
         _ => None,
     };
-    let fleets = args.target.iter().map(|target| match target.protocol {
-        Protocol::Mqtt => mqtt_fleet(args, target, login.clone()),
+    let first = args
+        .target
+        .iter()
+        .position(|to| to.protocol == Protocol::Mqtt);
+    let fleets = args.target.iter().enumerate();
+    let fleets = fleets.map(|(number, target)| match target.protocol {
+        Protocol::Mqtt => mqtt_fleet(args, target, login.clone(), first == Some(number)),
         Protocol::Coap => coap_fleet(args, target),
     });
     let plan = Plan {
@@ -126,7 +130,7 @@ fn topic_of(args: &Args, target: &Target) -> String {
     }
 }
 
-fn mqtt_fleet(args: &Args, target: &Target, login: Option<(String, String)>) -> Fleet {
+fn mqtt_fleet(args: &Args, target: &Target, login: Option<(String, String)>, first: bool) -> Fleet {
     let most = if args.max || args.csv.is_some() {
         u64::MAX
     } else {
@@ -146,7 +150,8 @@ fn mqtt_fleet(args: &Args, target: &Target, login: Option<(String, String)>) -> 
         },
         client_id: prefix.unwrap_or_else(|| format!("sim-{}", std::process::id())),
         connections: usize::try_from(connections).unwrap_or(1),
-        named: Vec::new(),
+        // Only the first MQTT target has them.
+        named: if first { args.odd.names() } else { Vec::new() },
         idle: usize::try_from(args.idle).unwrap_or(0),
     })
 }
@@ -170,11 +175,11 @@ fn coap_fleet(args: &Args, target: &Target) -> Fleet {
     })
 }
 
-fn city(args: &Args, seed: u64, now: Timestamp, split: Split) -> City {
+fn city(args: &Args, seed: u64, now: Timestamp, split: Split) -> Result<City, Error> {
     let lapse = args
         .speed
         .map_or(Duration::ZERO, |_| Duration::from_hours(24));
-    City::new(&CityOptions {
+    Ok(City::new(&CityOptions {
         seed,
         devices: usize::try_from(args.devices).unwrap_or(1),
         mix: args.mix.clone().unwrap_or_default(),
@@ -183,9 +188,9 @@ fn city(args: &Args, seed: u64, now: Timestamp, split: Split) -> City {
         start: args.start.unwrap_or_else(|| now.minus(lapse)),
         now,
         faults: args.faults,
-        oddities: Oddities::default(),
+        oddities: args.odd.oddities(&args.target)?,
         split,
-    })
+    }))
 }
 
 fn password(file: &Path) -> Result<String, Error> {
