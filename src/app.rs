@@ -68,7 +68,10 @@ pub enum Error {
     /// `mqtt.users_file`.
     #[error("cannot use mqtt.users_file")]
     Users(#[from] mqtt::UsersError),
-    /// History's thread, or the registry's.
+    /// The device registry.
+    #[error("cannot start the device registry")]
+    Devices(#[from] devices::Error),
+    /// History's thread.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
     /// What was taken before cannot be read.
@@ -282,8 +285,7 @@ impl Gateway {
             catalogue: Arc::clone(&catalogue),
             config: config.devices.clone(),
             clock: clock.clone(),
-        })
-        .map_err(Error::Thread)?;
+        })?;
         let history = History::start(
             state,
             log.clone(),

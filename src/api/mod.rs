@@ -14,7 +14,9 @@ pub mod http;
 mod overview;
 mod rates;
 mod readiness;
+mod rejects;
 pub mod selection;
+pub mod timeline;
 mod token;
 
 pub use overview::{Overview, Reader, overview};

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 pub const MALFORMED: &str =
     "is no token of this request; take nextPageToken as it came, with the same other parameters";
 
-/// Two numbers that say where a page starts; what they mean is the page's affair.
+/// Numbers that say where a page starts; what they mean is the page's affair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageToken {
     /// Hash of the request's other parameters.
@@ -20,10 +20,12 @@ pub struct PageToken {
     pub at: u64,
     /// The place among equals.
     pub skip: u32,
+    /// The place in another order, where two are merged.
+    pub place: u64,
 }
 
-const VERSION: u8 = 1;
-const LEN: usize = 1 + 8 + 8 + 4;
+const VERSION: u8 = 2;
+const LEN: usize = 1 + 8 + 8 + 4 + 8;
 
 /// Hash of what a request asks for.
 pub fn request_hash(parts: &[Option<&str>]) -> u64 {
@@ -44,6 +46,7 @@ impl PageToken {
         bytes.extend_from_slice(&self.request.to_le_bytes());
         bytes.extend_from_slice(&self.at.to_le_bytes());
         bytes.extend_from_slice(&self.skip.to_le_bytes());
+        bytes.extend_from_slice(&self.place.to_le_bytes());
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
@@ -57,10 +60,12 @@ impl PageToken {
         let (of, rest) = rest.split_first_chunk()?;
         let (at, rest) = rest.split_first_chunk()?;
         let (skip, rest) = rest.split_first_chunk()?;
+        let (place, rest) = rest.split_first_chunk()?;
         let token = Self {
             request: u64::from_le_bytes(*of),
             at: u64::from_le_bytes(*at),
             skip: u32::from_le_bytes(*skip),
+            place: u64::from_le_bytes(*place),
         };
         (*version == VERSION && rest.is_empty() && token.request == request).then_some(token)
     }
@@ -73,8 +78,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn tokens_round_trip_and_belong_to_one_request(request: u64, at: u64, skip: u32) {
-            let token = PageToken { request, at, skip };
+        fn tokens_round_trip_and_belong_to_one_request(request: u64, at: u64, skip: u32, place: u64) {
+            let token = PageToken { request, at, skip, place };
             let text = token.encode();
             prop_assert_eq!(PageToken::decode(&text, request), Some(token));
             prop_assert_eq!(PageToken::decode(&text, request ^ 1), None);

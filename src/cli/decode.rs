@@ -56,11 +56,21 @@ fn profile(name: &str) -> Result<&'static str, String> {
 /// The result as JSON.
 #[derive(Serialize)]
 struct Decoded<'a> {
-    readings: Vec<json::Reading<'a>>,
+    readings: Vec<Placed<'a>>,
     rejected: Vec<Rejected<'a>>,
     /// Of a `SenML` pack: what it says, before anybody asks what that means here.
     #[serde(skip_serializing_if = "Option::is_none")]
     resolved: Option<Vec<Record>>,
+}
+
+/// A reading, and whose it is.
+#[derive(Serialize)]
+struct Placed<'a> {
+    /// The device that the payload names; absent: the one that sent it.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    device: &'a str,
+    #[serde(flatten)]
+    reading: json::Reading<'a>,
 }
 
 #[derive(Serialize)]
@@ -159,7 +169,12 @@ fn payload(text: &[u8]) -> Result<Vec<u8>, Error> {
 fn decoded(preview: &Preview, resolved: Option<Vec<Record>>) -> Decoded<'_> {
     Decoded {
         resolved,
-        readings: preview.readings.iter().map(json::Reading::from).collect(),
+        readings: placed(preview)
+            .map(|(device, reading)| Placed {
+                device,
+                reading: json::Reading::from(reading),
+            })
+            .collect(),
         rejected: preview
             .faults
             .iter()
@@ -172,9 +187,20 @@ fn decoded(preview: &Preview, resolved: Option<Vec<Record>>) -> Decoded<'_> {
     }
 }
 
+/// The readings with the devices that the payload names.
+fn placed(preview: &Preview) -> impl Iterator<Item = (&str, &Reading)> {
+    let devices = preview.origins.iter().map(|place| place.device.as_str());
+    devices.zip(&preview.readings)
+}
+
 fn print(preview: &Preview) -> io::Result<()> {
-    for reading in &preview.readings {
-        output::line(shown(reading))?;
+    for (device, reading) in placed(preview) {
+        if device.is_empty() {
+            output::line(shown(reading))?;
+        } else {
+            let device = json::printable(device.as_bytes());
+            output::line(format_args!("{device}: {}", shown(reading)))?;
+        }
     }
     for fault in &preview.faults {
         let part = if fault.part.is_empty() {

@@ -24,6 +24,11 @@ impl Number<'_> {
         }
     }
 
+    /// A whole number that a double holds exactly.
+    pub(super) fn whole(&self) -> Option<i64> {
+        whole(self.value)
+    }
+
     /// Exactly where digits allow it.
     pub(super) fn plus<'b>(&self, base: &Self) -> Number<'b> {
         let sum = self.decimal().zip(base.decimal());
@@ -55,8 +60,20 @@ pub(super) struct Decimal {
     exponent: i32,
 }
 
+/// Whole numbers below 2^53 are doubles, each.
+fn whole(value: f64) -> Option<i64> {
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    let exact = value.fract() == 0.0 && value.abs() < EXACT_MAX;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "checked: whole, and below 2^53"
+    )]
+    exact.then_some(value as i64)
+}
+
 /// Digits that a mantissa certainly holds.
 const DIGITS_MAX: u32 = 38;
+const SMALL_DIGITS_MAX: u32 = 19;
 
 const NANOS: i32 = 9;
 
@@ -80,14 +97,20 @@ impl Decimal {
             None => (1, number),
         };
         let (mut mantissa, mut count, mut behind, mut point) = (0i128, 0, 0i32, false);
+        // In 64 bits while they hold it, which is nearly always.
+        let mut small = 0u64;
         for byte in digits.bytes() {
             match byte {
                 b'0'..=b'9' => {
-                    count += u32::from(mantissa != 0);
-                    if count >= DIGITS_MAX {
+                    count += u32::from(count != 0 || byte != b'0');
+                    if count <= SMALL_DIGITS_MAX {
+                        small = small * 10 + u64::from(byte - b'0');
+                        mantissa = small.into();
+                    } else if count < DIGITS_MAX {
+                        mantissa = mantissa * 10 + i128::from(byte - b'0');
+                    } else {
                         return None;
                     }
-                    mantissa = mantissa * 10 + i128::from(byte - b'0');
                     behind += i32::from(point);
                 }
                 b'.' if !point => point = true,
@@ -101,6 +124,9 @@ impl Decimal {
     pub(super) fn from_f64(value: f64) -> Option<Self> {
         if !value.is_finite() {
             return None;
+        }
+        if let Some(whole) = whole(value) {
+            return Some(Self::new(whole.into(), 0));
         }
         Self::parse(&format!("{value:e}"))
     }
@@ -123,6 +149,13 @@ impl Decimal {
     /// As thousand-millionths, rounded towards zero; `i128::MIN` or `MAX` where that is too large.
     pub(super) fn nanos(self) -> i128 {
         let places = self.exponent.saturating_add(NANOS);
+        // Every time of a device: fewer steps than in 128 bits.
+        if let (Ok(mantissa), Ok(places @ 0..=9)) =
+            (i64::try_from(self.mantissa), u32::try_from(places))
+            && let Some(nanos) = mantissa.checked_mul(10i64.pow(places))
+        {
+            return nanos.into();
+        }
         let factor = 10i128.checked_pow(places.unsigned_abs());
         match (factor, places >= 0) {
             (_, _) if self.mantissa == 0 => 0,

@@ -87,7 +87,7 @@ fn walk<'a>(
     mut each: impl FnMut(u32, Result<Resolved<'a>, Bad>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let mut before = Resolver::default();
-    let one = |at, item: Item<'a>| match item {
+    let one = |at, item: Item<'_, 'a>| match item {
         Ok(record) => match before.resolve(record, at)? {
             Some(resolved) => each(at, resolved),
             None => Ok(()),

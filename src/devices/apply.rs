@@ -1,5 +1,6 @@
 //! From records to devices. A record that was applied before changes nothing.
-use super::entry::{Address, DOWN, Entry, Last, NEVER, Shape};
+use super::entry::{ACCEPTED, Address, DOWN, Entry, Last, NEVER, Shape};
+use super::health::{self, Judged, Rule};
 use super::names::Series;
 use super::states;
 use super::table::{NOBODY, Table};
@@ -56,8 +57,14 @@ impl Table {
         let source = u8::try_from(report.source).unwrap_or(0);
         let from = self.uplink_from;
         let fresh = |entry: &Entry| sequence > entry.log_sequence;
-        if self.entry(number).is_some_and(fresh) {
+        // Also by the record that was applied last: its parent may have been lost with a crash.
+        if self
+            .entry(number)
+            .is_some_and(|entry| sequence >= entry.log_sequence)
+        {
             self.adopt(number, parent);
+        }
+        if self.entry(number).is_some_and(fresh) {
             self.describe(number, report);
             let observed_at = self.take_values(number, sequence, report);
             self.alive(number, at, source, from);
@@ -65,12 +72,16 @@ impl Table {
             if let Some(entry) = self.entries.get_mut(number as usize) {
                 entry.log_sequence = sequence;
                 entry.reports += 1;
+                entry.accepted(at);
+                let observed_at = observed_at.unwrap_or(at);
+                let timing = states::Timing::of(entry, &self.config, self.started_at);
+                entry.judge_clock(at, observed_at, &timing);
                 let gap = at.since(entry.last_report).as_millis();
                 entry
                     .recent
                     .push(sequence, u64::try_from(gap).unwrap_or(u64::MAX));
                 entry.last_report = entry.last_report.max(at);
-                entry.rhythm.uplink(at, observed_at.unwrap_or(at));
+                entry.rhythm.uplink(at, observed_at);
             }
             self.settle(number, at);
         }
@@ -153,7 +164,7 @@ impl Table {
             // Reports of one device have the same readings in the same order, mostly.
             if let Some(at) = self.place(number, place, &reading) {
                 place = at + 1;
-                self.take_value(number, at, sequence, &reading);
+                self.take_value(number, at, sequence, &reading, report.received_at);
             }
         }
         newest
@@ -174,7 +185,7 @@ impl Table {
         }
         let full = entry.values.len() >= SERIES_MAX;
         let series = known.or_else(|| {
-            let series = || Series::new(reading.metric, reading.unit, &reading.labels);
+            let series = || Series::new(reading, &self.catalogue);
             (!full).then(|| self.series.push(series())).flatten()
         });
         let Some(series) = series.filter(|_| !full) else {
@@ -195,7 +206,14 @@ impl Table {
         Some(entry.values.len() - 1)
     }
 
-    fn take_value(&mut self, number: u32, at: usize, sequence: u64, reading: &ReadingView<'_>) {
+    fn take_value(
+        &mut self,
+        number: u32,
+        at: usize,
+        sequence: u64,
+        reading: &ReadingView<'_>,
+        received_at: Timestamp,
+    ) {
         let entry = self.entries.get_mut(number as usize);
         let Some(last) = entry.and_then(|entry| entry.values.get_mut(at)) else {
             return;
@@ -221,10 +239,71 @@ impl Table {
                 *own = text.into();
             }
         }
+        let before = *last;
         last.observed_at = reading.observed_at;
         last.sequence = sequence;
         last.bits = bits;
         last.shape = shape.pack(quality);
+        let after = *last;
+        self.judge(number, at, before, after, reading, received_at);
+    }
+
+    /// Judges a new last value.
+    fn judge(
+        &mut self,
+        number: u32,
+        place: usize,
+        before: Last,
+        after: Last,
+        reading: &ReadingView<'_>,
+        at: Timestamp,
+    ) {
+        let rule = self
+            .series
+            .get(after.series)
+            .map_or(Rule::Quality, |series| series.rule);
+        let Some(entry) = self.entries.get_mut(number as usize) else {
+            return;
+        };
+        let good = reading.quality == Some(Quality::Good);
+        if good
+            && rule == Rule::Quality
+            && entry.extra.is_none()
+            && before.observed_at < after.observed_at
+        {
+            return;
+        }
+        let kind = self.marks.get(number as usize).map_or(0, |mark| mark.kind);
+        let everything = (f64::NEG_INFINITY, f64::INFINITY);
+        // Good is within the range.
+        let metric = (!good)
+            .then(|| self.catalogue.metric(reading.metric))
+            .flatten();
+        let range = metric.map_or(everything, |metric| metric.range(self.names.get(kind)));
+        let text = match &reading.value {
+            Value::Text(text) => text,
+            _ => "",
+        };
+        let judged = Judged {
+            rule,
+            before,
+            after,
+            text,
+            at,
+            range,
+        };
+        health::value(entry, place, &judged);
+    }
+
+    /// Notes who sent a reject, if nothing of it was accepted so far.
+    pub fn remember_stranger(&mut self, sequence: u64, reject: &Reject) {
+        let entry = self
+            .ids
+            .find(&reject.device_id)
+            .and_then(|number| self.entry(number));
+        if entry.is_none_or(|entry| !entry.is(ACCEPTED)) {
+            self.strangers.note(sequence, reject);
+        }
     }
 
     /// Applies a record of the rejects' log.
@@ -239,16 +318,10 @@ impl Table {
         } else {
             self.number(&reject.device_id, at, false)
         };
+        self.remember_stranger(sequence, reject);
         let Some(number) = number else {
-            self.strangers.note(sequence, reject);
             return;
         };
-        if self
-            .entry(number)
-            .is_some_and(|entry| !entry.is(super::entry::ACCEPTED))
-        {
-            self.strangers.note(sequence, reject);
-        }
         if self
             .entry(number)
             .is_none_or(|entry| sequence <= entry.reject_sequence)
@@ -261,6 +334,7 @@ impl Table {
         if let Some(entry) = self.entries.get_mut(number as usize) {
             entry.reject_sequence = sequence;
             entry.rejects = entry.rejects.saturating_add(1);
+            entry.refused(at);
             entry.last_reject = entry.last_reject.max(at);
             if entry.profile == 0 {
                 entry.profile = self.names.number(&reject.profile, 0);
@@ -302,6 +376,10 @@ impl Table {
             if event.name == "will" {
                 entry.flags |= DOWN;
                 entry.extra().down_at = at;
+            }
+            if event.name == "clock_wrong" {
+                let ahead = event.detail.get("ahead_seconds");
+                entry.clock_wrong(at, ahead.and_then(|secs| secs.parse().ok()));
             }
         }
         self.settle(number, at);

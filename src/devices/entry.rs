@@ -1,6 +1,7 @@
 //! What is held of one device: some 300 bytes, and 32 for each last value.
+use super::health::{Finding, Findings, Troubles};
 use super::rhythm::Rhythm;
-use super::view::{Reason, Trace, TraceKind};
+use super::view::{Trace, TraceKind};
 use crate::model::{Quality, Timestamp};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -9,6 +10,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 pub(super) const REPORT_TRACES: usize = 8;
 /// Events, rejects and changes of state that are remembered, together.
 pub(super) const OTHER_TRACES: usize = 8;
+/// Rejects among them.
+const REJECT_TRACES: usize = 2;
 /// No time.
 pub(super) const NEVER: Timestamp = Timestamp::MIN;
 
@@ -85,10 +88,16 @@ impl Entry {
         self.extra.get_or_insert_default()
     }
 
-    /// Remembers what is no report.
+    /// Remembers what is no report. Of rejects only the last few: they are found in a log of their
+    /// own, and garbage must not push out what happened.
     pub fn trace(&mut self, at: Timestamp, what: TraceKind) {
         let traces = &mut self.extra().traces;
-        if traces.len() >= OTHER_TRACES {
+        let is_reject = |what: &TraceKind| matches!(what, TraceKind::Reject(_));
+        let mut rejects = traces.iter().filter(|trace| is_reject(&trace.what));
+        if is_reject(&what) && rejects.by_ref().count() >= REJECT_TRACES {
+            let oldest = traces.iter().position(|trace| is_reject(&trace.what));
+            oldest.and_then(|oldest| traces.remove(oldest));
+        } else if traces.len() >= OTHER_TRACES {
             traces.pop_front();
         }
         traces.push_back(Trace { at, what });
@@ -110,7 +119,7 @@ impl Entry {
         let extra = self.extra.as_ref().map_or(0, |extra| {
             size_of::<Extra>()
                 + extra.traces.capacity() * size_of::<Trace>()
-                + extra.reasons.capacity() * size_of::<Reason>()
+                + extra.findings.0.capacity() * size_of::<Finding>()
         });
         self.values.capacity() * size_of::<Last>() + extra
     }
@@ -123,8 +132,8 @@ pub(super) struct Extra {
     pub traces: VecDeque<Trace>,
     /// When its connection ended with a will; with [`DOWN`].
     pub down_at: Timestamp,
-    /// Worst first.
-    pub reasons: Vec<Reason>,
+    pub findings: Findings,
+    pub troubles: Troubles,
     /// Series beyond the limit that were left to history, counted once a reading.
     pub values_left: u64,
 }

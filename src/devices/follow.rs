@@ -2,6 +2,9 @@
 //!
 //! Their frames are taken in the order in which they were appended, so that reading them again gives
 //! the same devices.
+use super::disk::Disk;
+use super::entry::NEVER;
+use super::progress::Progress;
 use super::registry::Shared;
 use crate::intake::Intake;
 use crate::log::record::Kind;
@@ -21,8 +24,10 @@ const WAIT: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_secs(1);
 /// Time between two looks at what time has changed, and at the copies that intake has seen.
 const TICK: Duration = Duration::from_secs(1);
-/// Time between two measurements of the memory: they look at every device.
-const MEASURE: Duration = Duration::from_secs(15);
+/// Frames applied after the stop was asked for.
+const LAST_FRAMES_MAX: usize = 16;
+/// Rejects at the log's end that are looked at for strangers.
+const STRANGERS_READ: u64 = 20_000;
 
 /// Any 64 bits of the log's random name: nobody outside knows them.
 #[expect(clippy::cast_possible_truncation, reason = "any 64 of its random bits")]
@@ -120,25 +125,54 @@ fn begin(log: &Log, position: u64) -> Reader {
     }
 }
 
+/// Strangers are not kept: the end of the rejects' log, up to `next`, has them.
+fn remember_strangers(shared: &Shared, rejects: &Log, next: u64) {
+    let mut reader = begin(rejects, rejects.tail_start(STRANGERS_READ, NEVER));
+    while reader.position() < next
+        && let Ok(frames) = reader.read(READ_BYTES)
+        && !frames.is_empty()
+    {
+        let mut table = shared.write();
+        let records = frames.iter().flat_map(|frame| frame.records());
+        for (sequence, record) in records.take_while(|(sequence, _)| *sequence < next) {
+            if let Ok(reject) = Reject::decode(record.body) {
+                table.remember_stranger(sequence, &reject);
+            }
+        }
+    }
+}
+
 /// The registry's thread.
 pub(super) struct Follow {
     shared: Arc<Shared>,
     intake: Arc<Intake>,
+    disk: Disk,
     log: Tail,
     rejects: Tail,
     ticked_at: Timestamp,
-    measured_at: Timestamp,
 }
 
 impl Follow {
-    pub fn new(shared: Arc<Shared>, log: Log, rejects: Log, intake: Arc<Intake>) -> Self {
+    /// Goes on where the disk's devices end.
+    pub fn new(
+        shared: Arc<Shared>,
+        disk: Disk,
+        log: Log,
+        rejects: Log,
+        intake: Arc<Intake>,
+    ) -> Self {
+        let (log_next, rejects_next) = disk.durable();
+        remember_strangers(&shared, &rejects, rejects_next);
+        let log = Tail::new(log, "devices", log_next);
+        let rejects = Tail::new(rejects, "devices_rejects", rejects_next);
+        shared.reached(log.next, rejects.next);
         Self {
             shared,
             intake,
-            log: Tail::new(log, "devices", 0),
-            rejects: Tail::new(rejects, "devices_rejects", 0),
+            disk,
+            log,
+            rejects,
             ticked_at: Timestamp::MIN,
-            measured_at: Timestamp::MIN,
         }
     }
 
@@ -151,6 +185,28 @@ impl Follow {
             self.step();
             self.maintain();
         }
+        // The little that came last; what is left waits in the logs for the next start.
+        for _ in 0..LAST_FRAMES_MAX {
+            self.step();
+        }
+        let progress = self.progress(self.shared.clock.now());
+        self.disk.finish(&self.shared, &progress);
+    }
+
+    fn progress(&self, now: Timestamp) -> Progress {
+        let table = self.shared.read();
+        let (log, rejects) = (&self.log, &self.rejects);
+        Progress {
+            log: log.log.id(),
+            rejects: rejects.log.id(),
+            log_next: log.next,
+            rejects_next: rejects.next,
+            expired: log.expired + rejects.expired,
+            version: table.changes.version(),
+            id: self.shared.id,
+            devices: u32::try_from(table.len()).unwrap_or(u32::MAX),
+            saved_at: now,
+        }
     }
 
     /// Applies the frame that was appended first, of both logs.
@@ -158,7 +214,10 @@ impl Follow {
         self.log.fill();
         self.rejects.fill();
         let rejects_first = match (self.log.front(), self.rejects.front()) {
-            (None, None) => return,
+            (None, None) => {
+                self.shared.reached(self.log.next, self.rejects.next);
+                return;
+            }
             (Some(log), Some(rejects)) => rejects < log,
             (log, _) => log.is_none(),
         };
@@ -185,12 +244,15 @@ impl Follow {
         tail.next = tail.next.max(frame.last + 1);
         let version = table.changes.version();
         drop(table);
+        self.shared.reached(self.log.next, self.rejects.next);
         self.shared.announce(version);
     }
 
     /// What is due once a second.
     fn maintain(&mut self) {
         let now = self.shared.clock.now();
+        let progress = self.progress(now);
+        self.disk.step(&self.shared, &progress);
         if self.ticked_at <= now && now.since(self.ticked_at) < TICK {
             return;
         }
@@ -207,31 +269,13 @@ impl Follow {
         let version = table.changes.version();
         drop(table);
         self.shared.announce(version);
-        self.publish(now);
+        self.publish();
     }
 
-    fn publish(&mut self, now: Timestamp) {
-        let table = self.shared.read();
-        let mut stats = *self.shared.stats();
-        if self.measured_at > now || now.since(self.measured_at) >= MEASURE {
-            self.measured_at = now;
-            stats.bytes = table.bytes() as u64;
-        }
-        stats.devices = table.len() as u64;
-        stats.strangers = table.strangers.len() as u64;
-        stats.lag = self.log.lag();
-        stats.rejects_lag = self.rejects.lag();
-        stats.untracked = table.counts.untracked;
-        stats.late = table.counts.late;
-        stats.offline = table.counts.offline;
-        stats.skipped = table.counts.skipped;
-        stats.expired = self.log.expired + self.rejects.expired;
-        stats.unsaved = table.dirty.len() as u64;
-        drop(table);
-        *self.shared.stats() = stats;
-        self.log.follower.advance(self.log.next.saturating_sub(1));
-        self.rejects
-            .follower
-            .advance(self.rejects.next.saturating_sub(1));
+    fn publish(&mut self) {
+        self.shared.stats().expired = self.log.expired + self.rejects.expired;
+        let (log, rejects) = self.disk.durable();
+        self.log.follower.advance(log.saturating_sub(1));
+        self.rejects.follower.advance(rejects.saturating_sub(1));
     }
 }

@@ -33,10 +33,6 @@ impl Ids {
         }
     }
 
-    pub fn len(&self) -> usize {
-        self.starts.len()
-    }
-
     /// The id of `number`, "" if there is none.
     pub fn get(&self, number: u32) -> &str {
         id_at(&self.text, &self.starts, number)

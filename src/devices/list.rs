@@ -16,8 +16,8 @@ struct Allowed(Option<Vec<bool>>);
 
 impl Allowed {
     fn new(wanted: &[Box<str>], names: &[Box<str>], matches: impl Fn(&str, &str) -> bool) -> Self {
-        let allowed = |name: &Box<str>| wanted.iter().any(|prefix| matches(prefix, name));
-        Self((!wanted.is_empty()).then(|| names.iter().map(allowed).collect()))
+        let allowed = |name: &str| wanted.iter().any(|prefix| matches(prefix, name));
+        Self((!wanted.is_empty()).then(|| names.iter().map(|name| allowed(name)).collect()))
     }
 
     fn has(&self, name: u16) -> bool {

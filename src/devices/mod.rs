@@ -13,14 +13,18 @@
 mod apply;
 mod changes;
 mod config;
+mod disk;
 mod entry;
 mod follow;
+mod health;
 mod ids;
 mod list;
 mod names;
+mod progress;
 mod query;
 mod registry;
 mod rhythm;
+mod row;
 mod show;
 mod states;
 mod strangers;
@@ -31,5 +35,5 @@ mod view;
 
 pub use config::Config;
 pub use query::{Concern, Counts, Page, Query, Stranger};
-pub use registry::{Parts, Registry, Stats};
+pub use registry::{Error, Parts, Registry, Stats};
 pub use view::{Code, Device, LastValue, Level, Reason, State, Trace, TraceKind};

@@ -3,7 +3,9 @@
 //! Kinds, districts and profiles are the operator's; metrics and units the catalogue's. The values
 //! of labels are the devices', so the tables are bounded, and one device can add no more to them
 //! than it has series.
-use crate::model::{LabelsView, ReadingView};
+use super::health::Rule;
+use crate::catalogue::Catalogue;
+use crate::model::ReadingView;
 use hashbrown::HashMap;
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -62,22 +64,32 @@ impl Names {
 }
 
 /// One metric with one set of labels.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Series {
     pub metric: Box<str>,
     pub unit: Box<str>,
     /// In the order of their names.
     pub labels: Box<[(Box<str>, Box<str>)]>,
+    /// How its values are judged.
+    pub rule: Rule,
 }
 
 impl Series {
-    pub fn new(metric: &str, unit: &str, labels: &LabelsView<'_>) -> Self {
-        let mut labels: Vec<(Box<str>, Box<str>)> = labels
-            .iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
+    pub fn new(reading: &ReadingView<'_>, catalogue: &Catalogue) -> Self {
+        let labels = reading.labels.iter();
+        let labels = labels.map(|(name, value)| (name.into(), value.into()));
+        Self::restore(reading.metric, reading.unit, labels.collect(), catalogue)
+    }
+
+    pub fn restore(
+        metric: &str,
+        unit: &str,
+        mut labels: Vec<(Box<str>, Box<str>)>,
+        catalogue: &Catalogue,
+    ) -> Self {
         labels.sort_unstable();
         Self {
+            rule: Rule::of(metric, catalogue),
             metric: metric.into(),
             unit: unit.into(),
             labels: labels.into(),

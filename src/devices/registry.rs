@@ -1,4 +1,5 @@
 //! The registry as others hold it.
+use super::disk::{self, Disk, Found};
 use super::query::{Concern, Counts, Page, Query, Stranger};
 use super::table::Table;
 use super::view::Device;
@@ -7,8 +8,8 @@ use crate::catalogue::Catalogue;
 use crate::intake::Intake;
 use crate::log::Log;
 use crate::model::{Clock, Timestamp};
-use crate::state::State;
-use std::sync::atomic::{AtomicBool, Ordering};
+use crate::state::{self, State};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use tokio::sync::watch;
@@ -20,7 +21,7 @@ pub struct Stats {
     pub devices: u64,
     /// Strangers remembered.
     pub strangers: u64,
-    /// Bytes in memory, without what the allocator adds; looked at now and then.
+    /// Bytes in memory, without what the allocator adds; estimated.
     pub bytes: u64,
     /// Records of the log that are not applied yet.
     pub lag: u64,
@@ -61,15 +62,32 @@ pub struct Parts {
     pub clock: Clock,
 }
 
+/// Why a registry does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The devices cannot be read.
+    #[error("cannot read the devices")]
+    State(#[from] state::Error),
+    /// No thread.
+    #[error("cannot start the registry's thread")]
+    Thread(#[source] std::io::Error),
+}
+
 #[derive(Debug)]
 pub(super) struct Shared {
     pub clock: Clock,
     /// Ends the thread.
     pub stop: AtomicBool,
+    log: Log,
+    rejects: Log,
+    /// The next record of each log.
+    next: [AtomicU64; 2],
     table: RwLock<Table>,
+    /// What is not read off the table.
     stats: Mutex<Stats>,
     version: watch::Sender<u64>,
-    id: Mutex<u128>,
+    /// Versions are comparable as long as this is the same.
+    pub id: u128,
 }
 
 impl Shared {
@@ -84,6 +102,21 @@ impl Shared {
 
     pub fn stats(&self) -> MutexGuard<'_, Stats> {
         self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything below is applied.
+    pub fn reached(&self, log: u64, rejects: u64) {
+        for (place, next) in self.next.iter().zip([log, rejects]) {
+            place.store(next, Ordering::Release);
+        }
+    }
+
+    fn lags(&self) -> [u64; 2] {
+        let [log, rejects] = &self.next;
+        let lag = |log: &Log, next: &AtomicU64| {
+            (log.watermark() + 1).saturating_sub(next.load(Ordering::Acquire))
+        };
+        [lag(&self.log, log), lag(&self.rejects, rejects)]
     }
 
     /// Wakes those who wait for changes.
@@ -104,27 +137,54 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Starts the thread that follows both logs.
+    /// Reads the devices that were kept, and starts the thread that follows both logs. Blocks on the
+    /// disk: some seconds for a million devices.
     ///
     /// # Errors
-    /// No thread can be started.
-    pub fn start(parts: Parts) -> std::io::Result<Self> {
+    /// The devices cannot be read, or no thread can be started.
+    pub fn start(parts: Parts) -> Result<Self, Error> {
         let started_at = parts.clock.now();
-        let seed = follow::seed(parts.log.id());
-        let table = Table::new(parts.config, parts.catalogue, seed, started_at);
+        let (log, rejects) = (&parts.log, &parts.rejects);
+        let seed = follow::seed(log.id());
+        let mut table = Table::new(parts.config, parts.catalogue, seed, started_at);
+        let ends = (
+            (log.id(), log.watermark()),
+            (rejects.id(), rejects.watermark()),
+        );
+        let found = disk::load(&parts.state, &mut table, ends.0, ends.1)?;
+        let disk = Disk::new(parts.state, &table, found, started_at);
+        let mut id = log.id().0 ^ u128::from(started_at.as_nanos().unsigned_abs());
+        match found {
+            Found::Kept(progress) => id = progress.id,
+            Found::Nothing => {}
+            Found::Useless(why) => {
+                tracing::warn!("the device registry is read again from the logs, for {why}");
+                disk.clear()?;
+            }
+        }
+        let version = table.changes.version();
         let shared = Arc::new(Shared {
             clock: parts.clock,
             stop: AtomicBool::new(false),
+            log: parts.log.clone(),
+            rejects: parts.rejects.clone(),
+            next: [disk.durable().0, disk.durable().1].map(AtomicU64::new),
             table: RwLock::new(table),
             stats: Mutex::default(),
-            version: watch::Sender::new(0),
-            id: Mutex::new(parts.log.id().0 ^ u128::from(started_at.as_nanos().unsigned_abs())),
+            version: watch::Sender::new(version),
+            id,
         });
-        let follower =
-            follow::Follow::new(Arc::clone(&shared), parts.log, parts.rejects, parts.intake);
+        let follower = follow::Follow::new(
+            Arc::clone(&shared),
+            disk,
+            parts.log,
+            parts.rejects,
+            parts.intake,
+        );
         let thread = std::thread::Builder::new()
             .name("devices".into())
-            .spawn(move || follower.run())?;
+            .spawn(move || follower.run())
+            .map_err(Error::Thread)?;
         Ok(Self {
             shared,
             thread: Arc::new(Mutex::new(Some(thread))),
@@ -196,16 +256,27 @@ impl Registry {
 
     /// Versions are comparable as long as this is the same.
     pub fn id(&self) -> u128 {
-        *self
-            .shared
-            .id
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.id
     }
 
     /// Counts and gauges.
     pub fn stats(&self) -> Stats {
-        *self.shared.stats()
+        let [lag, rejects_lag] = self.shared.lags();
+        let told = *self.shared.stats();
+        let table = self.shared.read();
+        Stats {
+            devices: table.len() as u64,
+            strangers: table.strangers.len() as u64,
+            bytes: table.bytes() as u64,
+            lag,
+            rejects_lag,
+            untracked: table.counts.untracked,
+            late: table.counts.late,
+            offline: table.counts.offline,
+            skipped: table.counts.skipped,
+            unsaved: table.dirty.len() as u64,
+            ..told
+        }
     }
 
     /// Ends the thread, and saves. Blocks.

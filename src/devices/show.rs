@@ -44,7 +44,7 @@ impl Table {
             reasons: entry
                 .extra
                 .as_ref()
-                .map_or_else(Vec::new, |extra| extra.reasons.clone()),
+                .map_or_else(Vec::new, |extra| extra.findings.show(&self.series)),
             heard_not_accepted: mark.refused,
             first_seen: entry.first_seen,
             last_seen: entry.last_seen,
@@ -86,10 +86,7 @@ impl Table {
                 Shape::Flag => Value::Flag(last.bits != 0),
                 Shape::Text => {
                     let text = self.texts.get(&(number, last.series));
-                    Value::Text(
-                        text.map_or_else(String::new, |text| text.to_string())
-                            .into(),
-                    )
+                    Value::Text(text.map_or_else(String::new, ToString::to_string).into())
                 }
                 Shape::Absent => Value::Absent,
             };
@@ -113,6 +110,7 @@ impl Table {
     pub(super) fn urgency(mark: &Mark) -> u8 {
         use super::view::{Level, State};
         match (mark.level, mark.state) {
+            _ if mark.alarm => 6,
             (Level::Fault, _) => 5,
             (_, State::Offline) => 4,
             _ if mark.refused => 3,

@@ -9,7 +9,7 @@
 //! look at a million of them stays in the caches; the entries are touched where a device changes or
 //! is shown. Nothing here waits, reads a clock or touches a disk.
 use super::changes::Changes;
-use super::entry::{ACCEPTED, Address, DIRTY, DOWN, Entry, Last, NEVER, SILENT};
+use super::entry::{ACCEPTED, Address, DIRTY, DOWN, Entry, NEVER, SILENT};
 use super::ids::Ids;
 use super::names::{AllSeries, Names};
 use super::strangers::Strangers;
@@ -23,6 +23,8 @@ use std::sync::Arc;
 /// Devices of which nothing was ever accepted that are tracked: whoever sprays garbage under
 /// invented names must not take the places of devices. Further ones are strangers only.
 const UNACCEPTED_MAX: usize = 10_000;
+/// Devices that are measured for [`Table::bytes`].
+const SAMPLES: usize = 10_000;
 /// No number.
 pub(super) const NOBODY: u32 = u32::MAX;
 
@@ -35,6 +37,8 @@ pub(super) struct Mark {
     pub state: State,
     pub level: Level,
     pub refused: bool,
+    /// A safety alarm is among the findings.
+    pub alarm: bool,
 }
 
 /// The registry's state.
@@ -186,6 +190,9 @@ impl Table {
             return;
         };
         mark.refused = entry.last_reject > entry.last_report;
+        if let Some(extra) = &entry.extra {
+            (mark.level, mark.alarm) = extra.findings.worst();
+        }
         let timing = states::Timing::of(entry, &self.config, self.started_at);
         let before = mark.state;
         mark.state = timing.judge(entry, before, now);
@@ -224,11 +231,23 @@ impl Table {
     /// Marks as changed.
     pub(super) fn touch(&mut self, number: u32) {
         self.changes.touch(number);
+        self.taint(number);
+    }
+
+    /// Must be saved.
+    pub(super) fn taint(&mut self, number: u32) {
         if let Some(entry) = self.entries.get_mut(number as usize)
             && !entry.is(DIRTY)
         {
             entry.flags |= DIRTY;
             self.dirty.push(number);
+        }
+    }
+
+    /// Is being saved.
+    pub(super) fn untaint(&mut self, number: u32) {
+        if let Some(entry) = self.entries.get_mut(number as usize) {
+            entry.flags &= !DIRTY;
         }
     }
 
@@ -266,10 +285,14 @@ impl Table {
         self.settle(number, at);
     }
 
-    /// Bytes in memory, without what the allocator adds.
+    /// Bytes in memory, without what the allocator adds. What hangs on the entries is estimated from
+    /// some of them.
     pub fn bytes(&self) -> usize {
-        let heaps: usize = self.entries.iter().map(Entry::heap_bytes).sum();
-        let texts: usize = self.texts.values().map(|text| text.len()).sum();
+        let step = self.len() / SAMPLES + 1;
+        let sample = self.entries.iter().step_by(step);
+        let heaps = sample.map(Entry::heap_bytes).sum::<usize>() * step;
+        let texts = self.texts.values().take(SAMPLES).map(|text| text.len());
+        let texts = texts.sum::<usize>() * (self.texts.len() / SAMPLES).max(1);
         self.ids.bytes()
             + self.marks.capacity() * size_of::<Mark>()
             + self.due.capacity() * size_of::<u32>()
@@ -302,12 +325,6 @@ impl Table {
             self.unaccepted += usize::from(!entry.is(ACCEPTED));
         }
     }
-
-    /// A device's last value of a series, if it is kept.
-    pub(super) fn last(&self, number: u32, series: u16) -> Option<&Last> {
-        let values = &self.entry(number)?.values;
-        values.iter().find(|last| last.series == series)
-    }
 }
 
 /// Nothing is known yet.
@@ -318,6 +335,7 @@ pub(super) const NEW: Mark = Mark {
     state: State::Never,
     level: Level::Ok,
     refused: false,
+    alarm: false,
 };
 
 /// Whole seconds since the epoch; clamped to 1970 and 2106.

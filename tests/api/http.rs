@@ -137,6 +137,13 @@ async fn metrics_are_in_the_format_that_prometheus_reads() {
     );
     for name in [
         "citygate_history_readings_total",
+        "citygate_devices{state=\"offline\"}",
+        "citygate_device_health{health=\"fault\"}",
+        "citygate_devices_heard_not_accepted",
+        "citygate_strangers",
+        "citygate_device_silences_total",
+        "citygate_devices_lag_records{log=\"rejects\"}",
+        "citygate_devices_bytes",
         "citygate_grpc_streams",
         "citygate_http_requests_total",
     ] {

@@ -4,12 +4,16 @@
     clippy::indexing_slicing,
     reason = "a test says what it expects by failing"
 )]
+#[path = "../support/mod.rs"]
+mod binary;
 mod contract;
 mod devices;
 mod gateway;
 mod http;
 mod loss;
+mod openapi;
 mod python;
 mod query;
 mod subscribe;
 mod support;
+mod timeline;

@@ -1,12 +1,14 @@
 //! The example subscriber in Python, with stubs made from `proto/`: what a user outside the project runs.
 //!
 //! `CITYGATE_TEST_PYTHON` names an interpreter with grpcio-tools; the test script makes one.
-use crate::support::{BOUND, Gateway, noise, start, within};
+use crate::devices::{refused, seen};
+use crate::support::{BOUND, Gateway, noise, report_of, start, within};
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/subscriber.py");
 
@@ -146,4 +148,64 @@ async fn the_example_says_what_retention_took_and_goes_on() {
     expected.extend(oldest..=gateway.shared.log.watermark());
     wait_for(&python, &db, &expected).await;
     example.kill().await;
+}
+
+/// What the devices' peer says, a line of JSON for each step.
+struct Peer {
+    _child: Child,
+    says: Lines<BufReader<ChildStdout>>,
+}
+
+impl Peer {
+    fn start(python: &str, gateway: &Gateway) -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/devices_peer.py");
+        let mut child = Command::new(python)
+            .arg(script)
+            .args([gateway.grpc.to_string(), gateway.http.to_string()])
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let stdout = child.stdout.take().unwrap();
+        Self {
+            _child: child,
+            says: BufReader::new(stdout).lines(),
+        }
+    }
+
+    async fn says(&mut self) -> Value {
+        let line = within(self.says.next_line()).await.unwrap();
+        serde_json::from_str(&line.expect("a line")).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn devices_are_those_that_protobuf_itself_would_write() {
+    let Some(python) = python() else { return };
+    let gateway = start().await;
+    let bodies = [
+        report_of("m-1", "meter.gas", "370102", 2),
+        report_of("m-2", "meter.electricity", "", 1),
+        report_of("pole-3", "pole.light", "370103", 2),
+    ];
+    gateway.append_bodies(&bodies).await;
+    // `never` is a device of which nothing was ever accepted.
+    let names = ["m-2", "m-2", "m-2", "m-2", "m-2", "never"];
+    gateway.reject(names.map(refused)).await;
+    seen(&gateway, 0).await;
+    let mut peer = Peer::start(&python, &gateway);
+    let listed = peer.says().await;
+    assert_eq!(listed["devices"], json!(["m-1", "m-2", "pole-3", "never"]));
+    assert_eq!(listed["values"], json!([2, 1, 2, 0]));
+    assert_eq!(
+        peer.says().await,
+        json!({"missing": "NOT_FOUND", "wrong": "INVALID_ARGUMENT", "foreign": "FAILED_PRECONDITION"})
+    );
+    assert_eq!(peer.says().await, json!({"watching": true}));
+    gateway.append(&["m-1", "new", "m-1"]).await;
+    gateway.append(&["last"]).await;
+    assert_eq!(
+        peer.says().await,
+        json!({"seen": ["last", "m-1", "new"], "equal": true})
+    );
 }

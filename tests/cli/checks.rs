@@ -168,6 +168,7 @@ fn decode_shows_what_a_pack_says_also_where_no_metric_is_known() {
     ]);
     assert_eq!(json["resolved"], resolved);
     assert_eq!(json["readings"][0]["number"], 230.1);
+    assert_eq!(json["readings"][0]["device"], "m-1");
     assert_eq!(json["rejected"][0]["reason"], "unknown_metric");
     // The same reading in CBOR: {-2: "m-1:", 0: "voltage", 1: "V", 2: 230.1}.
     let hex = "81a421646d2d313a0067766f6c7461676501615602fb406cc33333333333";

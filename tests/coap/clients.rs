@@ -5,6 +5,9 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
 
+const NODE_PEER: &str = "coap_peer.js";
+const PYTHON_PEER: &str = "aiocoap_peer.py";
+
 /// `coap-client-notls`: what it printed. It resolves Echo challenges and blocks by itself.
 fn coap_client(city: &City, path: &str, arguments: &[&str]) -> Output {
     Command::new("coap-client-notls")
@@ -23,7 +26,7 @@ fn text(output: &Output) -> String {
 /// What a script printed, a line of JSON each.
 #[track_caller]
 fn script(city: &City, name: &str, scenario: &str) -> Vec<Value> {
-    let interpreter = if name.ends_with(".js") {
+    let interpreter = if name == NODE_PEER {
         "node".to_owned()
     } else {
         std::env::var("CITYGATE_TEST_PYTHON")
@@ -157,7 +160,7 @@ fn libcoap_waits_for_a_separate_response() {
 #[test]
 fn aiocoap_sends_uplinks_and_blocks() {
     let city = City::new();
-    let said = script(&city, "aiocoap_peer.py", "uplinks");
+    let said = script(&city, PYTHON_PEER, "uplinks");
     assert_eq!(codes(&said), ["2.04"; 6]);
     assert_eq!(city.settled(6).logged, 6);
     let logs = city.stop();
@@ -173,10 +176,10 @@ fn aiocoap_sends_uplinks_and_blocks() {
 #[test]
 fn aiocoap_hears_why_and_where() {
     let city = City::new();
-    let said = script(&city, "aiocoap_peer.py", "errors");
+    let said = script(&city, PYTHON_PEER, "errors");
     assert_eq!(codes(&said), ["4.00", "4.05", "4.04"]);
     assert!(said[0]["text"].as_str().unwrap().contains("voltagee"));
-    let said = script(&city, "aiocoap_peer.py", "discovery");
+    let said = script(&city, PYTHON_PEER, "discovery");
     assert_eq!(codes(&said), ["4.01", "2.05"]);
     assert_eq!(said[1]["format"], 40);
     assert!(
@@ -193,7 +196,7 @@ fn aiocoap_hears_why_and_where() {
 #[test]
 fn aiocoap_takes_a_separate_response() {
     let city = City::slow("ack_after = \"100ms\"", 500);
-    let said = script(&city, "aiocoap_peer.py", "slow");
+    let said = script(&city, PYTHON_PEER, "slow");
     assert_eq!(codes(&said), ["2.04"]);
     assert_eq!(city.metric("citygate_coap_separate_total"), 1);
     city.until(|_| city.metric("citygate_coap_unacknowledged") == 0);
@@ -204,7 +207,7 @@ fn aiocoap_takes_a_separate_response() {
 #[test]
 fn node_coap_sends_uplinks_and_blocks() {
     let city = City::new();
-    let said = script(&city, "coap_peer.js", "uplinks");
+    let said = script(&city, NODE_PEER, "uplinks");
     assert_eq!(codes(&said), ["2.04"; 5]);
     assert_eq!(city.settled(5).logged, 5);
     let logs = city.stop();
@@ -215,17 +218,23 @@ fn node_coap_sends_uplinks_and_blocks() {
 #[test]
 fn node_coap_hears_why_and_where() {
     let city = City::new();
-    let said = script(&city, "coap_peer.js", "errors");
+    let said = script(&city, NODE_PEER, "errors");
     assert_eq!(codes(&said), ["4.00", "4.05", "4.04"]);
-    let said = script(&city, "coap_peer.js", "discovery");
-    assert_eq!(codes(&said), ["4.01", "2.05"]);
+    let said = script(&city, NODE_PEER, "discovery");
+    assert_eq!(codes(&said), ["2.05"]);
+    let links = said[0]["text"].as_str().unwrap();
+    assert!(links.ends_with("title=\"This list\""), "{links}");
+    assert!(
+        city.metric("citygate_coap_requests_total") > 10,
+        "in blocks"
+    );
     city.stop();
 }
 
 #[test]
 fn node_coap_takes_a_separate_response() {
     let city = City::slow("ack_after = \"100ms\"", 500);
-    let said = script(&city, "coap_peer.js", "slow");
+    let said = script(&city, NODE_PEER, "slow");
     assert_eq!(codes(&said), ["2.04"]);
     assert_eq!(said[0]["separate"], true);
     city.stop();

@@ -5,7 +5,7 @@ use crate::model::{Timestamp, Value, proto};
 
 /// A time that was never is left out.
 fn time(at: Timestamp) -> Option<prost_types::Timestamp> {
-    (at != Timestamp::EPOCH).then(|| at.into())
+    (at > Timestamp::EPOCH).then(|| at.into())
 }
 
 /// `citygate.v1.Device`.

@@ -206,6 +206,7 @@ impl List {
             request: self.request,
             at: 0,
             skip: place,
+            place: 0,
         });
         proto::ListDevicesResponse {
             devices,
@@ -269,6 +270,7 @@ mod tests {
             request: list.request,
             at: 0,
             skip: 7,
+            place: 0,
         }
         .encode();
         let next = proto::ListDevicesRequest {

@@ -8,10 +8,20 @@ pub fn sentence(reason: &Reason) -> String {
         "" => what.to_owned(),
         metric => format!("{what} ({metric})"),
     };
-    let passed = match (reason.value.as_str(), reason.limit.as_str()) {
+    let value = match (reason.code, reason.value.as_str()) {
+        (_, "") => String::new(),
+        (Code::Restarts, times) => format!("{times} times within a day"),
+        (Code::DecodeFailure, share) if share.ends_with('%') => {
+            format!("{share} of an hour's uplinks")
+        }
+        (Code::DecodeFailure, times) => format!("{times} in a row"),
+        (_, value) => value.to_owned(),
+    };
+    let passed = match (value.as_str(), reason.limit.as_str()) {
         ("", "") => String::new(),
         (value, "") => format!(": {value}"),
         ("", limit) => format!(": the limit is {limit}"),
+        (value, limit) if reason.code == Code::Frozen => format!(": {value}, {limit} and longer"),
         (value, limit) => format!(": {value}, the limit is {limit}"),
     };
     let what = match reason.code {
@@ -60,6 +70,38 @@ mod tests {
                 "The radio signal is weak: -121 dBm",
             ),
         ] {
+            assert_eq!(sentence(&reason), expected);
+        }
+        for (code, value, limit, expected) in [
+            (
+                Code::DecodeFailure,
+                "4",
+                "3",
+                "Its uplinks are refused: 4 in a row, the limit is 3",
+            ),
+            (
+                Code::DecodeFailure,
+                "7.5 %",
+                "5 %",
+                "Its uplinks are refused: 7.5 % of an hour's uplinks, the limit is 5 %",
+            ),
+            (
+                Code::Restarts,
+                "4",
+                "3",
+                "It restarts too often: 4 times within a day, the limit is 3",
+            ),
+            (
+                Code::Frozen,
+                "21.3 °C",
+                "24 ×",
+                "A value that should vary stays the same: 21.3 °C, 24 × and longer",
+            ),
+        ] {
+            let reason = Reason {
+                code,
+                ..reason("", value, limit)
+            };
             assert_eq!(sentence(&reason), expected);
         }
         let mut all: Vec<String> = Code::ALL

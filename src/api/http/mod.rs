@@ -8,13 +8,16 @@ mod gateway;
 mod guard;
 pub mod json;
 mod metrics;
+mod openapi;
 mod page;
 mod params;
 mod probes;
 mod problem;
 mod readings;
 mod rejects;
+mod routes;
 mod server;
+mod timeline;
 
 pub use server::serve;
 
@@ -23,7 +26,6 @@ use crate::model::settings::Section;
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
 use problem::Problem;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -110,18 +112,10 @@ impl Http {
 }
 
 fn router(http: Http) -> Router {
-    Router::new()
-        .route("/healthz", get(probes::health))
-        .route("/readyz", get(probes::ready))
-        .route("/metrics", get(metrics::scrape))
-        .route("/v1/accounting", get(accounting::accounting))
-        .route("/v1/sources", get(accounting::sources))
-        .route("/v1/gateway", get(gateway::gateway))
-        .route("/v1/devices", get(devices::list))
-        .route("/v1/devices/{id}", get(devices::get))
-        .route("/v1/strangers", get(devices::strangers))
-        .route("/v1/devices/{id}/readings", get(readings::readings))
-        .route("/v1/rejects", get(rejects::rejects))
+    let routes = routes::ROUTES.iter().fold(Router::new(), |router, route| {
+        router.route(route.path, (route.handler)())
+    });
+    routes
         .merge(page::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)

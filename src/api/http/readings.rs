@@ -139,6 +139,7 @@ fn page(shared: &Shared, wanted: Wanted) -> Result<Vec<u8>, Problem> {
                 request: wanted.request,
                 at: at.as_nanos().cast_unsigned(),
                 skip,
+                place: 0,
             }
             .encode()
         }),
@@ -147,7 +148,7 @@ fn page(shared: &Shared, wanted: Wanted) -> Result<Vec<u8>, Problem> {
         .map_err(|error| Problem::internal("the readings cannot be written", &error))
 }
 
-fn failure(error: QueryError) -> Problem {
+pub(super) fn failure(error: QueryError) -> Problem {
     match error {
         QueryError::TooManySeries { .. } => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())

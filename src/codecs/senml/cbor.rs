@@ -14,7 +14,7 @@ use std::borrow::Cow;
 /// Those of `each`; not CBOR, no array; a base label or one that must be understood.
 pub(super) fn records<'a>(
     payload: &'a [u8],
-    mut each: impl FnMut(u32, Item<'a>) -> Result<(), Fault>,
+    mut each: impl FnMut(u32, Item<'_, 'a>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let mut reader = Reader::new(payload);
     let count = match reader.item()? {
@@ -24,24 +24,34 @@ pub(super) fn records<'a>(
             return Err(Fault::whole(Reason::WrongType, sentence));
         }
     };
+    // One record's memory for all of them.
+    let mut record = Record::default();
     let mut at = 0;
     while count != Some(at.into()) {
-        let item = match reader.item()? {
+        let found = match reader.item()? {
             read::Item::Break if count.is_none() => break,
-            read::Item::Map(pairs) => Ok(record(&mut reader, pairs, at)?),
+            read::Item::Map(pairs) => {
+                fill(&mut record, &mut reader, pairs, at)?;
+                Ok(&mut record)
+            }
             other => {
                 reader.skip(&other, 1)?;
                 Err(other.what())
             }
         };
-        each(at, item)?;
+        each(at, found)?;
+        record = Record::default();
         at += 1;
     }
     reader.end()
 }
 
-fn record<'a>(reader: &mut Reader<'a>, pairs: Option<u64>, at: u32) -> Result<Record<'a>, Fault> {
-    let mut record = Record::default();
+fn fill<'a>(
+    record: &mut Record<'a>,
+    reader: &mut Reader<'a>,
+    pairs: Option<u64>,
+    at: u32,
+) -> Result<(), Fault> {
     let mut read = 0;
     while pairs != Some(read) {
         let label = match reader.item()? {
@@ -53,10 +63,7 @@ fn record<'a>(reader: &mut Reader<'a>, pairs: Option<u64>, at: u32) -> Result<Re
                 }
                 label
             }
-            read::Item::Number(number) => number
-                .decimal()
-                .and_then(|decimal| decimal.to_string().parse().ok())
-                .and_then(Label::from_number),
+            read::Item::Number(number) => number.whole().and_then(Label::from_number),
             other => {
                 let sentence = format!("record [{at}]: {} is no label", other.what());
                 return Err(reader.malformed(&sentence));
@@ -69,7 +76,7 @@ fn record<'a>(reader: &mut Reader<'a>, pairs: Option<u64>, at: u32) -> Result<Re
         }
         read += 1;
     }
-    Ok(record)
+    Ok(())
 }
 
 fn field(item: read::Item<'_>) -> Field<'_> {

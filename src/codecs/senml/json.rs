@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// Something in the array: a record, or what is there instead.
-pub(super) type Item<'a> = Result<Record<'a>, &'static str>;
+pub(super) type Item<'r, 'a> = Result<&'r mut Record<'a>, &'static str>;
 
 /// Calls `each` for every element of the pack.
 ///
@@ -19,7 +19,7 @@ pub(super) type Item<'a> = Result<Record<'a>, &'static str>;
 /// Those of `each`; not UTF-8, not JSON, no array; a base label or one that must be understood.
 pub(super) fn records<'a>(
     payload: &'a [u8],
-    each: impl FnMut(u32, Item<'a>) -> Result<(), Fault>,
+    each: impl FnMut(u32, Item<'_, 'a>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let text = utf8(payload)?.trim_ascii();
     if !text.starts_with('[') {
@@ -45,7 +45,10 @@ struct Pack<'f, F> {
     fault: &'f mut Option<Fault>,
 }
 
-impl<'de, F: FnMut(u32, Item<'de>) -> Result<(), Fault>> Visitor<'de> for Pack<'_, F> {
+impl<'de, F> Visitor<'de> for Pack<'_, F>
+where
+    F: FnMut(u32, Item<'_, 'de>) -> Result<(), Fault>,
+{
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,50 +56,57 @@ impl<'de, F: FnMut(u32, Item<'de>) -> Result<(), Fault>> Visitor<'de> for Pack<'
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut pack: A) -> Result<(), A::Error> {
+        // One record's memory for all of them.
+        let mut record = Record::default();
         let mut at = 0;
-        while let Some(item) = pack.next_element_seed(Element {
+        while let Some(found) = pack.next_element_seed(Element {
             at,
+            record: &mut record,
             fault: self.fault,
         })? {
-            if let Err(fault) = (self.each)(at, item) {
+            if let Err(fault) = (self.each)(at, found.map(|()| &mut record)) {
                 *self.fault = Some(fault);
                 return Err(A::Error::custom("stopped"));
             }
+            record = Record::default();
             at += 1;
         }
         Ok(())
     }
 }
 
-struct Element<'f> {
+/// The record was filled, or what is there instead.
+type Found = Result<(), &'static str>;
+
+struct Element<'f, 'a> {
     at: u32,
+    record: &'f mut Record<'a>,
     fault: &'f mut Option<Fault>,
 }
 
-impl<'de> DeserializeSeed<'de> for Element<'_> {
-    type Value = Item<'de>;
+impl<'de> DeserializeSeed<'de> for Element<'_, 'de> {
+    type Value = Found;
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Item<'de>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Found, D::Error> {
         json.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Element<'_> {
-    type Value = Item<'de>;
+impl<'de> Visitor<'de> for Element<'_, 'de> {
+    type Value = Found;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a record")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Item<'de>, A::Error> {
-        let mut record = Record::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Found, A::Error> {
         while let Some(key) = map.next_key_seed(Key)? {
             let done = match Label::from_text(&key) {
                 Some(label) if label.kind() == Kind::Number => {
                     let value: &'de RawValue = map.next_value()?;
-                    record.put(label, number(value.get()), self.at)
+                    self.record.put(label, number(value.get()), self.at)
                 }
-                Some(label) => record.put(label, map.next_value_seed(Any)?, self.at),
+                Some(label) => self.record.put(label, map.next_value_seed(Any)?, self.at),
                 None => {
                     map.next_value::<IgnoredAny>()?;
                     Record::unknown(&key, self.at)
@@ -107,35 +117,35 @@ impl<'de> Visitor<'de> for Element<'_> {
                 return Err(A::Error::custom("stopped"));
             }
         }
-        Ok(Ok(record))
+        Ok(Ok(()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Item<'de>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Found, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Err("an array"))
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Item<'de>, E> {
+    fn visit_str<E>(self, _: &str) -> Result<Found, E> {
         Ok(Err("a text"))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Item<'de>, E> {
+    fn visit_f64<E>(self, _: f64) -> Result<Found, E> {
         Ok(Err("a number"))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Item<'de>, E> {
+    fn visit_i64<E>(self, _: i64) -> Result<Found, E> {
         Ok(Err("a number"))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Item<'de>, E> {
+    fn visit_u64<E>(self, _: u64) -> Result<Found, E> {
         Ok(Err("a number"))
     }
 
-    fn visit_bool<E>(self, flag: bool) -> Result<Item<'de>, E> {
+    fn visit_bool<E>(self, flag: bool) -> Result<Found, E> {
         Ok(Err(if flag { "true" } else { "false" }))
     }
 
-    fn visit_unit<E>(self) -> Result<Item<'de>, E> {
+    fn visit_unit<E>(self) -> Result<Found, E> {
         Ok(Err("null"))
     }
 }

@@ -11,7 +11,9 @@ pub struct Name<'a> {
 }
 
 /// Between a device and its metric.
-const SEPARATORS: [char; 2] = [':', '/'];
+fn last_separator(text: &str) -> Option<usize> {
+    text.bytes().rposition(|byte| matches!(byte, b':' | b'/'))
+}
 
 impl<'a> Name<'a> {
     pub(super) const fn new(base: Cow<'a, str>, own: Cow<'a, str>) -> Self {
@@ -21,14 +23,17 @@ impl<'a> Name<'a> {
     /// What is wrong with it, if anything: letters, digits and `- : . / _`, the first a letter or a
     /// digit. A leading `/` is LwM2M's.
     pub(super) fn problem(&self, base_is_known: bool) -> Option<String> {
-        let Some(first) = self.base.chars().chain(self.own.chars()).next() else {
+        let first = self.base.as_bytes().first().or(self.own.as_bytes().first());
+        let Some(first) = first else {
             return Some("an empty name: neither `bn` nor `n` has one".to_owned());
         };
         let allowed = |byte: u8| {
             byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'.' | b'/' | b'_')
         };
         let base = base_is_known || self.base.bytes().all(allowed);
-        if base && self.own.bytes().all(allowed) && (first.is_ascii_alphanumeric() || first == '/')
+        if base
+            && self.own.bytes().all(allowed)
+            && (first.is_ascii_alphanumeric() || *first == b'/')
         {
             return None;
         }
@@ -40,12 +45,12 @@ impl<'a> Name<'a> {
 
     /// Device and metric: before and after the last `:` or `/`. An empty device is the sender.
     pub(super) fn split(self) -> (Cow<'a, str>, Cow<'a, str>) {
-        if let Some(at) = self.own.rfind(SEPARATORS) {
+        if let Some(at) = last_separator(&self.own) {
             let device = part(&self.own, 0, at);
             let metric = part(&self.own, at + 1, self.own.len());
             return (join(self.base, device), metric);
         }
-        match self.base.rfind(SEPARATORS) {
+        match last_separator(&self.base) {
             Some(at) => {
                 let device = part(&self.base, 0, at);
                 let rest = part(&self.base, at + 1, self.base.len());

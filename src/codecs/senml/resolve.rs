@@ -52,14 +52,14 @@ impl<'a> Resolver<'a> {
     /// Outside: the pack cannot be used. Inside: this record cannot.
     pub(super) fn resolve(
         &mut self,
-        mut record: Record<'a>,
+        record: &mut Record<'a>,
         at: u32,
     ) -> Result<Option<Result<Resolved<'a>, Bad>>, Fault> {
-        self.take_base(&mut record, at)?;
+        self.take_base(record, at)?;
         if record.is_base_only() {
             return Ok(None);
         }
-        if let Some(bad) = record.bad {
+        if let Some(bad) = record.bad.take() {
             return Ok(Some(Err(bad)));
         }
         Ok(Some(self.finish(record, at)))
@@ -113,19 +113,19 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn finish(&self, record: Record<'a>, at: u32) -> Result<Resolved<'a>, Bad> {
-        let name = Name::new(self.name.clone(), record.name.clone().unwrap_or_default());
+    fn finish(&self, record: &mut Record<'a>, at: u32) -> Result<Resolved<'a>, Bad> {
+        let name = Name::new(self.name.clone(), record.name.take().unwrap_or_default());
         if let Some(sentence) = name.problem(self.name_is_fine) {
             return Err(bad("n", Reason::Malformed, sentence));
         }
         let time = self.time(record.time.as_ref());
-        let sum = match (&record.sum, &self.sum) {
+        let sum = match (record.sum.take(), &self.sum) {
             (Some(own), Some(base)) => Some(own.plus(base)),
-            (Some(one), None) | (None, Some(one)) => Some(one.clone()),
-            (None, None) => None,
+            (None, Some(base)) => Some(base.clone()),
+            (own, None) => own,
         };
         let is_link = record.link.is_some();
-        let unit = record.unit.clone().unwrap_or_else(|| self.unit.clone());
+        let unit = record.unit.take().unwrap_or_else(|| self.unit.clone());
         Ok(Resolved {
             at,
             name,
@@ -137,21 +137,17 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    fn value(&self, record: Record<'a>, has_sum: bool) -> Result<Option<Sent<'a>>, Bad> {
+    fn value(&self, record: &mut Record<'a>, has_sum: bool) -> Result<Option<Sent<'a>>, Bad> {
         if record.values() > 1 {
             let sentence = "two value fields; a record has one of v, vs, vb, vd and vlo".to_owned();
             return Err(bad("v", Reason::DuplicateKey, sentence));
         }
-        let number = match (record.number, &self.value) {
+        let number = match (record.number.take(), &self.value) {
             (Some(own), Some(base)) => Some(own.plus(base)),
             (own, _) => own,
         };
-        let value = match (
-            number,
-            record.text.or(record.link),
-            record.flag,
-            record.data,
-        ) {
+        let text = record.text.take().or_else(|| record.link.take());
+        let value = match (number, text, record.flag, record.data.take()) {
             (Some(number), ..) if number.value.is_finite() => {
                 Some(Sent::Number(number.value, number.text))
             }

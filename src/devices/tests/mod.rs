@@ -1,5 +1,7 @@
 //! The rules, on the pure table, with the clock in hand.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+mod following;
+mod health;
 mod life;
 mod lists;
 mod values;
@@ -66,11 +68,9 @@ impl Fed {
 
     /// A report of one value, heard and observed at `secs`.
     fn heard(&mut self, device: &str, secs: i64) {
-        self.report(&report(
-            device,
-            secs,
-            vec![number("air_temperature", secs, 20.5)],
-        ));
+        let value = f64::from(i32::try_from(secs % 1_000).unwrap());
+        let reading = number("wind_direction", secs, value);
+        self.report(&report(device, secs, vec![reading]));
     }
 
     fn reject(&mut self, device: &str, secs: i64, reason: &str) {

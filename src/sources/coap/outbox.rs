@@ -36,6 +36,11 @@ impl Outbox {
         self.messages.len()
     }
 
+    /// None?
+    pub const fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
     /// Messages from `start` on, in order.
     pub fn from(&self, start: usize) -> impl Iterator<Item = (Session, &[u8])> + Clone {
         let messages = self.messages.get(start..).unwrap_or_default().iter();

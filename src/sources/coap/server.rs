@@ -21,7 +21,7 @@ use std::net::UdpSocket;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::task::JoinError;
+use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -69,9 +69,9 @@ pub enum Error {
     /// The socket or the thread's runtime cannot be used.
     #[error("cannot use the socket")]
     Socket(#[source] io::Error),
-    /// The thread panicked.
+    /// The thread panicked; it has said why.
     #[error("the thread failed")]
-    Thread(#[from] JoinError),
+    Thread,
     /// Some answers that were due did not go out; their senders will send again.
     #[error("{requests} requests were left without an answer after {} s of grace", grace.as_secs())]
     Grace {
@@ -100,15 +100,22 @@ pub async fn run(
         }
     }
     // nix's headers are not Send, so all of it stays on one thread.
-    let thread = tokio::task::spawn_blocking(move || {
+    let (tell, ended) = oneshot::channel();
+    let thread = move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .build()
-            .map_err(Error::Socket)?;
-        runtime.block_on(serve(socket, service, halt))
-    });
-    thread.await?
+            .map_err(Error::Socket);
+        let outcome = runtime.and_then(|runtime| runtime.block_on(serve(socket, service, halt)));
+        // Nobody listens where the drain took too long.
+        let _ = tell.send(outcome);
+    };
+    std::thread::Builder::new()
+        .name("coap".to_owned())
+        .spawn(thread)
+        .map_err(Error::Socket)?;
+    ended.await.unwrap_or(Err(Error::Thread))
 }
 
 async fn serve(

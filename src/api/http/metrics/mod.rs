@@ -2,6 +2,7 @@
 //!
 //! No label names a device, a client or an address: their number has no bound.
 mod coap;
+mod devices;
 mod process;
 mod storage;
 mod uplinks;
@@ -114,6 +115,7 @@ impl Collector for Scrape {
             &[("readings", &shared.log), ("rejects", &shared.rejects)],
         )?;
         storage::history(&mut out, shared)?;
+        devices::devices(&mut out, shared)?;
         process::served(&mut out, shared)?;
         process::process(&mut out, shared)
     }

@@ -66,11 +66,13 @@ pub(super) fn logs(out: &mut DescriptorEncoder<'_>, logs: &[(&str, &Log)]) -> Re
         logs.iter()
             .map(|(name, log)| (vec![("log", *name)], log.latency().distribution())),
     )?;
-    let followers: Vec<FollowerStat> = logs.iter().flat_map(|(_, log)| log.followers()).collect();
-    let watermark = logs.first().map_or(0, |(_, log)| log.watermark());
-    let rows = followers.iter().map(|follower| {
-        let behind = watermark.saturating_sub(follower.position);
-        (vec![("reader", follower.name)], double(behind))
+    let rows = logs.iter().flat_map(|(_, log)| {
+        let watermark = log.watermark();
+        let lag = move |follower: FollowerStat| {
+            let behind = watermark.saturating_sub(follower.position);
+            (vec![("reader", follower.name)], double(behind))
+        };
+        log.followers().into_iter().map(lag)
     });
     gauges(
         out,

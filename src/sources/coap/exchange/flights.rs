@@ -3,8 +3,8 @@
 //! ```text
 //!  slab: flight, generation        confirmable and not yet acknowledged: oldest <-> .. <-> newest
 //! ```
-use super::super::message::{Kind, Message, TOKEN_MAX};
-use super::super::session::Session;
+use crate::sources::coap::message::{Kind, Message, TOKEN_MAX};
+use crate::sources::coap::session::Session;
 use std::time::Instant;
 
 const NONE: u32 = u32::MAX;

@@ -11,7 +11,7 @@
 //!
 //! An entry costs 40 bytes and 5 to 10 of table. Entries and bytes are bounded over all and per
 //! peer; what had to go early is counted, and then only intake's own deduplication is left.
-use super::super::message::Code;
+use crate::sources::coap::message::Code;
 use hashbrown::HashTable;
 
 /// No slot, peer or kept answer.
@@ -20,7 +20,6 @@ const NONE: u32 = u32::MAX;
 pub const LIFETIME_SECS: u32 = 247;
 
 /// Limits of memory.
-#[expect(clippy::struct_field_names, reason = "bounds end in _max")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Requests remembered.

@@ -3,7 +3,7 @@
 //! ```text
 //!  send, wait 2-3 s, send, wait twice as long, .. 4 times again      until ACK or RST of the peer
 //! ```
-use super::super::session::Session;
+use crate::sources::coap::session::Session;
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 

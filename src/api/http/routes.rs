@@ -1,0 +1,254 @@
+//! Every route of the API: its handler, and what `/openapi.json` says of it. One table for both, so that
+//! none can be served and not described. The pages for people are no part of the contract.
+use super::{
+    Http, accounting, devices, gateway, metrics, openapi, probes, readings, rejects, timeline,
+};
+use axum::routing::{MethodRouter, get};
+
+/// One route, asked with GET.
+pub(super) struct Route {
+    pub(super) path: &'static str,
+    pub(super) handler: fn() -> MethodRouter<Http>,
+    pub(super) summary: &'static str,
+    pub(super) parameters: &'static [Parameter],
+    /// Content type of the answer.
+    pub(super) answer: &'static str,
+    /// Problems that it may answer with, beside those of every route.
+    pub(super) problems: &'static [u16],
+}
+
+/// A parameter in the path, if the path has `{name}`, else in the query.
+pub(super) struct Parameter {
+    pub(super) name: &'static str,
+    pub(super) what: &'static str,
+    pub(super) example: &'static str,
+    pub(super) kind: Kind,
+}
+
+/// What a parameter's text is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    /// Given several times, or with commas.
+    Texts,
+    Number,
+    Flag,
+    Time,
+}
+
+const JSON: &str = "application/json";
+
+const fn parameter(
+    name: &'static str,
+    kind: Kind,
+    example: &'static str,
+    what: &'static str,
+) -> Parameter {
+    Parameter {
+        name,
+        what,
+        example,
+        kind,
+    }
+}
+
+const ID: Parameter = parameter("id", Kind::Text, "meter-7", "Id or alias of a device");
+const FROM: Parameter = parameter("from", Kind::Time, "2026-11-23T08:00:00Z", "Not before");
+const TO: Parameter = parameter("to", Kind::Time, "2030-01-01T00:00:00Z", "Before");
+const LIMIT: Parameter = parameter("limit", Kind::Number, "10", "Most entries of the page");
+const TOKEN: Parameter = parameter(
+    "page_token",
+    Kind::Text,
+    "",
+    "nextPageToken of the page before, with the same other parameters",
+);
+
+/// All of them.
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        path: "/healthz",
+        handler: || get(probes::health),
+        summary: "The process answers",
+        parameters: &[],
+        answer: JSON,
+        problems: &[],
+    },
+    Route {
+        path: "/readyz",
+        handler: || get(probes::ready),
+        summary: "Traffic may be sent here",
+        parameters: &[],
+        answer: JSON,
+        problems: &[503],
+    },
+    Route {
+        path: "/metrics",
+        handler: || get(metrics::scrape),
+        summary: "Metrics for Prometheus, as OpenMetrics text",
+        parameters: &[],
+        answer: "application/openmetrics-text",
+        problems: &[],
+    },
+    Route {
+        path: "/openapi.json",
+        handler: || get(openapi::openapi),
+        summary: "This description",
+        parameters: &[],
+        answer: JSON,
+        problems: &[],
+    },
+    Route {
+        path: "/v1/accounting",
+        handler: || get(accounting::accounting),
+        summary: "What became of every uplink, by source",
+        parameters: &[],
+        answer: JSON,
+        problems: &[],
+    },
+    Route {
+        path: "/v1/sources",
+        handler: || get(accounting::sources),
+        summary: "Listeners and their state",
+        parameters: &[],
+        answer: JSON,
+        problems: &[],
+    },
+    Route {
+        path: "/v1/gateway",
+        handler: || get(gateway::gateway),
+        summary: "The gateway itself: rates, time to durable, lag of its readers, free disk",
+        parameters: &[],
+        answer: JSON,
+        problems: &[],
+    },
+    Route {
+        path: "/v1/devices",
+        handler: || get(devices::list),
+        summary: "Devices with state and health, a page at a time, and the counts of all that the filter covers",
+        parameters: &[
+            parameter("device", Kind::Texts, "meter-7", "Ids"),
+            parameter(
+                "kind",
+                Kind::Texts,
+                "meter",
+                "Kinds, by prefix of whole parts",
+            ),
+            parameter("district", Kind::Texts, "3701", "Districts, by prefix"),
+            parameter(
+                "state",
+                Kind::Texts,
+                "online,sleeping,late",
+                "never, online, sleeping, late, offline, retired",
+            ),
+            parameter(
+                "health",
+                Kind::Texts,
+                "ok,attention",
+                "ok, attention, fault",
+            ),
+            parameter("q", Kind::Text, "ter-7", "Part of an id or alias"),
+            parameter(
+                "heard_not_accepted",
+                Kind::Flag,
+                "false",
+                "Only those whose last uplinks were refused",
+            ),
+            parameter(
+                "parent",
+                Kind::Text,
+                "",
+                "Only those that this device carries",
+            ),
+            parameter("values", Kind::Flag, "true", "With last values"),
+            parameter("metric", Kind::Texts, "voltage", "Which last values"),
+            LIMIT,
+            TOKEN,
+        ],
+        answer: JSON,
+        problems: &[400],
+    },
+    Route {
+        path: "/v1/devices/{id}",
+        handler: || get(devices::get),
+        summary: "One device with its last values, as citygate.v1.Device",
+        parameters: &[ID],
+        answer: JSON,
+        problems: &[400, 404],
+    },
+    Route {
+        path: "/v1/devices/{id}/readings",
+        handler: || get(readings::readings),
+        summary: "History of a device by observation time, oldest first",
+        parameters: &[
+            ID,
+            FROM,
+            TO,
+            parameter("metric", Kind::Text, "voltage", "Only this metric"),
+            LIMIT,
+            TOKEN,
+        ],
+        answer: JSON,
+        problems: &[400, 422, 503],
+    },
+    Route {
+        path: "/v1/devices/{id}/timeline",
+        handler: || get(timeline::timeline),
+        summary: "What happened to a device, newest first; a page may be short and still have a token",
+        parameters: &[ID, FROM, TO, LIMIT, TOKEN],
+        answer: JSON,
+        problems: &[400, 404, 503],
+    },
+    Route {
+        path: "/v1/devices/{id}/timeline/{sequence}",
+        handler: || get(timeline::entry),
+        summary: "One entry of the timeline, its bytes decoded once more",
+        parameters: &[
+            ID,
+            parameter("sequence", Kind::Number, "1", "The entry's sequence"),
+            parameter(
+                "log",
+                Kind::Text,
+                "reports",
+                "The entry's log: reports or rejects",
+            ),
+        ],
+        answer: JSON,
+        problems: &[400, 404],
+    },
+    Route {
+        path: "/v1/strangers",
+        handler: || get(devices::strangers),
+        summary: "Who was heard and not accepted",
+        parameters: &[
+            parameter(
+                "since",
+                Kind::Time,
+                "2026-11-23T08:00:00Z",
+                "Not before; 15 minutes ago by default",
+            ),
+            LIMIT,
+        ],
+        answer: JSON,
+        problems: &[400],
+    },
+    Route {
+        path: "/v1/rejects",
+        handler: || get(rejects::rejects),
+        summary: "What could not become readings, newest first; a page may be short and still have a token",
+        parameters: &[
+            parameter(
+                "reason",
+                Kind::Text,
+                "unknown_metric",
+                "Only of this reason",
+            ),
+            parameter("device", Kind::Text, "meter-7", "Only of this device"),
+            FROM,
+            TO,
+            LIMIT,
+            TOKEN,
+        ],
+        answer: JSON,
+        problems: &[400],
+    },
+];
