@@ -27,8 +27,14 @@ const ROUNDS: [(&str, &str, f64); 2] = [("2000", "1", 2.5), ("64", "16", 1.5)];
 const REQUESTS: u64 = 600_000;
 const WARM_UP: u64 = 100_000;
 
+/// Names the devices.
+const SEED: &str = "123456";
+/// Of the gateway, and of libcoap: one resource, which it finds at once, under a path as long.
+const PATH: &str = "t/{device}/senml";
+const LIBCOAP_PATH: &str = "t/em-123456-00000/senml";
+
 /// Runs the load and returns its summary, with the CPU time that it took itself.
-fn load(port: u16, endpoints: &str, window: &str, count: u64) -> (Value, Duration) {
+fn load(port: u16, path: &str, round: (&str, &str), count: u64) -> (Value, Duration) {
     let target = format!("coap://127.0.0.1:{port}");
     let count = count.to_string();
     let args = [
@@ -36,12 +42,16 @@ fn load(port: u16, endpoints: &str, window: &str, count: u64) -> (Value, Duratio
         "--json",
         "--max",
         "--put",
+        "--seed",
+        SEED,
+        "--path",
+        path,
         "--target",
         &target,
         "--endpoints",
-        endpoints,
+        round.0,
         "--nstart",
-        window,
+        round.1,
         "--count",
         &count,
     ];
@@ -73,10 +83,11 @@ fn children_cpu() -> Duration {
 /// A row of the table; returns requests per CPU-second of the server.
 fn measure(name: &str, port: u16, pid: u32, gateway: Option<&Server>, round: (&str, &str)) -> f64 {
     let (endpoints, window) = round;
-    load(port, endpoints, window, WARM_UP);
+    let path = gateway.map_or(LIBCOAP_PATH, |_| PATH);
+    load(port, path, round, WARM_UP);
     settle(pid, gateway);
     let (cpu, start) = (cpu_of(pid), Instant::now());
-    let (summary, load_cpu) = load(port, endpoints, window, REQUESTS);
+    let (summary, load_cpu) = load(port, path, round, REQUESTS);
     let took = start.elapsed();
     let count = |key: &str| summary[key].as_u64().unwrap();
     let answered = count("acknowledged") - count("refused");
@@ -122,11 +133,11 @@ impl Drop for Libcoap {
 }
 
 impl Libcoap {
-    /// On the server's core, with room for a resource per endpoint.
+    /// On the server's core, with room for one resource.
     fn start(port: u16) -> Option<Self> {
         let child = Command::new("taskset")
             .args(["-c", SERVER_CORE, "coap-server-notls", "-v", "0"])
-            .args(["-d", "20000", "-A", "127.0.0.1", "-p", &port.to_string()])
+            .args(["-d", "1", "-A", "127.0.0.1", "-p", &port.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
@@ -149,7 +160,7 @@ fn profile(gateway: &Server, pid: u32, dir: &Path, round: (&str, &str)) {
         println!("perf is not installed: no breakdown");
         return;
     };
-    load(gateway.coap, round.0, round.1, REQUESTS);
+    load(gateway.coap, PATH, round, REQUESTS);
     let _ = record.wait();
     for sort in ["comm", "comm,symbol"] {
         let report = Command::new("perf")
