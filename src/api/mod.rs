@@ -1,10 +1,13 @@
 //! What the gateway offers to people and programs: gRPC for the city brain, HTTP for operators.
 //!
 //! ```text
-//! log ------> grpc::subscribe --\
-//! history --> grpc::query        +--> city brain
-//!    \------> http::readings ----> operators, scripts
-//! counters -> http::metrics -----> Prometheus
+//! log -----------> grpc::subscribe ---------\
+//! history -------> grpc::query               +--> city brain
+//! devices -------> grpc::devices ------------/
+//!    \-----------> http::devices --\
+//! log, rejects,                     +--> operators, scripts, the page
+//!  history ------> timeline -------/
+//! counters ------> http::metrics, overview --> Prometheus, the page
 //! ```
 //! Both servers only read. Each call has its own reader and its own place in the log, so that a slow
 //! or dead caller holds its own memory (a few MiB at most) and nothing else.

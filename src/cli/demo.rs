@@ -312,7 +312,9 @@ fn introduce(
             "WARNING: --lan listens beyond loopback without passwords: anybody in this network can send and read.",
         )?;
     }
-    output::line(format_args!("Look:\n  http://{http}/"))?;
+    output::line(format_args!(
+        "Open in a browser; a window of 360 px shows what a phone shows:\n  http://{http}/"
+    ))?;
     if let Some((id, at)) = farewell {
         output::line(format_args!(
             "  http://{http}/d/{id} falls silent after about {} s and is late soon after",

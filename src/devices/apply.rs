@@ -38,10 +38,7 @@ impl Table {
         match arrived {
             Arrived::Not => self.uplink_from = None,
             Arrived::Here(bytes) => {
-                let arrival = Arrival::parse(bytes).ok();
-                self.uplink_from = arrival
-                    .and_then(|arrival| arrival.address)
-                    .map(Address::from);
+                self.uplink_from = Arrival::address_of(bytes).map(Address::from);
             }
             Arrived::Before => {}
         }
@@ -74,8 +71,7 @@ impl Table {
                 entry.reports += 1;
                 entry.accepted(at);
                 let observed_at = observed_at.unwrap_or(at);
-                let timing = states::Timing::of(entry, &self.config, self.started_at);
-                entry.judge_clock(at, observed_at, &timing);
+                entry.judge_clock(at, observed_at, self.config.sleepy_after);
                 let gap = at.since(entry.last_report).as_millis();
                 entry
                     .recent

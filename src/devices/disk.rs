@@ -36,6 +36,8 @@ const MANY: usize = 20_000;
 const RECORDS_PER_ROW: u64 = 4;
 /// .. but no longer than this: that much log is replayed in seconds.
 const SAVE_EVERY_MAX: Duration = Duration::from_mins(5);
+/// Most time that the end of the gateway is held up.
+const FINISH_MAX: Duration = Duration::from_secs(2);
 /// How long after its last save a registry may have lived and changed states by time.
 const UNSAVED_MAX: Duration = Duration::from_mins(6);
 /// What was not saved may have had versions, and watchers may have seen them.
@@ -225,15 +227,25 @@ impl Disk {
         self.part(shared, progress);
     }
 
-    /// Saves everything.
+    /// Saves everything, if that takes no longer than [`FINISH_MAX`]: the rest is read again from the
+    /// logs.
     pub fn finish(&mut self, shared: &Shared, progress: &Progress) {
+        let start = Instant::now();
         // The second one, if any, is for what has changed since the first one began.
         for _ in 0..2 {
+            if self.saving.is_none() && shared.read().dirty.is_empty() && !self.has_moved(progress)
+            {
+                return;
+            }
             self.part(shared, progress);
-            while self.saving.is_some() {
+            while self.saving.is_some() && start.elapsed() < FINISH_MAX {
                 self.part(shared, progress);
             }
         }
+    }
+
+    fn has_moved(&self, progress: &Progress) -> bool {
+        self.durable() != (progress.log_next, progress.rejects_next)
     }
 
     fn is_due(&self, shared: &Shared, progress: &Progress) -> bool {
@@ -242,15 +254,8 @@ impl Disk {
             return false;
         }
         let changed = shared.read().dirty.len();
-        let before = self.durable.unwrap_or(Progress {
-            log_next: 0,
-            rejects_next: 0,
-            ..*progress
-        });
-        let records = progress.log_next.saturating_sub(before.log_next);
-        let moved =
-            (progress.log_next, progress.rejects_next) != (before.log_next, before.rejects_next);
-        (changed > 0 || moved)
+        let records = progress.log_next.saturating_sub(self.durable().0);
+        (changed > 0 || self.has_moved(progress))
             && (changed <= MANY
                 || records >= RECORDS_PER_ROW * changed as u64
                 || passed >= SAVE_EVERY_MAX)

@@ -150,6 +150,8 @@ pub(super) struct Follow {
     log: Tail,
     rejects: Tail,
     ticked_at: Timestamp,
+    /// It has been said that there are too many devices.
+    full: bool,
 }
 
 impl Follow {
@@ -173,6 +175,7 @@ impl Follow {
             log,
             rejects,
             ticked_at: Timestamp::MIN,
+            full: false,
         }
     }
 
@@ -262,17 +265,28 @@ impl Follow {
         for (id, sighting) in sightings {
             table.sighted(&id, sighting.at, sighting.copies);
         }
-        // Silence is judged by those who have heard everything.
-        if self.log.lag() == 0 && self.rejects.lag() == 0 {
-            table.tick(now);
-        }
-        let version = table.changes.version();
         drop(table);
+        // Silence is judged by those who have heard everything.
+        let caught_up = self.log.lag() == 0 && self.rejects.lag() == 0;
+        while caught_up && self.shared.write().tick(now) {}
+        let version = self.shared.read().changes.version();
         self.shared.announce(version);
         self.publish();
     }
 
     fn publish(&mut self) {
+        let max = {
+            let table = self.shared.read();
+            (table.counts.untracked > 0).then_some(table.config.max)
+        };
+        if let Some(max) = max
+            && !std::mem::replace(&mut self.full, true)
+        {
+            tracing::warn!(
+                max,
+                "more devices than are tracked (devices.max), or too many that are only refused"
+            );
+        }
         self.shared.stats().expired = self.log.expired + self.rejects.expired;
         let (log, rejects) = self.disk.durable();
         self.log.follower.advance(log.saturating_sub(1));

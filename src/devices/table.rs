@@ -23,6 +23,8 @@ use std::sync::Arc;
 /// Devices of which nothing was ever accepted that are tracked: whoever sprays garbage under
 /// invented names must not take the places of devices. Further ones are strangers only.
 const UNACCEPTED_MAX: usize = 10_000;
+/// Devices that one tick changes: whoever asks waits meanwhile.
+const TICK_MAX: usize = 10_000;
 /// Devices that are measured for [`Table::bytes`].
 const SAMPLES: usize = 10_000;
 /// No number.
@@ -251,15 +253,15 @@ impl Table {
         }
     }
 
-    /// Lets time pass: states that are due change. Cheap: four bytes a device are looked at.
-    pub fn tick(&mut self, now: Timestamp) {
+    /// Lets time pass: states that are due change. Cheap: four bytes a device are looked at. True:
+    /// so many were due that more may be.
+    pub fn tick(&mut self, now: Timestamp) -> bool {
         let secs = seconds(now);
-        let due = |(at, due): (usize, &u32)| (*due <= secs).then_some(at);
-        let numbers: Vec<usize> = self.due.iter().enumerate().filter_map(due).collect();
+        let due = |(due, number): (&u32, u32)| (*due <= secs).then_some(number);
+        let all = self.due.iter().zip(0u32..);
+        let numbers: Vec<u32> = all.filter_map(due).take(TICK_MAX).collect();
+        let more = numbers.len() == TICK_MAX;
         for number in numbers {
-            let Ok(number) = u32::try_from(number) else {
-                continue;
-            };
             let state = |table: &Self| table.mark(number).map(|mark| mark.state);
             let before = state(self);
             self.restate(number, now);
@@ -270,6 +272,7 @@ impl Table {
                 self.touch(number);
             }
         }
+        more
     }
 
     /// A device was seen by a copy of what had been taken before.

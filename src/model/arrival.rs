@@ -42,6 +42,20 @@ impl<'a> Arrival<'a> {
         put_u64(out, 7, self.raw_len);
     }
 
+    /// Of an encoded message, the sender's address alone: it comes first.
+    pub fn address_of(bytes: &[u8]) -> Option<SocketAddr> {
+        let mut fields = Fields::new(bytes);
+        let ip = match fields.next() {
+            Ok(Some((1, value))) => ip_of(value.bytes())?,
+            _ => return None,
+        };
+        let port = match fields.next() {
+            Ok(Some((2, value))) => u16::try_from(value.number()).ok()?,
+            _ => 0,
+        };
+        Some(SocketAddr::new(ip, port))
+    }
+
     /// Reads it in place; unknown fields are passed over.
     ///
     /// # Errors
@@ -104,6 +118,7 @@ mod tests {
             let mut out = Vec::new();
             arrival.encode(&mut out);
             prop_assert_eq!(Arrival::parse(&out), Ok(arrival));
+            prop_assert_eq!(Arrival::address_of(&out), arrival.address);
         }
 
         #[test]

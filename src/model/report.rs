@@ -137,8 +137,10 @@ pub struct ReportView<'a> {
     pub node: &'a str,
     /// The concentrator, if any.
     pub via: &'a str,
-    /// The whole message, for [`ReportView::readings`] and for passing on.
+    /// The whole message, for passing on.
     pub bytes: &'a [u8],
+    /// From the first reading on.
+    readings: &'a [u8],
 }
 
 /// A `citygate.v1.Reading` read in place.
@@ -215,9 +217,12 @@ impl<'a> ReportView<'a> {
             node: "",
             via: "",
             bytes,
+            readings: &[],
         };
         let mut fields = Fields::new(bytes);
+        let mut rest = bytes;
         while let Some((field, value)) = fields.next()? {
+            let before = std::mem::replace(&mut rest, fields.rest());
             match field {
                 2 => view.device_id = value.text()?,
                 3 => view.kind = value.text()?,
@@ -225,6 +230,7 @@ impl<'a> ReportView<'a> {
                 5 => view.profile = value.text()?,
                 6 => view.received_at = time_of(value.bytes())?,
                 7 => view.source = value.number(),
+                8 if view.readings.is_empty() => view.readings = before,
                 9 => view.node = value.text()?,
                 10 => view.via = value.text()?,
                 _ => {}
@@ -235,7 +241,7 @@ impl<'a> ReportView<'a> {
 
     /// The readings, in order.
     pub fn readings(&self) -> impl Iterator<Item = Result<ReadingView<'a>, WireError>> + use<'a> {
-        let mut fields = Fields::new(self.bytes);
+        let mut fields = Fields::new(self.readings);
         std::iter::from_fn(move || {
             loop {
                 match fields.next() {

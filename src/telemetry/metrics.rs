@@ -9,6 +9,8 @@ pub struct Metrics {
     pub subscribers: Gauge,
     /// Open `Query` streams.
     pub queries: Gauge,
+    /// Open `WatchDevices` streams.
+    pub watches: Gauge,
     /// Responses sent to subscribers, heartbeats included.
     pub responses: Counter,
     /// Reports and events sent to subscribers.

@@ -372,3 +372,42 @@ fn decoded(city: &City, entries: &[Json]) {
     let note = cut["decoded"]["note"].as_str().unwrap();
     assert!(note.contains("first 1024 of 2027 bytes"), "{note}");
 }
+
+/// A device that says ten things a second for an hour, and is asked for the last few of them.
+#[tokio::test]
+async fn the_work_for_a_page_is_bounded() {
+    let gateway = start().await;
+    let time = |step: u64| START.plus(Duration::from_millis(step * 100));
+    for part in 0..36u64 {
+        let bodies: Vec<_> = (part * 1_000..(part + 1) * 1_000)
+            .map(|step| report("m-1", time(step), time(step)))
+            .collect();
+        gateway.append_bodies(&bodies).await;
+    }
+    gateway.clock().set(time(36_000));
+    seen(&gateway, 0).await;
+    within(async {
+        while gateway.shared.history.stats().lag > 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+    let started = Instant::now();
+    let mut token = String::new();
+    for page in 0..20u64 {
+        let answer = get(
+            &gateway,
+            &format!("/v1/devices/m-1/timeline?limit=50{token}"),
+        )
+        .await;
+        let answer = answer.json();
+        let entries = answer["entries"].as_array().unwrap();
+        assert_eq!(entries.len(), 50, "page {page}");
+        let newest = json!(citygate::api::http::json::time(time(35_999 - page * 50)));
+        assert_eq!(entries[0]["at"], newest);
+        token = format!("&page_token={}", answer["nextPageToken"].as_str().unwrap());
+    }
+    let each = started.elapsed() / 20;
+    println!("{each:?} for a page of 50 among 36,000");
+    assert!(each < Duration::from_secs(1), "{each:?}");
+}

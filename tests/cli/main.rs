@@ -7,6 +7,7 @@
 mod checks;
 mod coap;
 mod demo;
+mod devices;
 mod full;
 mod live;
 #[path = "../support/mod.rs"]

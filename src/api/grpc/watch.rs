@@ -53,9 +53,16 @@ struct Seen {
     after: u64,
 }
 
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.shared.metrics.watches.dec();
+    }
+}
+
 impl Watch {
     pub(super) fn new(shared: Arc<Shared>, after: u64, watched: Watched, limits: Limits) -> Self {
         let now = Instant::now();
+        shared.metrics.watches.inc();
         Self {
             shared,
             watched: Arc::new(watched),

@@ -1,6 +1,6 @@
 //! One entry, and its bytes decoded once more, field by field.
 use super::archive::{Archive, Kept, Look};
-use super::recent::entry_of;
+use super::recent::{NOT_KEPT, entry_of};
 use super::{Entry, Error, What};
 use crate::api::Shared;
 use crate::intake::{self, Preview};
@@ -57,7 +57,8 @@ pub fn entry(
         Kind::Report | Kind::Event | Kind::Release => entry_of(sequence, *kept),
     };
     let entry = entry.filter(|entry| is_of(entry, id)).ok_or_else(gone)?;
-    let decoded = decoded(shared, &entry);
+    let kind = device.as_ref().map_or("unknown", |device| &*device.kind);
+    let decoded = decoded(shared, &entry, kind);
     Ok((entry, decoded))
 }
 
@@ -90,40 +91,53 @@ struct Bytes<'e> {
     raw_len: u64,
 }
 
-fn decoded(shared: &Shared, entry: &Entry) -> Decoded {
-    let bytes = match &entry.what {
-        What::Uplink(uplink) => uplink.arrived.as_ref().map(|arrived| Bytes {
-            source: uplink.report.source.into(),
-            topic: &arrived.topic,
-            profile: &uplink.report.profile,
-            kind: &uplink.report.kind,
-            raw: &arrived.raw,
-            raw_len: arrived.raw_len,
-        }),
-        What::Reject(reject) => Some(Bytes {
+/// The bytes of an entry, or why there are none.
+fn bytes_of<'e>(entry: &'e Entry, kind: &'e str) -> Result<Bytes<'e>, &'static str> {
+    match &entry.what {
+        What::Uplink(uplink) => {
+            let arrived = uplink.arrived.as_ref().ok_or(NOT_KEPT)?;
+            Ok(Bytes {
+                source: uplink.report.source.into(),
+                topic: &arrived.topic,
+                profile: &uplink.report.profile,
+                kind: &uplink.report.kind,
+                raw: &arrived.raw,
+                raw_len: arrived.raw_len,
+            })
+        }
+        What::Reject(reject) => Ok(Bytes {
             source: reject.source.into(),
             topic: &reject.topic,
             profile: &reject.profile,
-            kind: "unknown",
+            kind,
             raw: &reject.raw,
             raw_len: reject.raw_len,
         }),
-        What::Event(..) | What::State(..) => None,
-    };
-    let Some(bytes) = bytes else {
-        return Decoded {
-            note: "no bytes are kept that could be decoded".to_owned(),
-            ..Decoded::default()
-        };
+        What::Event(..) | What::State(..) => Err("nothing in it is a reading"),
+    }
+}
+
+fn decoded(shared: &Shared, entry: &Entry, kind: &str) -> Decoded {
+    let bytes = match bytes_of(entry, kind) {
+        Ok(bytes) => bytes,
+        Err(why) => {
+            return Decoded {
+                note: why.to_owned(),
+                ..Decoded::default()
+            };
+        }
     };
     let profile = bytes.profile.to_owned();
     let kept = bytes.raw.len() as u64;
     if kept < bytes.raw_len {
+        let limit = match &entry.what {
+            What::Reject(_) => "as of every reject",
+            What::Uplink(_) | What::Event(..) | What::State(..) => "as intake.keep_raw says",
+        };
         return Decoded {
             profile,
             note: format!(
-                "only the first {kept} of {} bytes are kept, which cannot be decoded again; \
-                 intake.keep_raw says how many",
+                "only the first {kept} of {} bytes are kept, {limit}; they cannot be decoded again",
                 bytes.raw_len
             ),
             ..Decoded::default()

@@ -96,6 +96,7 @@ fn timed(
             count: wanted.limit.saturating_add(skip).saturating_add(1),
             known: &known,
             interval: device.interval,
+            now: shared.clock.now(),
         },
     )?;
     entries.extend(older);

@@ -12,8 +12,10 @@ const SPAN_DEFAULT: Duration = Duration::from_hours(1);
 const SPAN_MIN: Duration = Duration::from_secs(1);
 /// Reports read in one window; a device that says more gets shorter windows.
 const WINDOW_MAX: usize = 4_096;
-/// Reports read for one page.
-const SCAN_MAX: usize = 32_768;
+/// Reports read for one page: enough to get from the longest window to the shortest, by eighths.
+const SCAN_MAX: usize = 65_536;
+/// The longest first window.
+const FIRST_MAX: Duration = Duration::from_hours(32 * 24);
 /// Windows of one page. They grow fourfold, so that a century of silence is passed in these.
 const WINDOWS_MAX: usize = 32;
 /// Nothing was observed before: intake does not believe earlier times.
@@ -39,6 +41,8 @@ pub(super) struct Search<'s> {
     pub(super) known: &'s HashSet<u64>,
     /// The device's usual time between two uplinks.
     pub(super) interval: Option<Duration>,
+    /// Little lies ahead of it.
+    pub(super) now: Timestamp,
 }
 
 /// The newest `count` uplinks that were observed within the times. Blocks on the disk.
@@ -53,7 +57,8 @@ pub(super) fn past(history: &History, search: &Search<'_>) -> Result<Past, Query
     let usual = search
         .interval
         .map(|interval| interval.saturating_mul(many));
-    let mut span = usual.unwrap_or(SPAN_DEFAULT).max(SPAN_MIN);
+    let usual = usual.unwrap_or(SPAN_DEFAULT).clamp(SPAN_MIN, FIRST_MAX);
+    let mut span = usual.saturating_add(end.since(search.now));
     let mut scanned = 0;
     for _ in 0..WINDOWS_MAX {
         if end <= floor || found.entries.len() >= search.count || scanned >= SCAN_MAX {

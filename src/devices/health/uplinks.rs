@@ -4,7 +4,6 @@ use super::limits::{REFUSED_PERCENT, REFUSED_ROW, SKEW_MAINS, SKEW_REPORTS, SKEW
 use super::{NO_SERIES, find};
 use crate::devices::entry::Entry;
 use crate::devices::rhythm::JITTER;
-use crate::devices::states::Timing;
 use crate::devices::view::{Code, Level};
 use crate::model::Timestamp;
 use std::time::Duration;
@@ -19,19 +18,19 @@ impl Entry {
         &mut self,
         received_at: Timestamp,
         observed_at: Timestamp,
-        timing: &Timing,
+        sleepy_after: Duration,
     ) {
         if observed_at == received_at || !self.is_live(received_at, observed_at) {
             return;
         }
-        let limit = if timing.sleepy {
-            SKEW_SLEEPY
-        } else {
-            SKEW_MAINS
+        let interval = self.rhythm.interval();
+        let limit = match interval {
+            Some(interval) if interval >= sleepy_after => SKEW_SLEEPY,
+            _ => SKEW_MAINS,
         };
         let behind = received_at.since(observed_at);
         let ahead = observed_at.since(received_at);
-        let usual = timing.interval.map(|interval| interval + interval / 2);
+        let usual = interval.map(|interval| interval + interval / 2);
         let late = usual.is_some_and(|usual| behind > limit.max(usual));
         if late || self.extra.is_some() {
             let troubles = &mut self.extra().troubles;

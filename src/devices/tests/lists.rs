@@ -193,3 +193,17 @@ fn the_worst_comes_first_then_the_latest() {
     assert_eq!(lines, ["Pole-0003", "Pole-0002", "Pole-0001"]);
     assert_eq!(fed.table.concerns(1, at(30)).len(), 1);
 }
+
+#[test]
+fn a_city_that_falls_silent_at_once_is_told_in_parts() {
+    let mut fed = Fed::new();
+    for n in 0..20_500 {
+        fed.heard(&format!("d-{n}"), 0);
+    }
+    let (mut ticks, later) = (1, at(36 * 3_600 + 5));
+    while fed.table.tick(later) {
+        ticks += 1;
+    }
+    assert_eq!(ticks, 3);
+    assert_eq!(fed.table.count().states[3], 20_500);
+}

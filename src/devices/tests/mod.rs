@@ -104,7 +104,7 @@ impl Fed {
         let mut secs = from;
         while secs < to {
             secs = (secs + step).min(to);
-            self.table.tick(at(secs));
+            while self.table.tick(at(secs)) {}
         }
     }
 

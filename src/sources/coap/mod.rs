@@ -36,6 +36,7 @@ mod work;
 pub use exchange::Counts;
 pub use message::Fault;
 pub use server::{Error, Service, run};
+pub use socket::bind;
 pub use stats::{Numbers, Stats};
 
 use super::State;

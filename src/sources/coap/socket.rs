@@ -11,8 +11,8 @@ use super::outbox::Outbox;
 use super::session::Session;
 use nix::libc;
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage,
-    recvmmsg, sendmmsg, setsockopt, sockopt,
+    self, AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg,
+    SockFlag, SockType, SockaddrStorage, recvmmsg, sendmmsg, setsockopt, sockopt,
 };
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -39,6 +39,33 @@ pub struct Datagram<'a> {
     pub truncated: bool,
 }
 
+/// Binds a socket. `receive_bytes` is the kernel's buffer, which holds what comes while the disk is
+/// synced. All is set before it has an address: what a datagram's local address is, the kernel notes
+/// when it arrives.
+///
+/// # Errors
+/// The address is taken or not ours.
+pub fn bind(address: SocketAddr, receive_bytes: usize) -> io::Result<std::net::UdpSocket> {
+    let family = if address.is_ipv4() {
+        AddressFamily::Inet
+    } else {
+        AddressFamily::Inet6
+    };
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket::socket(family, SockType::Datagram, flags, None)?;
+    // The kernel caps it at net.core.rmem_max in silence.
+    setsockopt(&socket, sockopt::RcvBuf, &receive_bytes)?;
+    if address.ip().is_unspecified() {
+        if address.is_ipv4() {
+            setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
+        } else {
+            setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+        }
+    }
+    socket::bind(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
+    Ok(socket.into())
+}
+
 /// The socket and its buffers.
 pub struct Socket {
     udp: UdpSocket,
@@ -50,25 +77,14 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Takes over a bound socket; inside a runtime. `receive_bytes` is the kernel's buffer, which
-    /// holds what comes while the disk is synced.
+    /// Takes over a socket of [`bind`]; inside a runtime.
     ///
     /// # Errors
     /// The socket cannot be used.
-    pub fn new(udp: std::net::UdpSocket, receive_bytes: usize) -> io::Result<Self> {
-        udp.set_nonblocking(true)?;
-        // The kernel caps it at net.core.rmem_max in silence.
-        setsockopt(&udp, sockopt::RcvBuf, &receive_bytes)?;
+    pub fn new(udp: std::net::UdpSocket) -> io::Result<Self> {
         let any = udp.local_addr()?;
-        let mut space = None;
-        if any.ip().is_unspecified() {
-            if any.is_ipv4() {
-                setsockopt(&udp, sockopt::Ipv4PacketInfo, &true)?;
-            } else {
-                setsockopt(&udp, sockopt::Ipv6RecvPacketInfo, &true)?;
-            }
-            space = Some(nix::cmsg_space!(libc::in6_pktinfo));
-        }
+        let unspecified = any.ip().is_unspecified();
+        let space = unspecified.then(|| nix::cmsg_space!(libc::in6_pktinfo));
         let exact = if any.is_ipv4() {
             nix::cmsg_space!(libc::in_pktinfo)
         } else {

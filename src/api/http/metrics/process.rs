@@ -11,6 +11,7 @@ pub(super) fn served(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result
     let open = [
         ("subscribe", &metrics.subscribers),
         ("query", &metrics.queries),
+        ("watch", &metrics.watches),
     ];
     #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
     let rows = open.map(|(call, gauge)| (vec![("call", call)], gauge.get() as f64));

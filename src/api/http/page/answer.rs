@@ -34,14 +34,17 @@ pub fn page(headers: &HeaderMap, status: StatusCode, html: &str) -> Response {
 /// The answer with a part of a page, under an `ETag` of the caller's.
 pub fn part(headers: &HeaderMap, html: &str, etag: &str) -> Response {
     let etag = format!("W/\"{etag}\"");
-    let mut response = if html.is_empty() {
-        (StatusCode::NOT_MODIFIED, FIXED).into_response()
+    // A part is what changed for one reader: nobody else may be given it, so nothing varies. The head
+    // is short, and the policy that everything gets by itself the strictest.
+    let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
+    let response = if html.is_empty() {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else if takes_gzip(headers) {
+        let packed = [(header::CONTENT_ENCODING, "gzip")];
+        (kind, packed, gzip(html.as_bytes())).into_response()
     } else {
-        body(headers, StatusCode::OK, html)
+        (kind, html.to_owned()).into_response()
     };
-    // A part is what changed for one reader: nobody else may be given it.
-    let kept = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(header::CACHE_CONTROL, kept);
     with_etag(response, &etag)
 }
 

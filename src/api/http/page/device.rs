@@ -28,6 +28,8 @@ pub struct Shown<'a> {
     pub children: &'a [Device],
     /// Its timeline.
     pub rows: &'a [Row],
+    /// Are there older ones?
+    pub older: bool,
     /// The chart asked for, where it has a metric of numbers.
     pub chart: Option<&'a Chart>,
 }
@@ -63,6 +65,9 @@ pub fn sections(view: &View<'_>, shown: &Shown<'_>) -> Sections {
     let main = sections.0.len();
     sections.push("summary", summary_section(view, device));
     timeline::push(&mut sections, view, &device.id, shown.rows);
+    if shown.older {
+        sections.push("older", older(view, &device.id));
+    }
     if device.children > 0 {
         sections.push("children", children(view, shown));
     }
@@ -107,7 +112,7 @@ fn status(view: &View<'_>, device: &Device) -> Markup {
             }
             @if device.heard_not_accepted {
                 p class="finding attention" { (sign::sign("refused"))
-                    b { (view.t(text::HEARD_NOT_ACCEPTED)) } " " (view.t(text::HEARD_NOT_ACCEPTED_WHY))
+                    b { (view.t(text::HEARD_NOT_ACCEPTED)) } (view.pick(". ", "。")) (view.t(text::HEARD_NOT_ACCEPTED_WHY))
                 }
             }
             div class="health" {
@@ -185,6 +190,14 @@ pub fn rule(view: &View<'_>, device: &Device) -> String {
                     format!("连接已中断（遗嘱消息）；最近收到：{heard}。"),
                 ),
             }
+        }
+    }
+}
+
+fn older(view: &View<'_>, id: &str) -> Markup {
+    html! {
+        section id="older" class="goes-on" {
+            p class="more" { a href={ (device_path(id)) "/t" } { (view.t(text::OLDER)) } }
         }
     }
 }

@@ -2,8 +2,8 @@
 use super::view::percent;
 use crate::devices::{Level, Query, State};
 
-/// Devices on a page of a list: about 4 kB compressed.
-pub const PAGE: usize = 25;
+/// Devices on a page of a list: a refresh has to hold them.
+pub const PAGE: usize = 20;
 /// Characters of a search.
 pub const SEARCH_LEN_MAX: usize = 80;
 

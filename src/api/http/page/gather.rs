@@ -1,15 +1,16 @@
 //! From the gateway to plain values: the only part of the page that asks it.
 use super::chart::{self, Chart, Columns, Range, Series};
 use super::device;
+use super::entries;
 use super::filter::Filter;
 use super::home::{self, Home};
 use super::installed::{Installed, Near, Refused};
-use super::timeline::{Detail, Row, What};
+use super::timeline::{self, Row};
 use super::tunnel;
 use super::values;
 use super::view::View;
 use crate::api::{Shared, overview};
-use crate::devices::{Device, Page, Query, Stranger, TraceKind};
+use crate::devices::{Device, Page, Query, Stranger};
 use crate::history::Selection;
 use crate::model::{Timestamp, proto};
 use std::collections::BTreeMap;
@@ -75,6 +76,8 @@ pub struct Gathered {
     /// See [`device::Shown`].
     pub rows: Vec<Row>,
     /// See [`device::Shown`].
+    pub older: bool,
+    /// See [`device::Shown`].
     pub chart: Option<Chart>,
 }
 
@@ -110,36 +113,13 @@ pub fn device(
         gas.or(metrics.first().copied())
     };
     let chart = chosen.or_else(first).filter(|_| with_chart);
+    let (rows, older) = entries::rows(shared, view, &device.id, timeline::ROWS_MAX, None);
     Gathered {
         children,
-        rows: rows(device),
+        rows,
+        older: older.is_some(),
         chart: chart.map(|metric| chart_of(shared, view, device, metric, range)),
     }
-}
-
-fn rows(device: &Device) -> Vec<Row> {
-    let row = |trace: &crate::devices::Trace| Row {
-        at: trace.at,
-        what: match trace.what {
-            TraceKind::Report(sequence) => What::Report {
-                sequence,
-                readings: 0,
-                refused: 0,
-            },
-            TraceKind::Reject(sequence) => What::Reject {
-                sequence,
-                reason: String::new(),
-                part: String::new(),
-                sentence: String::new(),
-            },
-            TraceKind::Event(sequence) => What::Event {
-                sequence,
-                name: String::new(),
-            },
-            TraceKind::State(from, to) => What::State(from, to),
-        },
-    };
-    device.traces.iter().map(row).collect()
 }
 
 /// One metric of one device over time.
@@ -226,7 +206,11 @@ pub fn installed(shared: &Shared, id: String) -> Installed {
         stranger: shared.devices.stranger(&id),
         ..Installed::default()
     };
-    known.refused = known.stranger.as_ref().map(|stranger| Refused {
+    // What was refused before the last report is over; parts of that report came with it.
+    let accepted = known.device.as_ref().and_then(|device| device.last_report);
+    let recent = |stranger: &&Stranger| accepted.is_none_or(|at| stranger.last >= at);
+    let refused = known.stranger.as_ref().filter(recent);
+    known.refused = refused.map(|stranger| Refused {
         reason: (*stranger.reason).to_owned(),
         sentence: (*stranger.sentence).to_owned(),
         part: String::new(),
@@ -263,28 +247,19 @@ fn near(shared: &Shared, id: &str) -> Vec<Near> {
 
 /// `/tunnel`: every device of a tunnel kind, sorted.
 pub fn tunnel(shared: &Shared) -> Vec<Device> {
-    let mut query = Query {
+    // In one go: each look for a kind passes over every device of the city.
+    let query = Query {
         kinds: vec!["tunnel".into()],
         values: true,
-        limit: tunnel::PAGE * 4,
+        limit: tunnel::DEVICES_MAX,
         ..Query::default()
     };
-    let mut devices = Vec::new();
-    while devices.len() < tunnel::DEVICES_MAX {
-        let page = shared.devices.list(&query);
-        devices.extend(page.devices);
-        query.after = page.next;
-        if page.next.is_none() {
-            break;
-        }
-    }
+    let mut devices = shared.devices.list(&query).devices;
     devices.retain(values::in_tunnel);
+    let now = shared.clock.now();
+    for device in &mut devices {
+        values::mark_old(device, now);
+    }
     tunnel::sort(&mut devices);
     devices
-}
-
-/// One entry of a timeline, `u`, `r` or `e` and its sequence.
-pub fn detail(shared: &Shared, id: &str, entry: &str) -> Option<Detail> {
-    let _ = (shared, id, entry);
-    None
 }

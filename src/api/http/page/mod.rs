@@ -10,9 +10,11 @@
 //! plain values, so that tests need no gateway. Nothing is ever called safe: remote values do not
 //! replace detection on site.
 mod answer;
+mod asked;
 mod assets;
 mod chart;
 mod device;
+mod entries;
 mod filter;
 mod gather;
 mod home;
@@ -33,172 +35,38 @@ mod view;
 mod words;
 
 use super::Http;
-use super::problem::Problem;
 use crate::api::Shared;
+use crate::api::timeline as past;
+use crate::model::Timestamp;
+use asked::{Page, redirect, render};
 use axum::Router;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
 use axum::routing::get;
 use chart::Range;
 use filter::Filter;
-use lang::Lang;
-use layout::{Frame, Place};
+use layout::Place;
 use live::Sections;
-use maud::{Markup, html};
+use maud::html;
 use view::{View, device_path};
 
 /// Seconds between refreshes of lists and devices; a bad line makes them longer.
 const REFRESH_SECS: u32 = 5;
 /// And of `/new`, where somebody waits.
 const REFRESH_NEW_SECS: u32 = 2;
-/// A language is chosen for a year.
-const COOKIE_SECS: u32 = 365 * 24 * 3600;
 
 /// The pages.
 pub fn routes() -> Router<Http> {
     Router::new()
         .route("/", get(home_page))
         .route("/d/{id}", get(device_page))
-        .route("/d/{id}/t/{entry}", get(timeline_page))
+        .route("/d/{id}/t", get(timeline_page))
+        .route("/d/{id}/t/{entry}", get(entry_page))
         .route("/new", get(new_page))
         .route("/strangers", get(strangers_page))
         .route("/tunnel", get(tunnel_page))
         .route("/web/{file}", get(assets::asset))
-}
-
-/// What a request asks of every page.
-#[derive(Debug)]
-struct Asked {
-    headers: HeaderMap,
-    lang: Lang,
-    /// Parameters of the page itself.
-    pairs: Vec<(String, String)>,
-    /// Path and those parameters.
-    target: String,
-    /// Only what changed.
-    live: bool,
-    /// The section that is to come first.
-    want: Option<String>,
-}
-
-/// A whole page.
-struct Page {
-    title: String,
-    place: Place,
-    status: StatusCode,
-    refresh_secs: Option<u32>,
-    head: Markup,
-    sections: Sections,
-}
-
-/// Parameters of one request; more is no request of this page.
-const PARAMS_MAX: usize = 16;
-
-impl Asked {
-    /// Takes the parameters that concern all pages off the others; a switch of the language is
-    /// answered at once.
-    fn read(uri: &Uri, headers: HeaderMap) -> Result<Self, Box<Response>> {
-        let bad = |detail: String| {
-            Box::new(Problem::new(StatusCode::BAD_REQUEST, detail).into_response())
-        };
-        let Query(mut pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
-            .map_err(|error| bad(error.body_text()))?;
-        if pairs.len() > PARAMS_MAX {
-            return Err(bad(format!("more than {PARAMS_MAX} query parameters")));
-        }
-        let mut take = |name: &str| {
-            let at = pairs.iter().position(|(key, _)| key == name)?;
-            Some(pairs.remove(at).1)
-        };
-        let (switch, live, want) = (take("lang"), take("live"), take("want"));
-        let mut target = uri.path().to_owned();
-        for (at, (name, value)) in pairs.iter().enumerate() {
-            let joint = if at == 0 { "?" } else { "&" };
-            target.extend([joint, &view::percent(name), "=", &view::percent(value)]);
-        }
-        if let Some(lang) = switch.and_then(|code| Lang::from_code(&code)) {
-            return Err(Box::new(switched(lang, &target)));
-        }
-        Ok(Self {
-            lang: Lang::of(&headers),
-            headers,
-            pairs,
-            target,
-            live: live.is_some(),
-            want,
-        })
-    }
-
-    fn param(&self, name: &str) -> Option<&str> {
-        let pair = self.pairs.iter().find(|(key, _)| key == name)?;
-        Some(pair.1.as_str())
-    }
-
-    /// The page, or of a refresh what changed.
-    fn answer(&self, view: &View<'_>, page: &Page) -> Response {
-        if self.live {
-            let had = self.headers.get(header::IF_NONE_MATCH);
-            let had = had.and_then(|etag| etag.to_str().ok()).unwrap_or_default();
-            let (html, etag) = page.sections.changes(had, self.want.as_deref());
-            return answer::part(&self.headers, &html, &etag);
-        }
-        let frame = Frame {
-            title: &page.title,
-            place: page.place,
-            target: &self.target,
-            refresh_secs: page.refresh_secs,
-        };
-        let html = layout::document(view, &frame, &page.head, &page.sections);
-        answer::page(&self.headers, page.status, &html)
-    }
-}
-
-/// Back to the same page, with the language in a cookie.
-fn switched(lang: Lang, target: &str) -> Response {
-    let cookie = format!(
-        "{}={}; Path=/; Max-Age={COOKIE_SECS}; SameSite=Lax",
-        lang::COOKIE,
-        lang.code()
-    );
-    let mut response = redirect(target);
-    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
-    response
-}
-
-fn redirect(target: &str) -> Response {
-    // A path of two slashes would name another host; a client may send one.
-    let target = format!("/{}", target.trim_start_matches('/'));
-    (StatusCode::SEE_OTHER, [(header::LOCATION, target)]).into_response()
-}
-
-/// Gathers and renders on a thread that may block.
-async fn render(
-    http: &Http,
-    uri: &Uri,
-    headers: HeaderMap,
-    make: impl FnOnce(&Shared, &View<'_>, &Asked) -> Result<Page, Box<Response>> + Send + 'static,
-) -> Response {
-    let asked = match Asked::read(uri, headers) {
-        Ok(asked) => asked,
-        Err(response) => return *response,
-    };
-    let answer = http.read(move |shared| {
-        let view = View {
-            lang: asked.lang,
-            now: shared.clock.now(),
-            zone: &shared.zone,
-            catalogue: &shared.catalogue,
-            node: &shared.node,
-        };
-        Ok(match make(shared, &view, &asked) {
-            Ok(page) => asked.answer(&view, &page),
-            Err(response) => *response,
-        })
-    });
-    answer.await.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn home_page(State(http): State<Http>, uri: Uri, headers: HeaderMap) -> Response {
@@ -230,9 +98,10 @@ async fn device_page(
     headers: HeaderMap,
 ) -> Response {
     render(&http, &uri, headers, move |shared, view, asked| {
-        let Some(device) = shared.devices.get(&id) else {
+        let Some(mut device) = shared.devices.get(&id) else {
             return Ok(no_device(shared, view, &id));
         };
+        values::mark_old(&mut device, view.now);
         if *device.id != *id {
             return Err(Box::new(redirect(&device_path(&device.id))));
         }
@@ -255,6 +124,7 @@ async fn device_page(
                     device: &device,
                     children: &gathered.children,
                     rows: &gathered.rows,
+                    older: gathered.older,
                     chart: gathered.chart.as_ref(),
                 },
             ),
@@ -284,14 +154,47 @@ fn no_device(shared: &Shared, view: &View<'_>, id: &str) -> Page {
     }
 }
 
+/// Older entries: `at`, `skip` and `rejects` say where an earlier page ended.
 async fn timeline_page(
+    State(http): State<Http>,
+    Path(id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    render(&http, &uri, headers, move |shared, view, asked| {
+        let number = |name| asked.param(name).and_then(|text| text.parse::<i64>().ok());
+        let place = number("at").map(|at| past::Place {
+            at: Timestamp::from_nanos(at),
+            skip: number("skip")
+                .and_then(|skip| skip.try_into().ok())
+                .unwrap_or(0),
+            rejects: number("rejects").map_or(u64::MAX, i64::cast_unsigned),
+        });
+        let (rows, next) = entries::rows(shared, view, &id, timeline::PAGE, place);
+        let head = html! {
+            p { a href=(device_path(&id)) { "← " (view.t(text::BACK_TO_DEVICE)) } }
+            h1 { (words::cut(&id, installed::ID_LEN_MAX)) }
+        };
+        Ok(Page {
+            title: id.clone(),
+            place: Place::Devices,
+            status: StatusCode::OK,
+            refresh_secs: None,
+            head,
+            sections: timeline::sections(view, &id, &rows, next),
+        })
+    })
+    .await
+}
+
+async fn entry_page(
     State(http): State<Http>,
     Path((id, entry)): Path<(String, String)>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
     render(&http, &uri, headers, move |shared, view, asked| {
-        let detail = gather::detail(shared, &id, &entry);
+        let detail = entries::detail(shared, &id, &entry);
         let gone = || html! { p { (view.t(text::GONE)) } };
         let shown = detail
             .as_ref()
@@ -304,7 +207,7 @@ async fn timeline_page(
         let head = html! {
             p { a href=(device_path(&id)) { "← " (view.t(text::BACK_TO_DEVICE)) } }
             h1 { (words::cut(&id, installed::ID_LEN_MAX)) }
-            (shown)
+            section { (shown) }
         };
         Ok(Page {
             title: id,

@@ -9,6 +9,7 @@ use super::text::{self, Text};
 use super::values;
 use super::view::{View, device_path};
 use super::words;
+use crate::api::timeline::Place;
 use crate::devices::State;
 use crate::model::{Quality, Timestamp, Value};
 use maud::{Markup, html};
@@ -18,6 +19,8 @@ use std::fmt::Write as _;
 pub const ROWS_MAX: usize = 16;
 /// Rows of one section: together they fit a refresh.
 const BLOCK: usize = 8;
+/// Rows on a page of older ones.
+pub const PAGE: usize = 48;
 /// Bytes of a payload that are shown.
 const RAW_MAX: usize = 1024;
 /// Bytes of one line of a dump: what 360 px hold.
@@ -41,8 +44,8 @@ pub enum What {
         sequence: u64,
         /// How many readings.
         readings: usize,
-        /// Parts of it that were refused.
-        refused: usize,
+        /// The first of them, in words.
+        first: String,
     },
     /// An uplink, or a part of one, that was refused.
     Reject {
@@ -52,8 +55,6 @@ pub enum What {
         reason: String,
         /// The part; empty: the whole.
         part: String,
-        /// The codec's sentence.
-        sentence: String,
     },
     /// Something that happened to it.
     Event {
@@ -75,6 +76,9 @@ impl Row {
             What::Event { sequence, .. } => ('e', sequence),
             What::State(..) => return None,
         };
+        if *sequence == 0 {
+            return None; // In no log any more.
+        }
         Some(format!("{}/t/{letter}{sequence}", device_path(id)))
     }
 }
@@ -113,6 +117,8 @@ pub struct Decoded {
     pub raw: String,
     /// Name and value.
     pub labels: Vec<(String, String)>,
+    /// Where in the payload it comes from; empty where that is not known.
+    pub path: String,
 }
 
 /// A part that was refused.
@@ -145,6 +151,24 @@ pub fn push(sections: &mut Sections, view: &View<'_>, id: &str, rows: &[Row]) {
     }
 }
 
+/// A page of older rows, and the link to the next.
+pub fn sections(view: &View<'_>, id: &str, rows: &[Row], next: Option<Place>) -> Sections {
+    let body = html! {
+        @if rows.is_empty() { p class="dim" { (view.t(text::NOTHING_YET)) } }
+        ol class="timeline" { @for entry in rows { li { (row(view, id, entry)) } } }
+        p class="more" {
+            @if let Some(next) = next {
+                a rel="next" href={
+                    (device_path(id)) "/t?at=" (next.at.as_nanos()) "&skip=" (next.skip) "&rejects=" (next.rejects.cast_signed())
+                } { (view.t(text::OLDER)) }
+            }
+        }
+    };
+    let mut sections = Sections::default();
+    sections.push("line0", section("line0", view.t(text::TIMELINE), &body));
+    sections
+}
+
 fn row(view: &View<'_>, id: &str, row: &Row) -> Markup {
     let said = html! {
         span class="signs" { (sign::sign(sign_of(&row.what))) }
@@ -164,8 +188,8 @@ fn row(view: &View<'_>, id: &str, row: &Row) -> Markup {
 
 fn sign_of(what: &What) -> &'static str {
     match what {
-        What::Report { refused: 0, .. } => "uplink",
-        What::Report { .. } | What::Reject { .. } => "refused",
+        What::Report { .. } => "uplink",
+        What::Reject { .. } => "refused",
         What::Event { .. } => "attention",
         What::State(_, to) => to.word(),
     }
@@ -174,9 +198,9 @@ fn sign_of(what: &What) -> &'static str {
 fn say(view: &View<'_>, what: &What) -> Markup {
     html! {
         @match what {
-            What::Report { readings, refused, .. } => {
-                (readings) " " (view.t(text::ACCEPTED_READINGS))
-                @if *refused > 0 { ", " (view.t(text::REFUSED)) " " (refused) }
+            What::Report { readings, first, .. } => {
+                @if *readings > 1 { (readings) " " (view.t(text::ACCEPTED_READINGS)) ": " }
+                (words::cut(first, 60)) @if *readings > 1 { " …" }
             }
             What::Reject { reason, part, .. } => {
                 b { (view.t(text::REFUSED)) } ": " (reason_words(view, reason))
@@ -265,7 +289,9 @@ fn decoded(view: &View<'_>, field: &Decoded) -> Markup {
     html! {
         tr {
             th scope="row" {
-                (view.metric(&field.metric)) " " code class="dim" { (words::cut(&field.metric, 64)) }
+                (view.metric(&field.metric)) " "
+                @let path = if field.path.is_empty() { &field.metric } else { &field.path };
+                code class="dim" { (words::cut(path, 64)) }
                 @for (name, value) in &field.labels {
                     " " span class="label" { (text::names::label(name).map_or(name.as_str(), |name| view.t(name))) " " (words::cut(value, 32)) }
                 }

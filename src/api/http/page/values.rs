@@ -6,8 +6,9 @@ use super::text;
 use super::view::View;
 use super::words;
 use crate::devices::{Code, Device, LastValue};
-use crate::model::{Quality, Value};
+use crate::model::{Quality, Timestamp, Value};
 use maud::{Markup, html};
+use std::time::Duration;
 
 /// Rows of one section: together they fit a refresh.
 const ROWS_MAX: usize = 12;
@@ -19,6 +20,20 @@ pub const GASES: [&str; 4] = [
     "hydrogen_sulfide",
     "carbon_monoxide",
 ];
+
+/// Of a device whose interval is not known yet: a value older than this is not shown as current.
+const CURRENT_MAX: Duration = Duration::from_hours(1);
+
+/// Marks as stale what is too old to be current. The registry does so by the device's interval;
+/// before one is known, an hour has to do.
+pub fn mark_old(device: &mut Device, now: Timestamp) {
+    if device.interval.is_some() {
+        return;
+    }
+    for value in &mut device.values {
+        value.stale |= now.since(value.observed_at) > CURRENT_MAX;
+    }
+}
 
 /// Is it installed in a tunnel?
 pub fn in_tunnel(device: &Device) -> bool {

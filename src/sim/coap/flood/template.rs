@@ -1,6 +1,6 @@
 //! A meter's request that is encoded once, and patched in place for each message.
-use super::super::message::Request;
 use crate::model::Timestamp;
+use crate::sim::coap::message::Request;
 
 /// Digits before and after the point of a time in seconds, from 2001 to 2286.
 const SECONDS_DIGITS: usize = 10;

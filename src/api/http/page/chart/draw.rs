@@ -49,7 +49,7 @@ fn switches(view: &View<'_>, chart: &Chart, metrics: &[&str]) -> Markup {
         }
         @if metrics.len() > 1 {
             details class="metrics" id="metrics" {
-                summary { (view.t(text::METRIC)) ": " b { (view.metric(&chart.metric)) } }
+                summary { span { (view.t(text::METRIC)) ":" } b { (view.metric(&chart.metric)) } }
                 p {
                     @for metric in metrics {
                         a class="swap" href={ "?m=" (metric) "&r=" (chart.range.code()) "#chart" }
@@ -90,7 +90,7 @@ fn figure(view: &View<'_>, chart: &Chart, scale: Scale, interval: Option<Duratio
                     }
                 }
             }
-            div class="x" aria-hidden="true" {
+            div class={ "x" @if parts > 5 { " many" } } aria-hidden="true" {
                 @for mark in x_marks(view, chart, parts) { span { (mark) } }
             }
         }

@@ -52,6 +52,7 @@ fn hostile_names_are_texts() {
             device: &evil,
             children: std::slice::from_ref(&evil),
             rows: &[],
+            older: true,
             chart: None,
         };
         assert_escaped(
@@ -95,6 +96,7 @@ fn hostile_payloads_are_texts() {
             observed_at: NOW,
             raw: EVIL.to_owned(),
             labels: vec![(EVIL.to_owned(), EVIL.to_owned())],
+            path: EVIL.to_owned(),
         }],
         event: Some((EVIL.to_owned(), vec![(EVIL.to_owned(), EVIL.to_owned())])),
         ..Detail::default()

@@ -8,6 +8,7 @@ fn page_of(view: &View<'_>, device: &Device) -> String {
         device,
         children: &[],
         rows: &[],
+        older: true,
         chart: None,
     };
     device::sections(view, &shown).markup().into_string()

@@ -70,6 +70,7 @@ texts! {
     HISTORY_UNREADABLE: "History cannot be read now.", "暂时无法读取历史。";
     TIMELINE: "Timeline", "时间线";
     NOTHING_YET: "Nothing yet.", "暂无记录。";
+    OLDER: "Older", "更早";
     OPEN_RAW: "Raw bytes and decode", "原始数据与解析";
     CHILDREN: "Carries", "下挂设备";
     PARENT: "Carried by", "上级设备";
