@@ -227,6 +227,7 @@ impl Server {
             self.work.timeout(now);
             self.tick = now + IDLE_MAX;
         }
+        self.work.outbox.arrange(self.sent);
         // Before anything is sent: whoever has an answer finds it counted.
         self.work.publish();
         loop {
