@@ -156,7 +156,7 @@ impl Listeners {
     async fn bind(config: &Config) -> Result<Self, Error> {
         Ok(Self {
             mqtt: listen("mqtt.bind", config.mqtt.bind).await?,
-            coap: bind_udp("coap.bind", config.coap.bind)?,
+            coap: bind_udp("coap.bind", &config.coap)?,
             grpc: listen("grpc.bind", config.grpc.bind).await?,
             http: listen("http.bind", config.http.bind).await?,
         })
@@ -179,10 +179,10 @@ impl Listeners {
     }
 }
 
-fn bind_udp(key: &'static str, address: SocketAddr) -> Result<UdpSocket, Error> {
-    UdpSocket::bind(address).map_err(|source| Error::Bind {
+fn bind_udp(key: &'static str, config: &coap::Config) -> Result<UdpSocket, Error> {
+    coap::bind(config.bind, config.receive_buffer).map_err(|source| Error::Bind {
         key,
-        address,
+        address: config.bind,
         source,
     })
 }

@@ -103,7 +103,8 @@
       put(answer.html);
       heard();
     } catch {
-      if (mine !== asking) return;
+      // Another look took its place, or nobody looks.
+      if (mine !== asking || document.hidden) return;
       lost();
     } finally {
       clearTimeout(giveUp);

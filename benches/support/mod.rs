@@ -106,6 +106,11 @@ impl Server {
         }
     }
 
+    /// Of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// CPU time of the whole process so far.
     pub fn cpu(&self) -> Duration {
         cpu_of(self.child.id())

@@ -2,15 +2,15 @@
 //!
 //! The parts are those of `run` and `simulate`; the scoreboard asks over HTTP like anybody else. The
 //! city ends first, so that the last line shows a gateway at rest.
+mod city;
+
 use super::scoreboard::Score;
 use super::signals::Signals;
 use super::{Error, Exit, output, simulate};
 use crate::app::{self, Bound};
 use crate::config::Config;
 use crate::model::Clock;
-use crate::sim::{
-    self, City, CityOptions, Fleet, Load, Mix, Plan, Protocol, Session, Split, Target, mqtt,
-};
+use crate::sim::{self, Load, Plan};
 use crate::telemetry;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write;
@@ -35,8 +35,6 @@ Ctrl-C drains within 5 s. Without --data everything is removed at the end.";
 /// with the gateway's own drain below 5 s in all but a failing disk's case.
 const CITY_DRAIN: Duration = Duration::from_millis(1500);
 const REST_WAIT: Duration = Duration::from_secs(1);
-/// Connections of the city.
-const CONNECTIONS: usize = 8;
 /// How often the scoreboard is shown on a terminal, and in a pipe.
 const TERMINAL_EVERY: Duration = Duration::from_secs(1);
 const PIPE_EVERY: Duration = Duration::from_secs(5);
@@ -116,7 +114,7 @@ impl Drop for Data {
 /// that both are known of each device.
 fn config(data: &Path, lan: bool) -> Result<Config, Error> {
     let mut text = String::from(
-        "node = 'demo'\n[site]\ntimezone = 'Asia/Shanghai'\n[log]\nmin_free = '64MiB'\nretain_bytes = '2GiB'\n",
+        "node = 'demo'\n[site]\ntimezone = 'Asia/Shanghai'\n[log]\nmin_free = '64MiB'\nretain_bytes = '2GiB'\n[devices]\nsleepy_after = '10s'\n",
     );
     for (kind, district) in sim::places() {
         // Writing to a String cannot fail.
@@ -138,20 +136,20 @@ fn config(data: &Path, lan: bool) -> Result<Config, Error> {
         &mut config.grpc.bind,
         &mut config.http.bind,
     ] {
-        *bind = free(ip.into(), bind.port());
+        *bind = free(ip.into(), bind.port(), |to| TcpListener::bind(to).is_ok());
     }
-    let wanted = SocketAddr::new(ip.into(), config.coap.bind.port());
-    let free = UdpSocket::bind(wanted).is_ok();
-    config.coap.bind = SocketAddr::new(ip.into(), if free { wanted.port() } else { 0 });
+    let coap = &mut config.coap.bind;
+    *coap = free(ip.into(), coap.port(), |to| UdpSocket::bind(to).is_ok());
     Ok(config)
 }
 
-/// The default port if it is free, else any.
-fn free(ip: IpAddr, port: u16) -> SocketAddr {
+/// The default port if it can be bound, else any.
+fn free(ip: IpAddr, port: u16, binds: impl Fn(SocketAddr) -> bool) -> SocketAddr {
     let wanted = SocketAddr::new(ip, port);
-    match TcpListener::bind(wanted) {
-        Ok(_) => wanted,
-        Err(_) => SocketAddr::new(ip, 0),
+    if binds(wanted) {
+        wanted
+    } else {
+        SocketAddr::new(ip, 0)
     }
 }
 
@@ -189,7 +187,7 @@ async fn demo(args: &Args, config: Config) -> Result<Exit, Error> {
     };
     let city = async {
         let result = match bound.await {
-            Ok(bound) => city(args, *bound, &stop_city).await,
+            Ok(bound) => play(args, *bound, &stop_city).await,
             // The gateway did not start, and says why itself.
             Err(_) => Ok(Exit::Ok),
         };
@@ -203,41 +201,14 @@ async fn demo(args: &Args, config: Config) -> Result<Exit, Error> {
     }
 }
 
-async fn city(args: &Args, bound: Bound, stop: &CancellationToken) -> Result<Exit, Error> {
+async fn play(args: &Args, bound: Bound, stop: &CancellationToken) -> Result<Exit, Error> {
     let now = Clock::system().now();
     let seed = args.seed.unwrap_or_else(|| simulate::any_seed(now));
     let http = local(bound.http);
-    introduce(args, bound, seed)?;
-    let city = City::new(&CityOptions {
-        seed,
-        devices: usize::try_from(args.devices).unwrap_or(1),
-        mix: Mix::default(),
-        rate: Some(args.rate),
-        speed: 1.0,
-        start: now,
-        now,
-        faults: args.faults,
-        split: Split::evenly(vec!["demo/{kind}/{district}/{device}".to_owned()]),
-    });
-    let listener = local(bound.mqtt);
+    let city = city::build(args, seed, now);
+    introduce(args, bound, seed, city.first_farewell())?;
     let plan = Plan {
-        fleets: vec![Fleet::Mqtt(mqtt::Fleet {
-            session: Session {
-                target: Target {
-                    protocol: Protocol::Mqtt,
-                    host: listener.ip().to_string(),
-                    port: listener.port(),
-                },
-                login: None,
-                qos: 1,
-                window: 50,
-                keep_alive_s: 60,
-                patience: Duration::from_secs(10),
-            },
-            client_id: format!("demo-{}", std::process::id()),
-            connections: CONNECTIONS,
-            idle: 0,
-        })],
+        fleets: city::fleets(args, bound),
         load: Load::City {
             city: Box::new(city),
             count: u64::MAX,
@@ -325,7 +296,12 @@ fn local(bound: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, bound.port())
 }
 
-fn introduce(args: &Args, bound: Bound, seed: u64) -> io::Result<()> {
+fn introduce(
+    args: &Args,
+    bound: Bound,
+    seed: u64,
+    farewell: Option<(&str, Duration)>,
+) -> io::Result<()> {
     let [mqtt, coap, grpc, http] = [bound.mqtt, bound.coap, bound.grpc, bound.http].map(local);
     output::line(format_args!(
         "A city of {} devices at {}/s, seed {seed}. MQTT {}, CoAP {}, gRPC {}, HTTP {}.",
@@ -337,14 +313,23 @@ fn introduce(args: &Args, bound: Bound, seed: u64) -> io::Result<()> {
         )?;
     }
     output::line(format_args!(
-        "Open http://{http}/ in a browser; a window of 360 px shows what a phone shows.
-Try, in another terminal:
-  citygate tap --grpc {grpc} --kind tunnel
+        "Open in a browser; a window of 360 px shows what a phone shows:\n  http://{http}/"
+    ))?;
+    if let Some((id, at)) = farewell {
+        output::line(format_args!(
+            "  http://{http}/d/{id} falls silent after about {} s and is late soon after",
+            at.as_secs()
+        ))?;
+    }
+    let followed = farewell.map_or("em-00001", |(id, _)| id);
+    output::line(format_args!(
+        "Try, in another terminal:
+  citygate tap --grpc {grpc} --device {followed}
   mosquitto_pub -p {} -q 1 -i meter-7 -t city/meter-7/json -m '{{\"active_energy_import\": 1234.5}}'
-  coap-client -m post -t json -e '{{\"voltage\": 230.5}}' coap://{coap}/t/meter-7/json
+  coap-client -m post -t json -e '{{\"water_volume\": 7.25}}' coap://{coap}/t/meter-8/json
   curl -s http://{http}/v1/devices/meter-7/readings
+  curl -s http://{http}/v1/strangers
   curl -s http://{http}/v1/accounting
-  curl -s http://{http}/v1/rejects
   python3 examples/subscriber.py {grpc} readings.db
 Ctrl-C ends it.",
         mqtt.port()
@@ -369,14 +354,19 @@ mod tests {
             assert_eq!((target.device, target.kind), (Some("em-00001"), kind));
             assert_eq!(target.district, district);
         }
-        assert!(config.mqtt.bind.ip().is_loopback());
+        assert!(config.mqtt.bind.ip().is_loopback() && config.coap.bind.ip().is_loopback());
     }
 
     #[test]
     fn a_taken_port_is_left_alone() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
-        assert_eq!(free(Ipv4Addr::LOCALHOST.into(), port).port(), 0);
+        let tcp = |to: SocketAddr| TcpListener::bind(to).is_ok();
+        assert_eq!(free(Ipv4Addr::LOCALHOST.into(), port, tcp).port(), 0);
+        let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let udp = |to: SocketAddr| UdpSocket::bind(to).is_ok();
+        assert_eq!(free(Ipv4Addr::LOCALHOST.into(), port, udp).port(), 0);
     }
 
     #[test]

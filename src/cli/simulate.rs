@@ -70,10 +70,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
 
 /// The run that the arguments describe, and how many messages it has, if that is known.
 fn plan(args: &Args) -> Result<(Plan, Option<u64>), Error> {
-    args.coap.check(&args.target)?;
+    args.coap.check(&args.target, args.max)?;
     let now = crate::model::Clock::system().now();
     let seed = args.seed.unwrap_or_else(|| any_seed(now));
-    let split = Split::evenly(args.target.iter().map(|to| topic_of(args, to)).collect());
+    let topics = args.target.iter();
+    let topics = topics.map(|target| (target.protocol, topic_of(args, target)));
+    let split = Split::evenly(topics.collect());
     let only_idle = args.idle > 0 && !args.max && args.rate.is_none() && args.csv.is_none();
     let mut total = args.count;
     let load = if only_idle {
@@ -93,7 +95,7 @@ fn plan(args: &Args) -> Result<(Plan, Option<u64>), Error> {
         }
     } else {
         Load::City {
-            city: Box::new(city(args, seed, now, split)),
+            city: Box::new(city(args, seed, now, split)?),
             count: args.count.unwrap_or(u64::MAX),
         }
     };
@@ -101,8 +103,13 @@ fn plan(args: &Args) -> Result<(Plan, Option<u64>), Error> {
         (Some(user), Some(file)) => Some((user.clone(), password(file)?)),
         _ => None,
     };
-    let fleets = args.target.iter().map(|target| match target.protocol {
-        Protocol::Mqtt => mqtt_fleet(args, target, login.clone()),
+    let first = args
+        .target
+        .iter()
+        .position(|to| to.protocol == Protocol::Mqtt);
+    let fleets = args.target.iter().enumerate();
+    let fleets = fleets.map(|(number, target)| match target.protocol {
+        Protocol::Mqtt => mqtt_fleet(args, target, login.clone(), first == Some(number)),
         Protocol::Coap => coap_fleet(args, target),
     });
     let plan = Plan {
@@ -119,11 +126,11 @@ fn plan(args: &Args) -> Result<(Plan, Option<u64>), Error> {
 fn topic_of(args: &Args, target: &Target) -> String {
     match target.protocol {
         Protocol::Mqtt => args.topic.clone(),
-        Protocol::Coap => args.coap.path(),
+        Protocol::Coap => args.coap.path(args.max),
     }
 }
 
-fn mqtt_fleet(args: &Args, target: &Target, login: Option<(String, String)>) -> Fleet {
+fn mqtt_fleet(args: &Args, target: &Target, login: Option<(String, String)>, first: bool) -> Fleet {
     let most = if args.max || args.csv.is_some() {
         u64::MAX
     } else {
@@ -143,6 +150,8 @@ fn mqtt_fleet(args: &Args, target: &Target, login: Option<(String, String)>) -> 
         },
         client_id: prefix.unwrap_or_else(|| format!("sim-{}", std::process::id())),
         connections: usize::try_from(connections).unwrap_or(1),
+        // Only the first MQTT target has them.
+        named: if first { args.odd.names() } else { Vec::new() },
         idle: usize::try_from(args.idle).unwrap_or(0),
     })
 }
@@ -160,15 +169,17 @@ fn coap_fleet(args: &Args, target: &Target) -> Fleet {
         air: args.coap.air(),
         non_confirmable: args.coap.non.unwrap_or(0.0),
         format: args.coap.format(),
+        path: args.coap.path(args.max),
+        put: args.coap.put,
         patience: args.patience,
     })
 }
 
-fn city(args: &Args, seed: u64, now: Timestamp, split: Split) -> City {
+fn city(args: &Args, seed: u64, now: Timestamp, split: Split) -> Result<City, Error> {
     let lapse = args
         .speed
         .map_or(Duration::ZERO, |_| Duration::from_hours(24));
-    City::new(&CityOptions {
+    Ok(City::new(&CityOptions {
         seed,
         devices: usize::try_from(args.devices).unwrap_or(1),
         mix: args.mix.clone().unwrap_or_default(),
@@ -177,8 +188,9 @@ fn city(args: &Args, seed: u64, now: Timestamp, split: Split) -> City {
         start: args.start.unwrap_or_else(|| now.minus(lapse)),
         now,
         faults: args.faults,
+        oddities: args.odd.oddities(&args.target)?,
         split,
-    })
+    }))
 }
 
 fn password(file: &Path) -> Result<String, Error> {

@@ -3,13 +3,17 @@
 //! The order of all messages comes from a heap of due times, so it needs no task and no timer per
 //! device, and one seed gives one sequence of messages, byte for byte.
 use super::Rng;
+use super::concentrator::{self, Concentrator, concentrator_id};
 use super::device::{Device, Sent};
+use super::habit::{self, Habit, Oddities, Part};
 use super::kind::Kind;
-use super::message::{Message, Split};
+use super::message::{Lane, Message, Split};
+use super::mix::Mix;
+use super::stranger::Stranger;
+use super::target::Protocol;
 use crate::model::{DeviceId, Timestamp};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,80 +22,11 @@ const DISTRICTS: [&str; 6] = ["370102", "370103", "370104", "370105", "370112", 
 /// Most devices of one city: about 400 bytes each.
 pub const DEVICES_MAX: usize = 1_000_000;
 
-/// Weights of the kinds, `meter.gas=2,pole.light=1`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mix(Vec<(Kind, f64)>);
-
-/// Why a text is no [`Mix`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{part:?}: need KIND=WEIGHT, kinds being {}", kinds())]
-pub struct MixError {
-    part: String,
-}
-
-fn kinds() -> String {
-    Kind::ALL.map(Kind::name).join(", ")
-}
-
-impl Default for Mix {
-    fn default() -> Self {
-        Self(
-            Kind::ALL
-                .map(|kind| (kind, kind.interval_and_share().1))
-                .into(),
-        )
-    }
-}
-
-impl FromStr for Mix {
-    type Err = MixError;
-
-    /// A kind may be a prefix: `meter=3` gives each of the four meters the weight 3.
-    fn from_str(text: &str) -> Result<Self, MixError> {
-        let mut mix = Vec::new();
-        for part in text.split(',') {
-            let error = || MixError {
-                part: part.to_owned(),
-            };
-            let (name, weight) = part.split_once('=').unwrap_or((part, "1"));
-            let weight: f64 = weight.trim().parse().map_err(|_| error())?;
-            let name = name.trim();
-            let matching = Kind::ALL.into_iter().filter(|kind| {
-                let rest = kind.name().strip_prefix(name);
-                !name.is_empty()
-                    && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            });
-            let before = mix.len();
-            mix.extend(matching.map(|kind| (kind, weight)));
-            if mix.len() == before || !weight.is_finite() || weight <= 0.0 {
-                return Err(error());
-            }
-        }
-        Ok(Self(mix))
-    }
-}
-
-impl Mix {
-    /// How many of `devices` are of each kind: largest remainders, so that they add up.
-    fn split(&self, devices: usize) -> Vec<(Kind, usize)> {
-        let total: f64 = self.0.iter().map(|(_, weight)| weight).sum();
-        let mut counts: Vec<(Kind, usize)> = Vec::new();
-        let (mut so_far, mut given) = (0.0, 0);
-        for (kind, weight) in &self.0 {
-            so_far += weight;
-            #[expect(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "0 to DEVICES_MAX"
-            )]
-            let upto = (so_far / total * devices as f64).round() as usize;
-            counts.push((*kind, upto.saturating_sub(given)));
-            given = upto;
-        }
-        counts
-    }
-}
+/// Seconds between two messages of a concentrator and of a stranger.
+const CONCENTRATOR_S: f64 = 60.0;
+const STRANGER_S: f64 = 120.0;
+/// Streams of randomness of both.
+const GUESTS: u64 = 1 << 42;
 
 /// What makes a city.
 #[derive(Clone, Debug)]
@@ -112,17 +47,51 @@ pub struct CityOptions {
     pub now: Timestamp,
     /// Share of the messages that go wrong, 0 to 1.
     pub faults: f64,
+    /// Who stands out.
+    pub oddities: Oddities,
     /// Which device sends where.
     pub split: Split,
 }
 
 #[derive(Debug)]
+enum Body {
+    Device(Box<Device>),
+    Concentrator(Concentrator),
+    Stranger(Stranger, Rng),
+}
+
+#[derive(Debug)]
 struct Member {
-    device: Device,
+    body: Body,
+    habit: Habit,
+    /// Turns so far, silent ones too.
+    turns: u32,
     id: Arc<str>,
     target: usize,
     topic: Arc<str>,
+    lane: Lane,
+    sleepy: bool,
     interval: Duration,
+}
+
+impl Member {
+    /// What it sends at its time: nothing if it is silent.
+    fn turn(&mut self, at_ms: i64, faults: f64) -> Sent {
+        let speaks = self.habit.speaks(self.turns);
+        self.turns = self.turns.saturating_add(1);
+        if !speaks {
+            return Sent::default();
+        }
+        let payload = match &mut self.body {
+            Body::Device(device) => return device.send(at_ms, faults),
+            Body::Concentrator(concentrator) => concentrator.send(at_ms),
+            Body::Stranger(stranger, rng) => stranger.payload(rng, at_ms),
+        };
+        Sent {
+            payload,
+            ..Sent::default()
+        }
+    }
 }
 
 /// The devices and their timetable.
@@ -144,6 +113,10 @@ impl City {
     pub fn new(options: &CityOptions) -> Self {
         let devices = options.devices.clamp(1, DEVICES_MAX);
         let counts = options.mix.split(devices);
+        let kinds: Vec<Kind> = counts
+            .iter()
+            .flat_map(|(kind, n)| std::iter::repeat_n(*kind, *n))
+            .collect();
         let natural: f64 = counts
             .iter()
             .map(|(kind, n)| count_f64(*n) / interval_s(*kind))
@@ -162,19 +135,27 @@ impl City {
             faults: options.faults.clamp(0.0, 1.0),
             played: 0,
         };
+        let parts = habit::parts(&options.oddities, options.seed, &kinds);
+        let mut parts = parts.into_iter();
         for (kind, n) in counts {
-            let interval = Duration::try_from_secs_f64(interval_s(kind) * stretch);
-            let interval = interval
-                .unwrap_or(Duration::MAX)
-                .max(Duration::from_nanos(1));
+            let interval = stretched(interval_s(kind), stretch);
             for number in 1..=n {
-                city.add(options, kind, number, interval);
+                let part = parts.next().unwrap_or_default();
+                city.add(options, kind, part, number, interval);
             }
         }
+        city.add_guests(options, stretch);
         city
     }
 
-    fn add(&mut self, options: &CityOptions, kind: Kind, number: usize, interval: Duration) {
+    fn add(
+        &mut self,
+        options: &CityOptions,
+        kind: Kind,
+        part: Part,
+        number: usize,
+        interval: Duration,
+    ) {
         let index = self.members.len();
         let id = format!("{}-{number:05}", kind.prefix());
         debug_assert!(DeviceId::check(&id).is_ok(), "{id}");
@@ -184,15 +165,82 @@ impl City {
             .unwrap_or_default();
         let split = &options.split;
         let (target, topic) = split.place(&id, kind.name(), district, kind.is_on_battery());
-        self.due
-            .push(Reverse((interval.mul_f64(self.rng.unit()), index)));
-        self.members.push(Member {
-            device: Device::new(kind, Rng::stream(options.seed, index as u64)),
+        let rng = Rng::stream(options.seed, index as u64);
+        self.enter(Member {
+            body: Body::Device(Box::new(Device::new(kind, rng, part.weak))),
+            habit: part.habit,
+            turns: 0,
             id: id.into(),
             target,
             topic,
+            lane: Lane::Shared(index as u64),
+            sleepy: kind.is_on_battery(),
             interval,
         });
+    }
+
+    /// Concentrators and strangers, which are there beside the devices.
+    fn add_guests(&mut self, options: &CityOptions, stretch: f64) {
+        let protocols = options.split.protocols();
+        let mqtt = protocols.iter().position(|to| *to == Protocol::Mqtt);
+        let concentrators = mqtt.map_or(0, |_| options.oddities.concentrators);
+        for number in 0..concentrators {
+            let id = concentrator_id(number);
+            let stream = GUESTS + 1_000 * number as u64;
+            self.enter(Member {
+                body: Body::Concentrator(Concentrator::new(&id, options.seed, stream)),
+                // The first one falls silent, and all its children with it.
+                habit: if number == 0 && options.oddities.vanish > 0.0 {
+                    Habit::Vanishes { after: 10 }
+                } else {
+                    Habit::Steady
+                },
+                turns: 0,
+                id: id.into(),
+                target: mqtt.unwrap_or(0),
+                topic: concentrator::TOPIC.into(),
+                lane: Lane::Own(number),
+                sleepy: false,
+                interval: stretched(CONCENTRATOR_S, stretch),
+            });
+        }
+        for number in 0..options.oddities.strangers {
+            // One over each protocol in turn.
+            let target = number / 5 % protocols.len().max(1);
+            let protocol = protocols.get(target).copied().unwrap_or(Protocol::Mqtt);
+            let stranger = Stranger::of(number);
+            let id = stranger.id(number + 1);
+            let index = self.members.len();
+            let rng = Rng::stream(options.seed, GUESTS / 2 + number as u64);
+            self.enter(Member {
+                body: Body::Stranger(stranger, rng),
+                habit: Habit::Steady,
+                turns: 0,
+                topic: stranger.topic(&id, protocol).into(),
+                id: id.into(),
+                target,
+                lane: Lane::Shared(index as u64),
+                sleepy: false,
+                interval: stretched(STRANGER_S, stretch),
+            });
+        }
+    }
+
+    fn enter(&mut self, member: Member) {
+        let first = member.interval.mul_f64(self.rng.unit());
+        self.due.push(Reverse((first, self.members.len())));
+        self.members.push(member);
+    }
+
+    /// The device that falls silent for good first, and about when after the start of the run.
+    pub fn first_farewell(&self) -> Option<(&str, Duration)> {
+        let devices = self.members.iter().filter_map(|member| match member.habit {
+            Habit::Vanishes { after } if matches!(member.body, Body::Device(_)) => {
+                Some((&*member.id, member.interval.saturating_mul(after)))
+            }
+            _ => None,
+        });
+        devices.min_by_key(|(_, at)| *at)
     }
 
     /// The next message, and when it is due after the start of the run. A city never ends.
@@ -201,19 +249,9 @@ impl City {
             if let Some(repeated) = self.repeat.pop_front() {
                 return repeated;
             }
+            // A city has at least one steady device, and each is put back below.
             let Some(Reverse((due, index))) = self.due.pop() else {
-                // A city has at least one device, and each is put back below.
-                return (
-                    Duration::MAX,
-                    Message {
-                        target: 0,
-                        device: "".into(),
-                        topic: "".into(),
-                        payload: Vec::new(),
-                        lane: 0,
-                        sleepy: false,
-                    },
-                );
+                return (Duration::MAX, Message::nothing());
             };
             let at_ms = self.time_at(due).as_micros().div_euclid(1000);
             // A few per cent of jitter: devices do not march in step.
@@ -228,7 +266,7 @@ impl City {
                 payload,
                 twice,
                 faulty,
-            } = member.device.send(at_ms, faults);
+            } = member.turn(at_ms, faults);
             self.played += u64::from(faulty);
             if payload.is_empty() {
                 continue;
@@ -238,8 +276,8 @@ impl City {
                 device: Arc::clone(&member.id),
                 topic: Arc::clone(&member.topic),
                 payload,
-                lane: index as u64,
-                sleepy: member.device.kind.is_on_battery(),
+                lane: member.lane,
+                sleepy: member.sleepy,
             };
             if twice {
                 self.repeat.push_back((due, message.clone()));
@@ -266,6 +304,13 @@ impl City {
     }
 }
 
+fn stretched(interval_s: f64, stretch: f64) -> Duration {
+    let interval = Duration::try_from_secs_f64(interval_s * stretch);
+    interval
+        .unwrap_or(Duration::MAX)
+        .max(Duration::from_nanos(1))
+}
+
 fn interval_s(kind: Kind) -> f64 {
     kind.interval_and_share().0
 }
@@ -282,101 +327,4 @@ pub fn places() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    fn options() -> CityOptions {
-        let now = Timestamp::from_secs(1_795_392_000);
-        CityOptions {
-            seed: 1,
-            devices: 100,
-            mix: Mix::default(),
-            rate: Some(50.0),
-            speed: 1.0,
-            start: now,
-            now,
-            faults: 0.05,
-            split: Split::evenly(vec!["demo/{kind}/{district}/{device}".to_owned()]),
-        }
-    }
-
-    fn play(options: &CityOptions, messages: usize) -> Vec<(Duration, Message)> {
-        let mut city = City::new(options);
-        (0..messages).map(|_| city.next_message()).collect()
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_bytes_and_another_does_not() {
-        let first = play(&options(), 2_000);
-        assert_eq!(first, play(&options(), 2_000));
-        assert_ne!(
-            first,
-            play(
-                &CityOptions {
-                    seed: 2,
-                    ..options()
-                },
-                2_000
-            )
-        );
-    }
-
-    #[test]
-    fn messages_are_due_in_order_and_at_the_rate() {
-        let played = play(
-            &CityOptions {
-                faults: 0.0,
-                ..options()
-            },
-            5_000,
-        );
-        assert!(played.is_sorted_by_key(|(due, _)| *due));
-        let (last, message) = played.last().unwrap();
-        assert!(
-            (95.0..105.0).contains(&last.as_secs_f64()),
-            "{last:?} for 5000 at 50/s"
-        );
-        let parts: Vec<&str> = message.topic.split('/').collect();
-        assert!(matches!(parts.as_slice(), ["demo", kind, district, device]
-            if kind.contains('.') && district.starts_with("3701") && DeviceId::check(device).is_ok()));
-    }
-
-    #[test]
-    fn a_time_lapse_ends_at_the_real_time() {
-        let now = Timestamp::from_secs(1_795_392_000);
-        let city = City::new(&CityOptions {
-            speed: 3_601.0,
-            start: now.minus(Duration::from_hours(10)),
-            ..options()
-        });
-        let at = |secs| city.time_at(Duration::from_secs(secs));
-        assert_eq!(at(1), now.minus(Duration::from_secs(36_000 - 3_601)));
-        assert_eq!(at(10), now.plus(Duration::from_secs(10)));
-        assert_eq!(at(60), now.plus(Duration::from_mins(1)));
-    }
-
-    #[test]
-    fn a_mix_adds_up_and_knows_prefixes() {
-        let mix: Mix = "meter=1,pole.light=4".parse().unwrap();
-        let counts = mix.split(101);
-        assert_eq!(counts.iter().map(|(_, n)| n).sum::<usize>(), 101);
-        assert!(counts.contains(&(Kind::PoleLight, 50)), "{counts:?}");
-        assert_eq!(
-            Mix::default()
-                .split(1)
-                .iter()
-                .map(|(_, n)| n)
-                .sum::<usize>(),
-            1
-        );
-    }
-
-    #[test]
-    fn a_wrong_mix_names_its_part() {
-        for text in ["", "meter=0", "meter=x", "mete=1", "=1", "pole.light=NaN"] {
-            let error = text.parse::<Mix>().unwrap_err().to_string();
-            assert!(error.contains("meter.electricity"), "{error}");
-        }
-    }
-}
+mod tests;

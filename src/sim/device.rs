@@ -37,6 +37,7 @@ pub(super) struct Device {
     signal_dbm: f64,
     at_ms: Option<i64>,
     body: String,
+    weak: bool,
     stuck_for: u32,
     silent_for: u32,
 }
@@ -64,7 +65,8 @@ fn put_phases(body: &mut String, name: &str, values: [f64; 3], decimals: usize) 
 }
 
 impl Device {
-    pub(super) fn new(kind: Kind, mut rng: Rng) -> Self {
+    /// A weak one has a battery near its end and a signal near the edge.
+    pub(super) fn new(kind: Kind, mut rng: Rng, weak: bool) -> Self {
         // Between half and twice the average, most near it.
         let base = 2.0_f64.powf(rng.noise() / 2.0);
         Self {
@@ -72,8 +74,9 @@ impl Device {
             base,
             register: rng.between(500.0, 40_000.0),
             second_register: rng.between(100.0, 5_000.0),
-            battery_percent: rng.between(35.0, 100.0),
-            signal_dbm: rng.between(-112.0, -78.0),
+            battery_percent: rng.between(35.0, 100.0) * if weak { 0.2 } else { 1.0 },
+            signal_dbm: rng.between(-112.0, -78.0) - if weak { 32.0 } else { 0.0 },
+            weak,
             rng,
             at_ms: None,
             body: String::new(),
@@ -175,7 +178,8 @@ impl Device {
         self.register += load * hours;
         // Water of the heating circuit: 20 kelvin carry 23 kW.h per cubic metre.
         self.second_register += load / 23.0 * hours;
-        self.battery_percent = (self.battery_percent - hours * 0.0006).max(0.0);
+        let drain = if self.weak { 0.1 } else { hours * 0.0006 };
+        self.battery_percent = (self.battery_percent - drain).max(0.0);
         load
     }
 
@@ -326,6 +330,14 @@ impl Device {
 
     fn health(&mut self, body: &mut String) {
         put(body, "battery_level", self.battery_percent, 0);
+        if self.weak {
+            put(
+                body,
+                "battery_voltage",
+                2.9 + 0.015 * self.battery_percent,
+                2,
+            );
+        }
         put(
             body,
             "rsrp",

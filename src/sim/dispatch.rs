@@ -1,6 +1,6 @@
 //! Gives each message at its time to the connection of its device. The only place that waits.
 use super::city::City;
-use super::message::Message;
+use super::message::{Lane, Message};
 use super::replay::ReplayError;
 use super::tally::Tally;
 use super::{Ended, Error};
@@ -23,6 +23,13 @@ pub(super) enum Feed {
         every: Option<f64>,
         sent: u64,
     },
+}
+
+/// The queues of one target's connections.
+#[derive(Debug, Default)]
+pub(super) struct Queues {
+    pub(super) shared: Vec<mpsc::Sender<Message>>,
+    pub(super) own: Vec<mpsc::Sender<Message>>,
 }
 
 impl Feed {
@@ -54,7 +61,7 @@ impl Feed {
 /// A full queue holds up all lanes: the load is then as much as the gateway acknowledges.
 pub(super) async fn dispatch(
     mut feed: Feed,
-    queues: Vec<Vec<mpsc::Sender<Message>>>,
+    queues: Vec<Queues>,
     stop: CancellationToken,
 ) -> Ended {
     let started = Instant::now();
@@ -67,10 +74,14 @@ pub(super) async fn dispatch(
             let Some(lanes) = queues.get(message.target) else {
                 break;
             };
-            let lane = message.lane % lanes.len().max(1) as u64;
-            let Some(queue) = lanes.get(usize::try_from(lane).unwrap_or(0)) else {
-                break;
+            let queue = match message.lane {
+                Lane::Shared(lane) => {
+                    let lane = lane % lanes.shared.len().max(1) as u64;
+                    lanes.shared.get(usize::try_from(lane).unwrap_or(0))
+                }
+                Lane::Own(number) => lanes.own.get(number),
             };
+            let Some(queue) = queue else { break };
             if queue.send(message).await.is_err() {
                 // The connection gave up and says why itself.
                 break;

@@ -1,10 +1,20 @@
 //! What a simulated device sends, and to which of several targets.
+use super::target::Protocol;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Messages that wait in a queue of a connection or an endpoint. Small: what waits here is older than
 /// it could be.
 pub(super) const QUEUE_MAX: usize = 64;
+
+/// Which connection of a target a message takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// One of those that devices share: always the same for the same number.
+    Shared(u64),
+    /// The sender's own, of the [named](super::mqtt::Fleet::named) ones.
+    Own(usize),
+}
 
 /// One message to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,36 +28,57 @@ pub struct Message {
     /// JSON, more or less.
     pub payload: Vec<u8>,
     /// Messages of one lane keep their order: they share a connection.
-    pub lane: u64,
+    pub lane: Lane,
     /// Does the device switch its radio off until the next?
     pub sleepy: bool,
+}
+
+impl Message {
+    /// Of nobody.
+    pub(super) fn nothing() -> Self {
+        Self {
+            target: 0,
+            device: "".into(),
+            topic: "".into(),
+            payload: Vec::new(),
+            lane: Lane::Shared(0),
+            sleepy: false,
+        }
+    }
 }
 
 /// How devices are spread over targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// One topic or path per target, with `{device}`, `{kind}`, `{district}`; at least one.
-    topics: Vec<String>,
+    /// What each target speaks, and the topic or path there, with `{device}`, `{kind}`, `{district}`;
+    /// at least one.
+    topics: Vec<(Protocol, String)>,
     battery_target: Option<usize>,
 }
 
 impl Split {
     /// Each device goes to one target for good: a matter of its id alone, so that several runs agree.
     /// One topic or path per target.
-    pub fn evenly(topics: Vec<String>) -> Self {
+    pub fn evenly(topics: Vec<(Protocol, String)>) -> Self {
         Self {
             topics,
             battery_target: None,
         }
     }
 
-    /// As cities do it: what lives on a battery goes to `battery`, the rest to `mains`; a topic or path
-    /// for each.
-    pub fn by_power(mains: String, battery: String) -> Self {
+    /// As cities do it: what lives on a battery speaks CoAP, to the second target, the rest MQTT, to the
+    /// first. The topic serves both.
+    pub fn by_power(topic: &str) -> Self {
+        let topics = [Protocol::Mqtt, Protocol::Coap].map(|to| (to, topic.to_owned()));
         Self {
-            topics: vec![mains, battery],
+            topics: topics.into(),
             battery_target: Some(1),
         }
+    }
+
+    /// What the targets speak.
+    pub(super) fn protocols(&self) -> Vec<Protocol> {
+        self.topics.iter().map(|(protocol, _)| *protocol).collect()
     }
 
     /// Target and topic of a device.
@@ -64,7 +95,10 @@ impl Split {
             Some(_) => 0,
             None => usize::try_from(xxh3_64(device.as_bytes()) % targets as u64).unwrap_or(0),
         };
-        let topic = self.topics.get(target).map_or("", String::as_str);
+        let topic = self
+            .topics
+            .get(target)
+            .map_or("", |(_, topic)| topic.as_str());
         let topic = topic
             .replace("{device}", device)
             .replace("{kind}", kind)
@@ -80,8 +114,8 @@ mod tests {
     #[test]
     fn a_device_stays_with_its_target_and_each_gets_its_share() {
         let split = Split::evenly(vec![
-            "city/{device}/json".to_owned(),
-            "t/{device}/{kind}".to_owned(),
+            (Protocol::Mqtt, "city/{device}/json".to_owned()),
+            (Protocol::Coap, "t/{device}/{kind}".to_owned()),
         ]);
         let mut counts = [0; 2];
         for number in 0..1_000 {
@@ -95,8 +129,8 @@ mod tests {
             }
         }
         assert!(counts.iter().all(|count| *count > 400), "{counts:?}");
-        let split = Split::by_power("m".to_owned(), "b".to_owned());
-        assert_eq!(split.place("x", "", "", true), (1, "b".into()));
-        assert_eq!(split.place("x", "", "", false), (0, "m".into()));
+        let split = Split::by_power("demo/{device}");
+        assert_eq!(split.place("x", "", "", true), (1, "demo/x".into()));
+        assert_eq!(split.place("x", "", "", false), (0, "demo/x".into()));
     }
 }

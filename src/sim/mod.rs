@@ -10,27 +10,34 @@
 //! order.
 mod city;
 pub mod coap;
+mod concentrator;
 mod curves;
 mod device;
 mod dispatch;
 mod fault;
+mod habit;
 mod kind;
 mod latency;
 mod mapping;
 mod message;
+mod mix;
 pub mod mqtt;
 mod replay;
 mod rng;
+mod stranger;
 mod tally;
 mod target;
 #[cfg(test)]
 mod tests;
 
-pub use city::{City, CityOptions, DEVICES_MAX, Mix, MixError, places};
+pub use city::{City, CityOptions, DEVICES_MAX, places};
 pub use coap::{Air, EndpointError, Format, FormatError, Transmission};
+pub use concentrator::concentrator_id;
+pub use habit::Oddities;
 pub use latency::Histogram;
 pub use mapping::{Mapping, MappingError};
-pub use message::{Message, Split};
+pub use message::{Lane, Message, Split};
+pub use mix::{Mix, MixError};
 pub use mqtt::{Broken, ConnectionError, PacketError, Session};
 pub use replay::{Device, Replay, ReplayError, ReplayOptions, RowError};
 pub use rng::Rng;
@@ -40,7 +47,7 @@ pub use target::{Protocol, Target, TargetError};
 use crate::model::Timestamp;
 use dispatch::{Feed, dispatch};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -71,11 +78,11 @@ pub enum Load {
         /// Messages per second.
         rate: Option<f64>,
     },
-    /// One device per MQTT connection with a template, as fast as acknowledged, until `count` messages.
+    /// One device per MQTT connection or CoAP endpoint with a template, as fast as acknowledged.
     Max {
-        /// Messages of all connections; `u64::MAX` for no end.
+        /// Messages, of each CoAP target and of all MQTT connections together; `u64::MAX` for no end.
         count: u64,
-        /// Topic with `{device}`.
+        /// MQTT topic with `{device}`.
         topic: String,
         /// Device time of the first messages.
         start: Timestamp,
@@ -104,7 +111,7 @@ impl Fleet {
 
     const fn sockets(&self) -> usize {
         match self {
-            Self::Mqtt(fleet) => fleet.connections + fleet.idle,
+            Self::Mqtt(fleet) => fleet.connections + fleet.named.len() + fleet.idle,
             Self::Coap(fleet) => fleet.endpoints,
         }
     }
@@ -298,7 +305,12 @@ fn spawn_all(
             Fleet::Coap(fleet) if feed.is_some() => {
                 queues.push(fleet.spawn(plan.seed, &counts, stop, tasks));
             }
-            Fleet::Coap(_) => {}
+            Fleet::Coap(fleet) => {
+                if let Some((left, _, start)) = &template {
+                    let count = left.load(Relaxed);
+                    fleet.spawn_max((count, *start, plan.seed), counts, stop.clone(), tasks);
+                }
+            }
         }
     }
     if let Some(feed) = feed {

@@ -5,7 +5,7 @@
 //! the replay, decides what they mean. An empty cell or `NaN` is a missing value; any other text is
 //! an error with its line, because a replay that skips what it cannot read proves nothing.
 use super::mapping::Mapping;
-use super::message::{Message, Split};
+use super::message::{Lane, Message, Split};
 use super::tally::Tally;
 use crate::model::{DeviceId, InvalidDeviceId, Timestamp, TimestampError};
 use jiff::tz::TimeZone;
@@ -252,7 +252,7 @@ impl Replay {
                 out.push(Message {
                     target,
                     // Not the hash that chose the target, or only every other lane would be used.
-                    lane: xxh3_64_with_seed(device.as_bytes(), 1),
+                    lane: Lane::Shared(xxh3_64_with_seed(device.as_bytes(), 1)),
                     device: device.into(),
                     topic,
                     payload: payload.into_bytes(),

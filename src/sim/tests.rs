@@ -90,6 +90,7 @@ fn fleet(target: Target) -> mqtt::Fleet {
         },
         client_id: "test".to_owned(),
         connections: 3,
+        named: Vec::new(),
         idle: 0,
     }
 }
@@ -178,7 +179,8 @@ async fn a_city_arrives_whole_and_in_order_per_device() {
         start: now,
         now,
         faults: 0.1,
-        split: Split::evenly(vec!["city/{device}/json".to_owned()]),
+        oddities: Oddities::default(),
+        split: Split::evenly(vec![(Protocol::Mqtt, "city/{device}/json".to_owned())]),
     };
     let mut twin = City::new(&options);
     let mut expected: Vec<Vec<u8>> = (0..500).map(|_| twin.next_message().1.payload).collect();
@@ -202,7 +204,7 @@ async fn a_wrong_row_ends_the_run_with_its_line() {
         mappings: vec!["v=voltage".parse().unwrap()],
         zone: jiff::tz::TimeZone::UTC,
         time_format: None,
-        split: Split::evenly(vec!["city/{device}/json".to_owned()]),
+        split: Split::evenly(vec![(Protocol::Mqtt, "city/{device}/json".to_owned())]),
     };
     let text = "t,v\n2019-01-01T00:00:00Z,230\n2019-01-01T01:00:00Z,high\n";
     let replay = Box::new(Replay::open(Box::new(text.as_bytes()), options).unwrap());

@@ -1,6 +1,10 @@
 //! The demo, in a pipe.
+use super::live::wait_for;
+use super::support::http_get;
 use super::{Done, citygate, piped};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -28,6 +32,65 @@ fn sum_holds(out: &str) -> u64 {
     terms[0]
 }
 
+/// The JSON that the demo's gateway answers.
+fn get(port: u16, path: &str) -> Value {
+    let (_, body) = http_get(port, path).unwrap_or_default();
+    serde_json::from_str(&body).unwrap_or_default()
+}
+
+#[test]
+fn a_device_goes_late_and_strangers_are_seen_with_their_reasons() {
+    let args = ["demo", "--seed", "5", "--rate", "40", "--faults", "0"];
+    let mut child = piped(&mut citygate(&args));
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("Ctrl-C") {
+        assert_ne!(out.read_line(&mut said).unwrap(), 0, "{said}");
+    }
+    // `  http://127.0.0.1:8080/d/te-00001 falls silent after ..`
+    let link = said.lines().find(|line| line.contains("/d/")).unwrap();
+    let (address, rest) = link.trim().split_once("/d/").unwrap();
+    let port: u16 = address.rsplit_once(':').unwrap().1.parse().unwrap();
+    let device = rest.split(' ').next().unwrap();
+    // Read on, or the pipe fills and the demo waits.
+    let reader = std::thread::spawn(move || {
+        let mut rest = String::new();
+        out.read_to_string(&mut rest).unwrap();
+        rest
+    });
+    let path = format!("/v1/devices/{device}");
+    wait_for("late device", || {
+        ["DEVICE_STATE_LATE", "DEVICE_STATE_OFFLINE"]
+            .iter()
+            .any(|state| get(port, &path)["state"] == *state)
+    });
+    let reasons = || -> BTreeSet<String> {
+        let answer = get(port, "/v1/strangers");
+        let strangers = answer["strangers"].as_array().cloned().unwrap_or_default();
+        let reasons = strangers
+            .iter()
+            .filter_map(|known| known["reason"].as_str());
+        reasons.map(str::to_owned).collect()
+    };
+    let wanted = [
+        "invalid_device_id",
+        "no_route",
+        "truncated",
+        "unknown_metric",
+        "unknown_profile",
+    ];
+    wait_for("strangers", || {
+        reasons() == wanted.map(str::to_owned).into()
+    });
+    // The concentrator's children came by way of it.
+    let child_of = get(port, "/v1/devices/dc-0001-wm-2");
+    assert_eq!(child_of["parent"], "dc-0001", "{child_of}");
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let rest = reader.join().unwrap();
+    assert!(child.wait().unwrap().success(), "{rest}");
+    assert!(sum_holds(&rest) > 0);
+}
+
 fn is_empty(dir: &Path) -> bool {
     fs::read_dir(dir).unwrap().next().is_none()
 }
@@ -53,6 +116,8 @@ fn a_demo_ends_by_itself_with_the_identity() {
     for tried in [
         "citygate tap --grpc ",
         "mosquitto_pub -p ",
+        "coap-client -m post ",
+        " falls silent after about ",
         "curl -s http://",
         "python3 examples/subscriber.py ",
     ] {

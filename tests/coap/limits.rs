@@ -1,7 +1,7 @@
 //! "Come back later": nothing is promised, nothing is remembered.
 use crate::City;
 use crate::payload;
-use crate::peer::{Confirmable, NonConfirmable, Peer, check_piggybacked, code, uint};
+use crate::peer::{Confirmable, NonConfirmable, Peer, add_uint, check_piggybacked, code, uint};
 
 /// A full disk: 5.03 with Max-Age, and the same message is taken when there is room.
 #[test]
@@ -17,6 +17,10 @@ fn a_full_disk_refuses_and_remembers_nothing() {
             ("5.03", Some(60))
         );
     }
+    // The first block of many, too, rather than the last.
+    let mut block = peer.post(Confirmable, "/t/meter-7/json", &[b' '; 64]);
+    add_uint(&mut block, 27, 8 | 2);
+    assert_eq!(code(&peer.ask(&block)), "5.03");
     let non = peer.post(NonConfirmable, "/t/meter-7/json", &payload(2));
     peer.send(&non);
     let counts = city.settled(3);

@@ -1,7 +1,7 @@
 //! A peer that sends what it is told, made with coap-lite.
 use coap_lite::{CoapOption, MessageClass, MessageType, Packet, RequestType, ResponseType};
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 /// Longest wait for an answer.
@@ -40,8 +40,18 @@ pub struct Peer {
 
 impl Peer {
     pub fn new(port: u16) -> Self {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        socket.connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        Self::of(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    }
+
+    /// Of a gateway at this address: the kernel drops what comes from another.
+    pub fn of(gateway: SocketAddr) -> Self {
+        let any = if gateway.is_ipv4() {
+            "127.0.0.1:0"
+        } else {
+            "[::1]:0"
+        };
+        let socket = UdpSocket::bind(any).unwrap();
+        socket.connect(gateway).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Self {
             socket,

@@ -112,6 +112,45 @@ fn repeated_blocks_make_one_uplink() {
     assert_eq!(logs.energies("meter-8").len(), 20);
 }
 
+/// RFC 7252 §5.3.2: whoever is asked answers, where the socket is bound to all addresses. A burst from several peers
+/// to several addresses goes out in one system call per address.
+#[test]
+fn the_address_that_was_asked_answers() {
+    for (bind, asked) in [
+        ("0.0.0.0", &["127.0.0.1", "127.0.0.2", "127.8.8.8"][..]),
+        ("[::]", &["[::1]", "127.0.0.1", "127.0.0.2"]),
+    ] {
+        let mut city = City::new();
+        assert!(city.gateway.stop().success());
+        let port = city.port();
+        let (own, any) = (format!("127.0.0.1:{port}"), format!("{bind}:{port}"));
+        city.config = city.config.replace(&own, &any);
+        city.restart();
+        let mut peers: Vec<Peer> = asked
+            .iter()
+            .map(|ip| Peer::of(format!("{ip}:{port}").parse().unwrap()))
+            .collect();
+        for round in 0..20 {
+            let requests: Vec<_> = peers
+                .iter_mut()
+                .map(|peer| {
+                    let request = peer.post(Confirmable, "/t/meter-7/json", &payload(round));
+                    peer.send(&request);
+                    request
+                })
+                .collect();
+            for (peer, request) in peers.iter().zip(&requests) {
+                let answer = peer.receive();
+                check_piggybacked(request, &answer);
+                assert_eq!(code(&answer), "2.04", "{bind}");
+            }
+        }
+        assert!(city.gateway.said().contains("trusted network"), "promise 7");
+        assert_eq!(city.settled(60).logged, 60);
+        city.stop();
+    }
+}
+
 /// `/v1/sources` and `/metrics` say what there is.
 #[test]
 fn operators_see_the_server() {

@@ -1,5 +1,5 @@
 // The page of a device: rule, values, chart, timeline, summary; a tunnel's gases.
-import { DESK, PHONE, assert, base, finish, fits, go, known, open, publish, shot, text, until } from "./support.mjs";
+import { DESK, PHONE, assert, base, contrast, finish, fits, go, known, open, publish, shot, text, until } from "./support.mjs";
 
 const now = Math.floor(Date.now() / 1000);
 const at = (secs) => now - (now % 60) - secs;
@@ -103,12 +103,14 @@ for (const [viewport, lang, dark] of [
 ]) {
   const page = await open(viewport, { lang, dark });
   await go(page, "/d/meter-7?m=voltage");
+  await contrast(page);
   await shot(page, `device-${viewport.width}-${lang}-${dark ? "dark" : "light"}`);
   await go(page, "/d/tunnel-1");
   const gases = await text(page, "#gases");
   assert.match(gases, lang === "zh-CN" ? /远程数据不能代替进入前的现场气体检测/ : /do not replace detection on site/);
   assert.match(gases, lang === "zh-CN" ? /一氧化碳 CO\s+无数据/ : /Carbon monoxide CO\s+no value/);
   assert.equal(await page.locator("#gases .alarm").count() >= 1, true, "methane is beyond its limit");
+  await contrast(page);
   await shot(page, `tunnel-device-${viewport.width}-${lang}-${dark ? "dark" : "light"}`);
   await go(page, "/tunnel");
   await shot(page, `tunnel-${viewport.width}-${lang}-${dark ? "dark" : "light"}`);

@@ -1,5 +1,5 @@
 // The first page: search by id and last digits, counters that filter, paging, both languages, light and dark.
-import { DESK, PHONE, assert, base, finish, fits, go, known, open, publish, shot, text, until } from "./support.mjs";
+import { DESK, PHONE, assert, base, contrast, finish, fits, go, known, open, publish, shot, text, until } from "./support.mjs";
 
 for (let at = 1000; at < 1030; at += 1) publish(`city/meter-${at}/json`, { active_energy_import: at });
 publish("city/pole-0042/json", { lamp_on: true });
@@ -22,6 +22,7 @@ for (const [viewport, lang, dark] of [
   // The sentence that says what to do is in the reader's language.
   assert.match(await text(page, "#strangers"), lang === "zh-CN" ? /消息不完整/ : /ends too early/);
   assert.equal(await page.locator("#strangers script").count(), 0);
+  await contrast(page);
   await shot(page, `home-${viewport.width}-${lang}-${dark ? "dark" : "light"}`);
   await page.finish();
 }

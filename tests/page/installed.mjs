@@ -1,5 +1,5 @@
 // "Just installed": a fresh device and a refused one, seen within seconds, in both languages.
-import { PHONE, DESK, assert, finish, fits, go, open, publish, shot, text, until } from "./support.mjs";
+import { PHONE, DESK, assert, contrast, finish, fits, go, open, publish, shot, text, until } from "./support.mjs";
 
 const page = await open(PHONE);
 await go(page, "/new");
@@ -35,6 +35,7 @@ for (const [viewport, lang, why, todo] of [
   assert.match(await text(page, "#steps"), why);
   assert.match(await text(page, "#steps"), todo);
   await fits(page);
+  await contrast(page);
   await shot(page, `new-${viewport.width}-refused-${lang}`);
   await page.finish();
 }

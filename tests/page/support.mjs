@@ -81,6 +81,38 @@ export async function fits(page) {
   assert.deepEqual(seen.small, [], page.url());
 }
 
+/// Every text stands out from its ground as WCAG 2.1 AA asks (1.4.3).
+export async function contrast(page) {
+  const weak = await page.evaluate(() => {
+    const rgb = (text) => (text.match(/[\d.]+/g) ?? []).map(Number);
+    const light = ([r, g, b]) => {
+      const part = (v) => (v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+      return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+    };
+    const ground = (one) => {
+      for (let at = one; at; at = at.parentElement) {
+        const color = rgb(getComputedStyle(at).backgroundColor);
+        if (color.length === 3 || color[3] > 0) return color;
+      }
+      return [255, 255, 255];
+    };
+    const weak = [];
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+      const one = node.parentElement;
+      if (!node.data.trim() || !one.checkVisibility() || one.closest("svg, .quiet, .unseen, .skip")) continue;
+      const style = getComputedStyle(one);
+      const [a, b] = [light(rgb(style.color)), light(ground(one))];
+      const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+      const size = parseFloat(style.fontSize);
+      const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+      if (ratio < (large ? 3 : 4.5)) weak.push(`${node.data.trim().slice(0, 40)}: ${ratio.toFixed(2)}`);
+    }
+    return weak;
+  });
+  assert.deepEqual(weak, [], page.url());
+}
+
 export async function shot(page, name) {
   await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
 }

@@ -2,7 +2,9 @@
 use crate::cli::Error;
 use crate::model::Timestamp;
 use crate::model::settings::parse_duration;
-use crate::sim::{Air, Format, Mapping, Mix, Protocol, Target, Transmission};
+use crate::sim::{
+    Air, Format, Mapping, Mix, Oddities, Protocol, Target, Transmission, concentrator_id,
+};
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,6 +39,8 @@ pub(in crate::cli) struct Args {
     pub(super) target: Vec<Target>,
     #[command(flatten)]
     pub(super) coap: Coap,
+    #[command(flatten)]
+    pub(super) odd: Odd,
     /// Devices of the simulated city
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(super) devices: u64,
@@ -46,7 +50,7 @@ pub(in crate::cli) struct Args {
     /// Messages a second; without it each kind of device keeps its own interval
     #[arg(long, value_name = "MSG/S", value_parser = positive, conflicts_with = "max")]
     pub(super) rate: Option<f64>,
-    /// As fast as acknowledged: a meter per connection with a fixed message of three readings
+    /// As fast as acknowledged: a meter per connection or endpoint that says much the same each time
     #[arg(long, conflicts_with = "csv")]
     pub(super) max: bool,
     /// MQTT connections that never publish; alone, or beside --max, --rate or --csv
@@ -125,6 +129,70 @@ pub(in crate::cli) struct Args {
     pub(super) json: bool,
 }
 
+/// Who stands out in a city.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "A city's oddities")]
+pub(super) struct Odd {
+    /// Share of the devices that fall silent for good, 0 to 0.4; rounded up, as the following
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = some, conflicts_with_all = ["max", "csv"])]
+    vanish: f64,
+    /// Share that falls silent for a while, again and again, 0 to 0.4
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = some, conflicts_with_all = ["max", "csv"])]
+    pause: f64,
+    /// Share with a low battery and a weak signal, 0 to 0.4
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = some, conflicts_with_all = ["max", "csv"])]
+    weak: f64,
+    /// Concentrators with six meters each, over MQTT; with --vanish the first falls silent
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1_000), conflicts_with_all = ["max", "csv"])]
+    concentrators: u16,
+    /// Senders beside the devices of which a gateway can take nothing, each for another reason
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1_000), conflicts_with_all = ["max", "csv"])]
+    strangers: u16,
+}
+
+impl Odd {
+    /// # Errors
+    /// Concentrators without an MQTT target.
+    pub(super) fn oddities(&self, targets: &[Target]) -> Result<Oddities, Error> {
+        let mqtt = targets
+            .iter()
+            .any(|target| target.protocol == Protocol::Mqtt);
+        if self.concentrators > 0 && !mqtt {
+            return Err(Error::Usage(
+                "--concentrators speak MQTT: add --target mqtt://host:port".to_owned(),
+            ));
+        }
+        Ok(Oddities {
+            vanish: self.vanish,
+            pause: self.pause,
+            weak: self.weak,
+            concentrators: self.concentrators.into(),
+            strangers: self.strangers.into(),
+        })
+    }
+
+    /// MQTT client ids of the concentrators.
+    pub(super) fn names(&self) -> Vec<String> {
+        (0..self.concentrators.into())
+            .map(concentrator_id)
+            .collect()
+    }
+}
+
+/// Of each oddity: together they leave some devices as usual.
+const ODD_MAX: f64 = 0.4;
+
+fn some(text: &str) -> Result<f64, String> {
+    share_upto(text, ODD_MAX)
+}
+
+fn share_upto(text: &str, most: f64) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "need a number".to_owned())?;
+    let fits = (0.0..=most).contains(&number);
+    fits.then_some(number)
+        .ok_or_else(|| format!("need a number from 0 to {most}"))
+}
+
 /// What only CoAP devices have.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "CoAP devices")]
@@ -165,7 +233,13 @@ pub(super) struct Coap {
     /// Share of the datagrams to the gateway that are held back up to 300 ms, so that others overtake them
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(super) reorder: Option<f64>,
+    /// With --max: PUT instead of POST, for a server that knows no POST
+    #[arg(long)]
+    pub(super) put: bool,
 }
+
+/// Options that --max knows, too.
+const FOR_MAX: [&str; 4] = ["--path", "--endpoints", "--nstart", "--put"];
 
 impl Coap {
     /// The options that were given.
@@ -183,6 +257,7 @@ impl Coap {
             ("--loss-answers", self.loss_answers.is_some()),
             ("--duplicate", self.duplicate.is_some()),
             ("--reorder", self.reorder.is_some()),
+            ("--put", self.put),
         ]
         .into_iter()
         .filter_map(|(name, given)| given.then_some(name))
@@ -190,15 +265,21 @@ impl Coap {
     }
 
     /// # Errors
-    /// Options without a target that they are for.
-    pub(super) fn check(&self, targets: &[Target]) -> Result<(), Error> {
+    /// Options without a target or a load that they are for.
+    pub(super) fn check(&self, targets: &[Target], max: bool) -> Result<(), Error> {
         let some = targets
             .iter()
             .any(|target| target.protocol == Protocol::Coap);
-        match self.given().first() {
-            Some(name) if !some => Err(Error::Usage(format!(
+        let given = self.given();
+        let unfit = given.iter().find(|name| !FOR_MAX.contains(name));
+        match (given.first(), unfit) {
+            (Some(name), _) if !some => Err(Error::Usage(format!(
                 "{name} is for CoAP devices: add --target coap://host:port"
             ))),
+            (_, Some(name)) if max => Err(Error::Usage(format!(
+                "{name} does not go with --max: over CoAP it always sends the same SenML, unimpaired"
+            ))),
+            _ if self.put && !max => Err(Error::Usage("--put goes with --max only".to_owned())),
             _ => Ok(()),
         }
     }
@@ -227,9 +308,10 @@ impl Coap {
     }
 
     /// The path with the format's profile.
-    pub(super) fn path(&self) -> String {
+    pub(super) fn path(&self, max: bool) -> String {
         let path = self.path.as_deref().unwrap_or("t/{device}/{profile}");
-        path.replace("{profile}", self.format().profile())
+        let format = if max { Format::Senml } else { self.format() };
+        path.replace("{profile}", format.profile())
     }
 
     pub(super) fn format(&self) -> Format {
@@ -241,10 +323,7 @@ impl Coap {
 const LOSS_MAX: f64 = 0.9;
 
 fn loss(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "need a number".to_owned())?;
-    let fits = (0.0..=LOSS_MAX).contains(&number);
-    fits.then_some(number)
-        .ok_or_else(|| format!("need a number from 0 to {LOSS_MAX}"))
+    share_upto(text, LOSS_MAX)
 }
 
 /// The exponent of a block size, RFC 7959 §2.2.
@@ -270,10 +349,7 @@ pub(in crate::cli) fn positive(text: &str) -> Result<f64, String> {
 }
 
 pub(in crate::cli) fn share(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "need a number".to_owned())?;
-    let fits = (0.0..=1.0).contains(&number);
-    fits.then_some(number)
-        .ok_or_else(|| "need a number from 0 to 1".to_owned())
+    share_upto(text, 1.0)
 }
 
 pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {

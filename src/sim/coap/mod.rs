@@ -10,6 +10,7 @@
 mod air;
 mod endpoint;
 mod exchange;
+mod flood;
 mod message;
 mod payload;
 mod radio;
@@ -18,9 +19,11 @@ pub use air::Air;
 pub use exchange::Transmission;
 pub use payload::{Format, FormatError};
 
-use super::message::{Message, QUEUE_MAX};
+use super::dispatch::Queues;
+use super::message::QUEUE_MAX;
 use super::tally::Counts;
 use super::{Ended, Error, Gone, Rng, Target};
+use crate::model::Timestamp;
 use air::Weather;
 use endpoint::Endpoint;
 use radio::Radio;
@@ -51,6 +54,10 @@ pub struct Fleet {
     pub non_confirmable: f64,
     /// Of the payloads.
     pub format: Format,
+    /// Of `Load::Max`: path with `{device}`.
+    pub path: String,
+    /// Of `Load::Max`: PUT, for servers that know no POST.
+    pub put: bool,
     /// How long a gateway may be silent before the simulation gives up.
     pub patience: Duration,
 }
@@ -139,7 +146,7 @@ impl Fleet {
         counts: &Arc<Counts>,
         stop: &CancellationToken,
         tasks: &mut JoinSet<Ended>,
-    ) -> Vec<mpsc::Sender<Message>> {
+    ) -> Queues {
         let fleet = Arc::new(self);
         let start = |number: usize| {
             let (sender, queue) = mpsc::channel(QUEUE_MAX);
@@ -162,7 +169,31 @@ impl Fleet {
             sender
         };
         let endpoints = fleet.endpoints.clamp(1, super::CONNECTIONS_MAX);
-        (0..endpoints).map(start).collect()
+        Queues {
+            shared: (0..endpoints).map(start).collect(),
+            own: Vec::new(),
+        }
+    }
+
+    /// Starts a load of requests that differ in time and register only, as fast as they are answered.
+    pub(super) fn spawn_max(
+        self,
+        (count, start, seed): (u64, Timestamp, u64),
+        counts: Arc<Counts>,
+        stop: CancellationToken,
+        tasks: &mut JoinSet<Ended>,
+    ) {
+        let flood = flood::Flood { count, start, seed };
+        tasks.spawn(async move {
+            let peer = self.resolve().await?;
+            let blocking = tokio::task::spawn_blocking(move || {
+                flood::run(&self, peer, &flood, &counts, &stop)
+            });
+            match blocking.await {
+                Ok(ended) => Ok(ended?),
+                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+            }
+        });
     }
 
     async fn resolve(&self) -> Result<SocketAddr, EndpointError> {

@@ -10,7 +10,7 @@ use serde_json::Value;
 const START_MS: i64 = 1_795_392_000_000;
 
 fn device(kind: Kind) -> Device {
-    Device::new(kind, Rng::stream(7, 3))
+    Device::new(kind, Rng::stream(7, 3), false)
 }
 
 #[test]
@@ -86,6 +86,17 @@ fn registers_only_grow_and_agree_with_the_power() {
         }
         assert!(last > first, "{name} stands still for a week in winter");
     }
+}
+
+#[test]
+fn a_weak_device_says_so_and_is_still_good_data() {
+    let mut device = Device::new(Kind::Water, Rng::stream(7, 3), true);
+    let payload = device.send(START_MS, 0.0).payload;
+    let judged = judged(Kind::Water, &payload, START_MS);
+    assert_eq!(judged.faults, []);
+    let json: Value = serde_json::from_slice(&payload).unwrap();
+    assert!(json["battery_level"].as_f64() <= Some(20.0), "{json}");
+    assert!(json["battery_voltage"].as_f64() < Some(3.3) && json["rsrp"].as_f64() < Some(-105.0));
 }
 
 #[test]

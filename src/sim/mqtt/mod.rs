@@ -12,7 +12,7 @@ mod wire;
 pub use packet::PacketError;
 pub use session::{Broken, ConnectionError, Session};
 
-use super::message::Message;
+use super::dispatch::Queues;
 use super::tally::Counts;
 use super::{CONNECTIONS_MAX, Ended, Error, Gone, Rng};
 use crate::model::Timestamp;
@@ -20,7 +20,7 @@ use client::Connection;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use supply::{Supply, Template};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +36,8 @@ pub struct Fleet {
     pub client_id: String,
     /// Connections that publish, 1 to [`CONNECTIONS_MAX`].
     pub connections: usize,
+    /// More connections that publish, with these client ids: of senders that the gateway knows by them.
+    pub named: Vec<String>,
     /// More connections, that never publish.
     pub idle: usize,
 }
@@ -80,9 +82,14 @@ impl<'a> Starter<'a> {
     }
 
     fn start(&mut self, number: usize, supply: Supply) {
+        let client_id = format!("{}-{number}", self.fleet.client_id);
+        self.start_as(client_id, number, supply);
+    }
+
+    fn start_as(&mut self, client_id: String, number: usize, supply: Supply) {
         let connection = Connection::new(
             Arc::clone(&self.session),
-            format!("{}-{number}", self.fleet.client_id),
+            client_id,
             supply,
             Arc::clone(&self.counts),
             Arc::clone(&self.gate),
@@ -94,14 +101,24 @@ impl<'a> Starter<'a> {
     }
 
     /// Connections that are fed through queues.
-    pub(super) fn queues(&mut self) -> Vec<mpsc::Sender<Message>> {
+    pub(super) fn queues(&mut self) -> Queues {
         let connections = self.fleet.connections.clamp(1, CONNECTIONS_MAX);
         let queue = |number| {
             let (sender, supply) = Supply::queue();
             self.start(number, supply);
             sender
         };
-        (0..connections).map(queue).collect()
+        let shared = (0..connections).map(queue).collect();
+        let named = std::mem::take(&mut self.fleet.named);
+        let own = |(number, client_id)| {
+            let (sender, supply) = Supply::queue();
+            self.start_as(client_id, 2 * CONNECTIONS_MAX + number, supply);
+            sender
+        };
+        Queues {
+            shared,
+            own: named.into_iter().enumerate().map(own).collect(),
+        }
     }
 
     /// Connections that send a template of their own, until `count` messages of all.

@@ -167,6 +167,7 @@ impl Template {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
+    use crate::sim::message::Lane;
     use bytes::BytesMut;
     use rumqttc::mqttbytes::v4::Packet;
 
@@ -208,7 +209,7 @@ mod tests {
             device: "d".into(),
             topic: "t".into(),
             payload: vec![1],
-            lane: 0,
+            lane: Lane::Shared(0),
             sleepy: false,
         };
         sender.send(message).await.unwrap();

@@ -1,6 +1,7 @@
 //! Tests of the replay of CSV files.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 use super::*;
+use crate::sim::Protocol;
 
 const CAMBRIDGE: &str = "datetime,building,equipment load [kWh],heating load [kWh]
 2019-01-01 00:00:00,UCam_Building_b33,78.0,1.8
@@ -18,7 +19,7 @@ fn options() -> ReplayOptions {
         ],
         zone: TimeZone::UTC,
         time_format: None,
-        split: Split::evenly(vec!["city/{device}/json".to_owned()]),
+        split: Split::evenly(vec![(Protocol::Mqtt, "city/{device}/json".to_owned())]),
     }
 }
 

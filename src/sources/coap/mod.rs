@@ -27,6 +27,7 @@ pub mod options;
 pub mod outbox;
 mod resource;
 pub mod response;
+mod sender;
 mod server;
 pub mod session;
 mod socket;
@@ -36,6 +37,7 @@ mod work;
 pub use exchange::Counts;
 pub use message::Fault;
 pub use server::{Error, Service, run};
+pub use socket::bind;
 pub use stats::{Numbers, Stats};
 
 use super::State;

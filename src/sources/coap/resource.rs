@@ -15,6 +15,7 @@ use super::socket::Datagram;
 use super::work::{Taken, Work};
 use crate::intake::{Delivery, Uplink};
 use crate::model::Source;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 impl Work {
@@ -81,6 +82,16 @@ impl Work {
             return self.uplink(request, datagram, payload, None);
         };
         self.numbers.blocks += 1;
+        if (block.num == 0 || !block.more)
+            && let Some(refusal) = self.service.intake.refusing()
+        {
+            // Before the transfer is begun or used up, so that the same block is taken later.
+            let kind = request.message.header.kind;
+            if !block.more {
+                self.count_refused(kind);
+            }
+            return self.later(now, request.id, kind, refusal);
+        }
         let key = blockwise::key(request.peer, request.message.header.code, &request.asked);
         let secs = self.secs(now);
         let of = (key, request.peer);
@@ -143,7 +154,7 @@ impl Work {
         let uplink = Uplink {
             source: Source::Coap,
             received_at: self.at,
-            address: datagram.session.peer,
+            address: canonical(datagram.session.peer),
             topic: &self.path,
             client: "",
             user: "",
@@ -168,4 +179,9 @@ impl Work {
             fault,
         });
     }
+}
+
+/// An IPv4 peer of an IPv6 socket is shown as what it is.
+fn canonical(peer: SocketAddr) -> SocketAddr {
+    SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }

@@ -124,7 +124,7 @@ async fn serve(
     halt: CancellationToken,
 ) -> Result<(), Error> {
     let config = service.config.clone();
-    let socket = Socket::new(socket, config.receive_buffer).map_err(Error::Socket)?;
+    let socket = Socket::new(socket).map_err(Error::Socket)?;
     let mut process = [0; 32];
     File::open("/dev/urandom")
         .and_then(|mut file| file.read_exact(&mut process))
@@ -177,7 +177,8 @@ impl Server {
                 biased;
                 () = halt.cancelled() => return,
                 () = waiter.notified() => {}
-                ready = self.socket.readable() => match ready {
+                // While the socket takes no answers, no more of them are caused.
+                ready = self.socket.readable(), if !blocked => match ready {
                     Ok(()) => self.receive().await,
                     Err(cause) => self.failed(&cause).await,
                 },
@@ -226,6 +227,9 @@ impl Server {
             self.work.timeout(now);
             self.tick = now + IDLE_MAX;
         }
+        self.work.outbox.arrange(self.sent);
+        // Before anything is sent: whoever has an answer finds it counted.
+        self.work.publish();
         loop {
             let (sent, outcome) = self.socket.send(&self.work.outbox, self.sent);
             self.sent += sent;
@@ -241,7 +245,6 @@ impl Server {
             self.work.outbox.clear();
             self.sent = 0;
         }
-        self.work.publish();
         blocked
     }
 

@@ -143,7 +143,12 @@ impl Work {
         if !matches!(message.header.code, Code::POST | Code::PUT) {
             return;
         }
-        if message.header.kind == Kind::Confirmable {
+        self.count_refused(message.header.kind);
+    }
+
+    /// An uplink that intake did not see.
+    pub(super) fn count_refused(&mut self, kind: Kind) {
+        if kind == Kind::Confirmable {
             self.refused += 1;
         } else {
             self.dropped += 1;
@@ -179,7 +184,7 @@ impl Work {
     }
 
     /// Told to come back, if it asked to be told.
-    fn later(&mut self, now: Instant, id: ExchangeId, kind: Kind, refusal: Refusal) {
+    pub(super) fn later(&mut self, now: Instant, id: ExchangeId, kind: Kind, refusal: Refusal) {
         if kind != Kind::Confirmable {
             self.exchanges.abandon(id);
             return;

@@ -206,7 +206,11 @@ pub fn installed(shared: &Shared, id: String) -> Installed {
         stranger: shared.devices.stranger(&id),
         ..Installed::default()
     };
-    known.refused = known.stranger.as_ref().map(|stranger| Refused {
+    // What was refused before the last report is over; parts of that report came with it.
+    let accepted = known.device.as_ref().and_then(|device| device.last_report);
+    let recent = |stranger: &&Stranger| accepted.is_none_or(|at| stranger.last >= at);
+    let refused = known.stranger.as_ref().filter(recent);
+    known.refused = refused.map(|stranger| Refused {
         reason: (*stranger.reason).to_owned(),
         sentence: (*stranger.sentence).to_owned(),
         part: String::new(),
@@ -243,21 +247,14 @@ fn near(shared: &Shared, id: &str) -> Vec<Near> {
 
 /// `/tunnel`: every device of a tunnel kind, sorted.
 pub fn tunnel(shared: &Shared) -> Vec<Device> {
-    let mut query = Query {
+    // In one go: each look for a kind passes over every device of the city.
+    let query = Query {
         kinds: vec!["tunnel".into()],
         values: true,
-        limit: tunnel::PAGE * 4,
+        limit: tunnel::DEVICES_MAX,
         ..Query::default()
     };
-    let mut devices = Vec::new();
-    while devices.len() < tunnel::DEVICES_MAX {
-        let page = shared.devices.list(&query);
-        devices.extend(page.devices);
-        query.after = page.next;
-        if page.next.is_none() {
-            break;
-        }
-    }
+    let mut devices = shared.devices.list(&query).devices;
     devices.retain(values::in_tunnel);
     let now = shared.clock.now();
     for device in &mut devices {

@@ -199,8 +199,7 @@ fn accepted_words(view: &View<'_>, known: &Installed, step: Step) -> Markup {
         @match (step, &known.device) {
             (Step::Done, Some(device)) => {
                 @if let Some(at) = device.last_report { (view.age(at)) ", " }
-                (device.reports) " " (view.pick("reports", "条")) ", " (device.readings) " " (view.t(text::ACCEPTED_READINGS))
-                ". " a href=(device_path(&device.id)) { (view.t(text::TO_DEVICE)) }
+                (view.t(text::REPORTS)) " " (device.reports) ". " a href=(device_path(&device.id)) { (view.t(text::TO_DEVICE)) }
                 @if let Some(refused) = &known.refused {
                     div class="refusal" {
                         p { b { (view.t(text::ACCEPTED_BUT)) } @if !refused.part.is_empty() { " " code { (words::cut(&refused.part, 40)) } } }

@@ -27,21 +27,30 @@ fn row(view: &View<'_>, device: &Device, folded: u32) -> Markup {
                 @if device.health != Level::Ok { (sign::sign(device.health.word())) }
                 @if device.heard_not_accepted { (sign::sign("refused")) }
             }
-            span class="what" {
-                b { (device.id) }
-                " " span class="dim" { (place(view, device)) }
-            }
+            span class="what" { b { (device.id) } }
             span class="say" {
-                (view.t(text::names::state(device.state)))
-                @for reason in device.reasons.iter().take(REASONS_MAX) {
-                    " · " (reason_text(view, reason))
-                }
-                @if device.heard_not_accepted { " · " (view.t(text::HEARD_NOT_ACCEPTED)) }
-                @if folded > 0 { " · " b { (behind(view, folded)) } }
+                (view.t(text::names::state(device.state))) " "
+                span class="dim" { "· " (place(view, device)) }
             }
+            @let said = said(view, device, folded);
+            @if !said.is_empty() { span class="say" { (said.join(" · ")) } }
             span class="age dim" { (heard(view, device)) }
         }
     }
+}
+
+/// What is wrong with it, in a line.
+fn said(view: &View<'_>, device: &Device, folded: u32) -> Vec<String> {
+    let mut said = Vec::new();
+    if folded > 0 {
+        said.push(behind(view, folded));
+    }
+    if device.heard_not_accepted {
+        said.push(view.t(text::HEARD_NOT_ACCEPTED).to_owned());
+    }
+    let reasons = device.reasons.iter().take(REASONS_MAX);
+    said.extend(reasons.map(|reason| reason_text(view, reason)));
+    said
 }
 
 /// Kind and district.

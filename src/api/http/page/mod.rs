@@ -207,7 +207,7 @@ async fn entry_page(
         let head = html! {
             p { a href=(device_path(&id)) { "← " (view.t(text::BACK_TO_DEVICE)) } }
             h1 { (words::cut(&id, installed::ID_LEN_MAX)) }
-            (shown)
+            section { (shown) }
         };
         Ok(Page {
             title: id,

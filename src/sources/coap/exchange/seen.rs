@@ -178,16 +178,14 @@ impl Seen {
         if self.len() >= self.limits.entries_max {
             self.evict(self.oldest);
         }
-        let peer = self.peer(peer_hash, now_secs);
-        let full = self.peers.get(index(peer)).map(|peer| {
-            let full = index(peer.entries) >= self.limits.peer_entries_max;
-            (full, peer.oldest)
-        });
-        if let Some((true, oldest)) = full {
-            self.evict(oldest);
+        let mut peer = self.peer(peer_hash, now_secs);
+        if let Some(of) = self.peers.get(index(peer))
+            && index(of.entries) >= self.limits.peer_entries_max
+        {
+            self.evict(of.oldest);
+            // The last entry of a peer takes the peer with it.
+            peer = self.peer(peer_hash, now_secs);
         }
-        // The last entry of a peer takes the peer with it.
-        let peer = self.peer(peer_hash, now_secs);
         let slot = Slot {
             key,
             peer,

@@ -49,7 +49,7 @@ fn switches(view: &View<'_>, chart: &Chart, metrics: &[&str]) -> Markup {
         }
         @if metrics.len() > 1 {
             details class="metrics" id="metrics" {
-                summary { (view.t(text::METRIC)) ": " b { (view.metric(&chart.metric)) } }
+                summary { span { (view.t(text::METRIC)) ":" } b { (view.metric(&chart.metric)) } }
                 p {
                     @for metric in metrics {
                         a class="swap" href={ "?m=" (metric) "&r=" (chart.range.code()) "#chart" }
