@@ -1,10 +1,10 @@
 //! citygate: a city's gateway for meter and sensor readings.
 //!
 //! ```text
-//!  devices -- MQTT --> sources --> intake: uplink -> Report | Reject --> log: group commit, fdatasync
+//!  MQTT, CoAP -------> sources --> intake: uplink -> Report | Reject --> log: group commit, fdatasync
 //!                                                                          |         `-> acknowledgement
 //!                                                                          v
-//!                                        readers, each with a cursor: history . gRPC subscribers
+//!                     readers, each with a cursor: history . device registry . gRPC subscribers
 //!                                                                          v
 //!                                                        Query . HTTP . metrics
 //! ```

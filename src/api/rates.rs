@@ -24,7 +24,7 @@ fn received(accounting: &Accounting) -> Received {
 }
 
 impl Rates {
-    /// Notes the counters of now. Called every [`SAMPLE_EVERY`].
+    /// Notes the counters of now. Called every five seconds.
     pub fn sample(&self, now: Instant, accounting: &Accounting) {
         let received = received(accounting);
         let mut samples = self.0.lock().unwrap_or_else(PoisonError::into_inner);

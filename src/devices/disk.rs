@@ -165,7 +165,8 @@ fn small_key(kind: u8, number: usize) -> [u8; 3] {
 struct Saving {
     /// In order, so that the devices on the disk have no hole.
     numbers: Vec<u32>,
-    done: usize,
+    /// Encoded, and no longer marked as changed.
+    encoded: usize,
     /// As of the beginning.
     progress: Progress,
     took: Duration,
@@ -268,7 +269,7 @@ impl Disk {
             numbers.sort_unstable();
             Saving {
                 numbers,
-                done: 0,
+                encoded: 0,
                 progress: *progress,
                 took: Duration::ZERO,
             }
@@ -293,10 +294,7 @@ impl Disk {
                 if !std::mem::replace(&mut self.failed, true) {
                     tracing::error!(%error, "devices cannot be saved; this is tried again");
                 }
-                let mut table = shared.write();
-                for number in saving.numbers {
-                    table.taint(number);
-                }
+                shared.write().retain(&saving.numbers, saving.encoded);
                 self.saved_at = progress.saved_at;
             }
         }
@@ -308,23 +306,21 @@ impl Disk {
         let space = access.space(SPACE)?;
         let mut batch = access.batch();
         let mut rows = Rows::default();
-        let mut done = saving.done;
-        while batch.bytes() < PART_BYTES_MAX && done < saving.numbers.len() {
-            let numbers = saving.numbers.iter().skip(done).take(ROWS_MAX);
+        while batch.bytes() < PART_BYTES_MAX && saving.encoded < saving.numbers.len() {
+            let numbers = saving.numbers.iter().skip(saving.encoded).take(ROWS_MAX);
             rows.encode(&mut shared.write(), numbers);
             rows.put(&space, &mut batch);
-            done = (done + ROWS_MAX).min(saving.numbers.len());
+            saving.encoded = (saving.encoded + ROWS_MAX).min(saving.numbers.len());
         }
         let table = shared.read();
         let (names, series) = (table.names.texts().len(), table.series.list().len());
         self.put_texts(&table, &space, &mut batch);
         drop(table);
-        let last = done == saving.numbers.len();
+        let last = saving.encoded == saving.numbers.len();
         if last {
             batch.insert(&space, PROGRESS, &saving.progress.encode());
         }
         batch.commit(&[space])?;
-        saving.done = done;
         (self.names, self.series) = (names, series);
         Ok(last)
     }

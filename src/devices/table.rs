@@ -246,6 +246,15 @@ impl Table {
         }
     }
 
+    /// These could not be saved; the first `encoded` of them are no longer marked.
+    pub(super) fn retain(&mut self, numbers: &[u32], encoded: usize) {
+        let (unmarked, marked) = numbers.split_at_checked(encoded).unwrap_or((numbers, &[]));
+        self.dirty.extend_from_slice(marked);
+        for number in unmarked {
+            self.taint(*number);
+        }
+    }
+
     /// Is being saved.
     pub(super) fn untaint(&mut self, number: u32) {
         if let Some(entry) = self.entries.get_mut(number as usize) {

@@ -167,7 +167,10 @@ async fn strangers_have_a_timeline_and_nobody_has_none() {
     assert_eq!(all[0]["type"], "reject");
     assert_eq!(all[0]["reject"]["rawText"], "{\"voltagee\": 230}");
     let told = get(&gateway, "/v1/devices/pole%2F7").await.problem(404);
-    assert!(told.contains("heard and not accepted: 2 uplinks"), "{told}");
+    assert!(
+        told.contains("heard and not accepted: refused 2 times"),
+        "{told}"
+    );
     let missing = get(&gateway, "/v1/devices/meter-0043/timeline").await;
     let told = missing.problem(404);
     assert!(told.contains("did you mean \"meter-0042\"?"), "{told}");

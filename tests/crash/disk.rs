@@ -114,6 +114,7 @@ impl Disk {
     }
 
     /// From now on a sync takes this long.
+    #[allow(dead_code, reason = "tests/coap slows the disk, tests/crash does not")]
     pub fn slow(&self, delay_us: u32) {
         self.put(9, delay_us.into());
     }

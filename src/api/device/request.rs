@@ -99,6 +99,52 @@ fn words<T>(
     found
 }
 
+/// All of a query but what the filter says.
+fn query_of(request: &proto::ListDevicesRequest, wrong: &mut Violations) -> Query {
+    let states: Vec<String> = State::ALL.iter().map(|state| state.json_name()).collect();
+    let levels: Vec<String> = Level::ALL.iter().map(|level| level.json_name()).collect();
+    let states = words(
+        "states",
+        &request.states,
+        State::from_number,
+        &states,
+        wrong,
+    );
+    let healths = words(
+        "healths",
+        &request.healths,
+        Level::from_number,
+        &levels,
+        wrong,
+    );
+    for (field, text, max) in [
+        ("search", &request.search, SEARCH_BYTES_MAX),
+        ("parent", &request.parent, NAME_BYTES_MAX),
+    ] {
+        if text.len() > max {
+            wrong.add(field, format!("{} bytes, at most {max}", text.len()));
+        }
+    }
+    let limit = match usize::try_from(request.page_size) {
+        Ok(0) => PAGE_DEFAULT,
+        Ok(size @ 1..=PAGE_MAX) => size,
+        _ => {
+            wrong.add("page_size", format!("must be from 1 to {PAGE_MAX}"));
+            PAGE_DEFAULT
+        }
+    };
+    Query {
+        states,
+        healths,
+        search: request.search.as_str().into(),
+        heard_not_accepted: request.heard_not_accepted,
+        parent: request.parent.as_str().into(),
+        values: request.values,
+        limit,
+        ..Query::default()
+    }
+}
+
 impl List {
     /// Checks every field.
     ///
@@ -113,51 +159,7 @@ impl List {
             Ok(selection) => (selection, Violations::default()),
             Err(wrong) => (Selection::default(), wrong),
         };
-        let names = |all: &[State]| {
-            all.iter()
-                .map(|state| state.json_name())
-                .collect::<Vec<_>>()
-        };
-        let mut query = Query {
-            states: words(
-                "states",
-                &request.states,
-                State::from_number,
-                &names(State::ALL),
-                &mut wrong,
-            ),
-            healths: words(
-                "healths",
-                &request.healths,
-                Level::from_number,
-                &Level::ALL
-                    .iter()
-                    .map(|level| level.json_name())
-                    .collect::<Vec<_>>(),
-                &mut wrong,
-            ),
-            heard_not_accepted: request.heard_not_accepted,
-            values: request.values,
-            ..Query::default()
-        };
-        for (field, text, max) in [
-            ("search", &request.search, SEARCH_BYTES_MAX),
-            ("parent", &request.parent, NAME_BYTES_MAX),
-        ] {
-            if text.len() > max {
-                wrong.add(field, format!("{} bytes, at most {max}", text.len()));
-            }
-        }
-        query.search = request.search.as_str().into();
-        query.parent = request.parent.as_str().into();
-        query.limit = match usize::try_from(request.page_size) {
-            Ok(0) => PAGE_DEFAULT,
-            Ok(size @ 1..=PAGE_MAX) => size,
-            _ => {
-                wrong.add("page_size", format!("must be from 1 to {PAGE_MAX}"));
-                PAGE_DEFAULT
-            }
-        };
+        let mut query = query_of(&request, &mut wrong);
         let token = std::mem::take(&mut request.page_token);
         request.page_size = 0;
         request.filter = Some(filter);

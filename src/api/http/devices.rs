@@ -159,9 +159,12 @@ pub(super) fn unknown(shared: &Shared, name: &str) -> Problem {
             sentence,
             ..
         } = &stranger;
+        let times = match rejects {
+            1 => "once".to_owned(),
+            rejects => format!("{rejects} times"),
+        };
         detail = format!(
-            "{name:?} was heard and not accepted: {rejects} uplinks refused, the last at {} \
-             ({reason}): {sentence}",
+            "{name:?} was heard and not accepted: refused {times}, last at {} ({reason}): {sentence}",
             json::time(*last)
         );
     }

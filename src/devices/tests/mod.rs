@@ -1,6 +1,7 @@
 //! The rules, on the pure table, with the clock in hand.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod following;
+mod full_disk;
 mod health;
 mod life;
 mod lists;

@@ -27,6 +27,7 @@ pub mod options;
 pub mod outbox;
 mod resource;
 pub mod response;
+mod sender;
 mod server;
 pub mod session;
 mod socket;

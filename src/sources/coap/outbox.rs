@@ -41,6 +41,12 @@ impl Outbox {
         self.messages.is_empty()
     }
 
+    /// Brings messages from `start` on that go to one peer together, in their order.
+    pub fn arrange(&mut self, start: usize) {
+        let left = self.messages.get_mut(start..).unwrap_or_default();
+        left.sort_unstable_by_key(|(to, range)| (to.local, to.peer, range.start));
+    }
+
     /// Messages from `start` on, in order.
     pub fn from(&self, start: usize) -> impl Iterator<Item = (Session, &[u8])> + Clone {
         let messages = self.messages.get(start..).unwrap_or_default().iter();

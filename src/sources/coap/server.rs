@@ -177,7 +177,8 @@ impl Server {
                 biased;
                 () = halt.cancelled() => return,
                 () = waiter.notified() => {}
-                ready = self.socket.readable() => match ready {
+                // While the socket takes no answers, no more of them are caused.
+                ready = self.socket.readable(), if !blocked => match ready {
                     Ok(()) => self.receive().await,
                     Err(cause) => self.failed(&cause).await,
                 },
@@ -226,6 +227,7 @@ impl Server {
             self.work.timeout(now);
             self.tick = now + IDLE_MAX;
         }
+        self.work.outbox.arrange(self.sent);
         // Before anything is sent: whoever has an answer finds it counted.
         self.work.publish();
         loop {

@@ -1,20 +1,21 @@
 //! One UDP socket: many datagrams per system call, in both directions.
 //!
 //! ```text
-//!  recvmmsg -> up to 128 datagrams in place      outbox -> sendmmsg, one call per local address
+//!  recvmmsg -> up to 128 datagrams in place      outbox -> sender: sendmmsg
 //! ```
 //! The kernel's UDP path is most of what a request costs, so a call per datagram is not made. nix
 //! wraps both calls safely; its headers hold pointers and are not `Send`, so the socket lives on one
 //! thread. Where it is bound to all addresses, the one that was asked is the one that answers
 //! (RFC 7252 §5.3.2), by `IP_PKTINFO`.
 use super::outbox::Outbox;
+use super::sender::Sender;
 use super::session::Session;
 use nix::libc;
 use nix::sys::socket::{
-    self, AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg,
-    SockFlag, SockType, SockaddrStorage, recvmmsg, sendmmsg, setsockopt, sockopt,
+    self, AddressFamily, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockFlag, SockType,
+    SockaddrStorage, recvmmsg, setsockopt, sockopt,
 };
-use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
+use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
 use tokio::io::Interest;
@@ -70,9 +71,7 @@ pub fn bind(address: SocketAddr, receive_bytes: usize) -> io::Result<std::net::U
 pub struct Socket {
     udp: UdpSocket,
     receiving: MultiHeaders<SockaddrStorage>,
-    sending: MultiHeaders<SockaddrStorage>,
-    /// With room for a local address.
-    sending_from: MultiHeaders<SockaddrStorage>,
+    sender: Sender,
     buffer: Box<[u8]>,
 }
 
@@ -85,16 +84,10 @@ impl Socket {
         let any = udp.local_addr()?;
         let unspecified = any.ip().is_unspecified();
         let space = unspecified.then(|| nix::cmsg_space!(libc::in6_pktinfo));
-        let exact = if any.is_ipv4() {
-            nix::cmsg_space!(libc::in_pktinfo)
-        } else {
-            nix::cmsg_space!(libc::in6_pktinfo)
-        };
         Ok(Self {
             udp: UdpSocket::from_std(udp)?,
             receiving: MultiHeaders::preallocate(BATCH, space),
-            sending: MultiHeaders::preallocate(BATCH, None),
-            sending_from: MultiHeaders::preallocate(BATCH, Some(exact)),
+            sender: Sender::new(any.is_ipv4()),
             buffer: vec![0; BATCH * STRIDE].into(),
         })
     }
@@ -151,70 +144,7 @@ impl Socket {
     /// # Errors
     /// The kernel refused the message after those; it will not go.
     pub fn send(&mut self, outbox: &Outbox, start: usize) -> (usize, io::Result<()>) {
-        let mut sent = 0;
-        loop {
-            let left = outbox.from(start + sent);
-            let local = match left.clone().next() {
-                None => return (sent, Ok(())),
-                Some((to, _)) => to.local,
-            };
-            let run = left.take_while(|(to, _)| to.local == local).take(BATCH);
-            match self.send_run(local, run) {
-                Ok(more) => sent += more,
-                Err(cause) if cause.kind() == ErrorKind::WouldBlock => return (sent, Ok(())),
-                Err(cause) => return (sent + 1, Err(cause)),
-            }
-        }
-    }
-
-    /// Messages from one of our addresses.
-    fn send_run<'a>(
-        &mut self,
-        local: Option<IpAddr>,
-        run: impl Iterator<Item = (Session, &'a [u8])>,
-    ) -> io::Result<usize> {
-        let fd = self.udp.as_raw_fd();
-        let mut addresses = Vec::with_capacity(BATCH);
-        let mut slices = Vec::with_capacity(BATCH);
-        for (to, bytes) in run {
-            addresses.push(Some(SockaddrStorage::from(to.peer)));
-            slices.push([IoSlice::new(bytes)]);
-        }
-        let (v4, v6);
-        let mut control = Vec::new();
-        match local {
-            Some(IpAddr::V4(ip)) => {
-                v4 = libc::in_pktinfo {
-                    ipi_ifindex: 0,
-                    ipi_spec_dst: libc::in_addr {
-                        s_addr: u32::from_ne_bytes(ip.octets()),
-                    },
-                    ipi_addr: libc::in_addr { s_addr: 0 },
-                };
-                control.push(ControlMessage::Ipv4PacketInfo(&v4));
-            }
-            Some(IpAddr::V6(ip)) => {
-                v6 = libc::in6_pktinfo {
-                    ipi6_addr: libc::in6_addr {
-                        s6_addr: ip.octets(),
-                    },
-                    // A link-local peer's address has its interface.
-                    ipi6_ifindex: 0,
-                };
-                control.push(ControlMessage::Ipv6PacketInfo(&v6));
-            }
-            None => {}
-        }
-        let headers = if local.is_some() {
-            &mut self.sending_from
-        } else {
-            &mut self.sending
-        };
-        self.udp.try_io(Interest::WRITABLE, || {
-            let flags = MsgFlags::MSG_DONTWAIT;
-            let sent = sendmmsg(fd, headers, &slices, &addresses, &control, flags)?;
-            Ok(sent.count())
-        })
+        self.sender.send(&self.udp, outbox, start)
     }
 }
 

@@ -66,6 +66,10 @@ pub(super) fn logs(out: &mut DescriptorEncoder<'_>, logs: &[(&str, &Log)]) -> Re
         logs.iter()
             .map(|(name, log)| (vec![("log", *name)], log.latency().distribution())),
     )?;
+    readers(out, logs)
+}
+
+fn readers(out: &mut DescriptorEncoder<'_>, logs: &[(&str, &Log)]) -> Result<(), Error> {
     let rows = logs.iter().flat_map(|(_, log)| {
         let watermark = log.watermark();
         let lag = move |follower: FollowerStat| {

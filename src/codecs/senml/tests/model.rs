@@ -157,7 +157,54 @@ fn again(records: &[Resolved<'_>]) -> String {
     format!("[{}]", records.join(","))
 }
 
+/// Text that is nearly a pack.
+fn nearly() -> impl Strategy<Value = String> {
+    let pieces = [
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"",
+        "\"n\"",
+        "\"v\"",
+        "\"vb\"",
+        "\"bn\"",
+        "\"a\"",
+        "\"\\u0061\"",
+        "1",
+        "-",
+        "0",
+        ".5",
+        "e3",
+        "E+1",
+        "true",
+        "false",
+        "null",
+        "tru",
+        " ",
+        "\n",
+        "\u{1}",
+        "é",
+        "\\",
+        "{\"n\":\"a\",\"v\":1}",
+        "{\"n\":\"a\",\"vb\":true}",
+    ];
+    prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..12)
+        .prop_map(|pieces| format!("[{}]", pieces.concat()))
+}
+
 proptest! {
+    #[test]
+    fn nothing_is_taken_that_is_no_json(text in nearly()) {
+        let json = serde_json::from_str::<serde_json::Value>(&text);
+        if json.is_err() {
+            let done = decode(text.as_bytes(), LIMITS, &mut Decoded::default());
+            prop_assert!(done.is_err(), "{}", text);
+        }
+    }
+
     #[test]
     fn both_formats_say_the_same(pack in prop::collection::vec(record(), 0..5)) {
         let (json, cbor) = (to_json(&pack), to_cbor(&pack));

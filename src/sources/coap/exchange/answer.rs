@@ -1,5 +1,6 @@
 //! What goes out as an answer: piggybacked, in a message of its own, or not at all.
 use super::flights::{ExchangeId, Flight};
+use super::separate::RETRANSMIT_MAX;
 use super::{Exchanges, Keep, is_silent};
 use crate::sources::coap::echo::AMPLIFICATION_MAX;
 use crate::sources::coap::encode::put_header;
@@ -84,7 +85,7 @@ impl Exchanges {
             out.empty(flight.session, Kind::Acknowledgement, flight.message_id);
             return Code::EMPTY;
         }
-        let code = self.put_tail(now, flight, response);
+        let code = self.put_tail(now, flight, response, 1);
         let header = Header {
             kind: Kind::Acknowledgement,
             code,
@@ -107,7 +108,12 @@ impl Exchanges {
         out: &mut Outbox,
     ) -> Code {
         let confirmable = flight.kind == Kind::Confirmable && self.separate.has_room();
-        let code = self.put_tail(now, flight, response);
+        let copies = if confirmable {
+            1 + usize::from(RETRANSMIT_MAX)
+        } else {
+            1
+        };
+        let code = self.put_tail(now, flight, response, copies);
         let id = self.own_id(flight.seen);
         let header = Header {
             kind: if confirmable {
@@ -144,12 +150,20 @@ impl Exchanges {
     }
 
     /// Writes options and payload into `scratch`, at most three times the request for a peer that
-    /// has not proved its address: an error loses words, anything else becomes a challenge.
-    fn put_tail(&mut self, now: Instant, flight: &Flight, response: &Response<'_>) -> Code {
+    /// has not proved its address: an error loses words, also for all the `copies` that may have to
+    /// be sent; anything else becomes a challenge.
+    fn put_tail(
+        &mut self,
+        now: Instant,
+        flight: &Flight,
+        response: &Response<'_>,
+        copies: usize,
+    ) -> Code {
         let secs = self.secs(now);
         response.put_tail(&mut self.scratch);
         let head = 4 + flight.token().len();
-        let max = AMPLIFICATION_MAX * flight.request_len;
+        let copies = if response.is_error() { copies } else { 1 };
+        let max = AMPLIFICATION_MAX * flight.request_len / copies;
         let mut code = response.code();
         if head + self.scratch.len() > max && !self.proofs.is_proven(flight.peer, secs) {
             let over = head + self.scratch.len() - max;

@@ -64,6 +64,29 @@ fn an_error_loses_words_before_it_grows_too_long() {
     assert_eq!(rig.only(), answer, "the copy gets the same words");
 }
 
+/// A separate response may have to be sent five times, and all of them are what the peer gets.
+#[test]
+fn a_late_error_has_fewer_words() {
+    let mut rig = Rig::new();
+    let bytes = post(1, &[b'{'; 100]);
+    let id = rig.hear(&bytes).expect("a request");
+    rig.pass(LIMITS.ack_after);
+    let words = "word ".repeat(40);
+    rig.respond(
+        id,
+        &Response::diagnostic(Code::BAD_REQUEST, &words),
+        Keep::Answer,
+    );
+    for _ in 0..100 {
+        rig.pass(Duration::from_secs(1));
+    }
+    let sent = rig.sent();
+    let total: usize = sent.iter().map(Vec::len).sum();
+    assert_eq!(sent.len(), 1 + 5);
+    assert!(total <= 3 * bytes.len() + 4, "{total} for {}", bytes.len());
+    assert!(sent[1].len() > 20, "some words are left");
+}
+
 proptest! {
     /// Whatever an unproven peer sends, and whatever is answered, it gets at most three times that
     /// back, beside at most four bytes, and nothing panics.
