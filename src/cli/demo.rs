@@ -324,7 +324,7 @@ fn introduce(
     let followed = farewell.map_or("em-00001", |(id, _)| id);
     output::line(format_args!(
         "Try, in another terminal:
-  citygate tap --grpc {grpc} --device {followed}
+  citygate tap --grpc {grpc} --url http://{http} --device {followed}
   mosquitto_pub -p {} -q 1 -i meter-7 -t city/meter-7/json -m '{{\"active_energy_import\": 1234.5}}'
   coap-client -m post -t json -e '{{\"water_volume\": 7.25}}' coap://{coap}/t/meter-8/json
   curl -s http://{http}/v1/devices/meter-7/readings
