@@ -7,7 +7,7 @@
 use super::pending::{Pending, Taken};
 use super::{Intake, lock};
 use crate::log::record::Kind;
-use crate::model::{ReportView, Source, Timestamp};
+use crate::model::{ReportView, Timestamp};
 use hashbrown::HashMap;
 use std::sync::Mutex;
 
@@ -33,15 +33,6 @@ impl Intake {
         std::mem::take(&mut *lock(&self.sightings.0))
     }
 
-    /// Counts a copy that the source recognised by itself, and notes its device.
-    pub fn copied(&self, source: Source, device: &str, at: Timestamp) {
-        self.accounting.update(source, |counts| {
-            counts.received += 1;
-            counts.duplicate += 1;
-        });
-        self.sighted(device, at);
-    }
-
     /// The devices of an uplink of which nothing was new.
     #[cold]
     pub(super) fn sighted_all(&self, taken: &Taken, pending: &Pending) {
@@ -54,7 +45,8 @@ impl Intake {
         }
     }
 
-    fn sighted(&self, device: &str, at: Timestamp) {
+    /// Notes a device that sent a copy.
+    pub(crate) fn sighted(&self, device: &str, at: Timestamp) {
         let mut devices = lock(&self.sightings.0);
         if let Some(known) = devices.get_mut(device) {
             known.at = known.at.max(at);

@@ -199,7 +199,11 @@ impl<'a> Fields<'a> {
     ///
     /// # Errors
     /// Truncated, or wire type 3, 4, 6 or 7.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "its answer is too large for registers: a call costs more than what it does"
+    )]
+    #[inline(always)]
     #[expect(
         clippy::should_implement_trait,
         reason = "an iterator could not return the error and end"

@@ -334,7 +334,7 @@ async fn copies_are_seen_and_waiters_wake() {
     rig.feed(0, 14);
     let before = devices(&registry, &rig);
     let version = registry.version();
-    rig.intake.copied(Source::Mqtt, "m-3", at(500));
+    rig.intake.sighted("m-3", at(500));
     rig.clock.set(at(501));
     tokio::time::timeout(PATIENCE, registry.wait(version))
         .await

@@ -73,7 +73,7 @@ fn a_copy_is_a_sign_of_life_and_no_record() {
         rig.clock.set(later);
         assert_eq!(rig.payload("city/m-1", payload), Verdict::Duplicate);
     }
-    rig.intake.copied(Source::Coap, "m-2", later);
+    rig.intake.sighted("m-2", later);
     let seen = rig.intake.sightings();
     assert_eq!(
         seen["m-1"],
@@ -90,6 +90,7 @@ fn a_copy_is_a_sign_of_life_and_no_record() {
         }
     );
     assert!(rig.intake.sightings().is_empty(), "taken");
+    rig.intake.count_duplicates(Source::Coap, 2);
     let coap = rig.intake.accounting().snapshot(Source::Coap);
-    assert_eq!((coap.received, coap.duplicate), (1, 1));
+    assert_eq!((coap.received, coap.duplicate), (2, 2));
 }

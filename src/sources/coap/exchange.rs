@@ -9,7 +9,7 @@
 //! No socket, no clock, no task: `now` and random numbers are arguments, and what is to be sent goes
 //! into an [`Outbox`]. So loss, reordering, duplication and restarts are tested without any.
 //!
-//! Decisions. A request is known by its whole datagram ([`seen`]). Only what changed something is
+//! Decisions. A request is known by its whole datagram (`seen`). Only what changed something is
 //! remembered: errors that follow from the request alone are worked out again, and a temporary
 //! refusal is forgotten, so that the same message id is tried anew. GET changes nothing and is
 //! never remembered (§4.5).

@@ -16,7 +16,7 @@
 //! whose NAT binding moves.
 //!
 //! Places kept: a [`session::Session`] is an address today and will be a DTLS session beside it;
-//! LwM2M's `/rd` and `/dp` will be resources beside those of [`work`].
+//! LwM2M's `/rd` and `/dp` will be resources beside those of `work`.
 mod blockwise;
 mod discovery;
 mod drops;
