@@ -81,6 +81,7 @@ assert.match(await good.innerText(), /Voltage voltage\s+231\sV/);
 publish("meter/meter-7", { active_power: 7.75 });
 await until(async () => /7\.75/.test(await text(page, "#now0")), "the refresh");
 assert.ok((await page.locator(".timeline .detail").count()) >= 1, "open rows stay open");
+assert.equal(await text(page, "#chart .ranges [aria-current]"), "7 d", "a refresh leaves the chart alone");
 
 // The summary is copied.
 await page.click("button[data-copy]");

@@ -30,7 +30,7 @@ pub struct Shown<'a> {
     pub rows: &'a [Row],
     /// Are there older ones?
     pub older: bool,
-    /// The chart asked for, where it has a metric of numbers.
+    /// The chart asked for; `None` in a refresh, which leaves it alone, or where there are no numbers.
     pub chart: Option<&'a Chart>,
 }
 
@@ -61,6 +61,8 @@ pub fn sections(view: &View<'_>, shown: &Shown<'_>) -> Sections {
             "chart",
             chart::section(view, chart, device.interval, &metrics),
         );
+    } else if !numeric(view, device).is_empty() {
+        sections.keep("chart");
     }
     let main = sections.0.len();
     sections.push("summary", summary_section(view, device));

@@ -75,6 +75,11 @@ impl Sections {
         });
     }
 
+    /// Keeps what the reader has of this section, which was not made this time.
+    pub fn keep(&mut self, id: impl Into<String>) {
+        self.push_still(id, html! {});
+    }
+
     /// What is pushed from here on stands beside the others on a wide screen.
     pub fn aside_from(&mut self, first: usize) {
         for section in self.0.iter_mut().skip(first) {
@@ -136,6 +141,7 @@ impl Sections {
                 continue;
             };
             let waits = section.still && known.is_some() && !is_wanted(section);
+            let waits = waits || section.html.is_empty();
             if *known == Some(section.hash) || waits {
                 continue;
             }
@@ -228,6 +234,20 @@ mod tests {
         let (html, etag) = later.changes(&etag, Some("chart"));
         assert_eq!(html, "<section id=\"chart\">7 d</section>");
         assert!(later.changes(&etag, Some("chart")).0.is_empty());
+        let mut unmade = sections(&[("a", "2")]);
+        unmade.keep("chart");
+        let (html, kept) = unmade.changes(&etag, None);
+        assert_eq!(html, "<section id=\"a\">2</section>");
+        let chart = |etag: &str| {
+            etag.split('.')
+                .find(|part| part.starts_with("chart"))
+                .map(str::to_owned)
+        };
+        assert_eq!(chart(&kept), chart(&etag));
+        assert_eq!(
+            unmade.changes("", None).0,
+            "<i data-after=\"\"></i><section id=\"a\">2</section>"
+        );
     }
 
     #[test]
