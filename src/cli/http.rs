@@ -29,21 +29,37 @@ pub(super) enum HttpError {
     #[error("{address} answered {status:?} to {path}")]
     Status {
         address: SocketAddr,
-        path: &'static str,
+        path: String,
         status: String,
     },
     #[error("{address} answered no JSON to {path}")]
     Json {
         address: SocketAddr,
-        path: &'static str,
+        path: String,
         #[source]
         source: serde_json::Error,
     },
 }
 
+impl HttpError {
+    /// Is there no such thing?
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Status { status, .. } if status.contains(" 404"))
+    }
+}
+
 /// Gets `path` as JSON.
-pub(super) async fn get(address: SocketAddr, path: &'static str) -> Result<Value, HttpError> {
-    let answer = match timeout(WAIT, exchange(address, path)).await {
+pub(super) async fn get(address: SocketAddr, path: &str) -> Result<Value, HttpError> {
+    get_as(address, path, None).await
+}
+
+/// The same with a bearer token, `Bearer ..`.
+pub(super) async fn get_as(
+    address: SocketAddr,
+    path: &str,
+    token: Option<&str>,
+) -> Result<Value, HttpError> {
+    let answer = match timeout(WAIT, exchange(address, path, token)).await {
         Ok(answer) => answer.map_err(|source| HttpError::Socket { address, source })?,
         Err(_) => return Err(HttpError::Silent { address }),
     };
@@ -56,21 +72,22 @@ pub(super) async fn get(address: SocketAddr, path: &'static str) -> Result<Value
         let status = String::from_utf8_lossy(line).chars().take(80).collect();
         return Err(HttpError::Status {
             address,
-            path,
+            path: path.to_owned(),
             status,
         });
     }
     serde_json::from_slice(body).map_err(|source| HttpError::Json {
         address,
-        path,
+        path: path.to_owned(),
         source,
     })
 }
 
-async fn exchange(address: SocketAddr, path: &str) -> io::Result<Vec<u8>> {
+async fn exchange(address: SocketAddr, path: &str, token: Option<&str>) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address).await?;
+    let token = token.map_or_else(String::new, |token| format!("Authorization: {token}\r\n"));
     let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: application/json\r\nConnection: close\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: application/json\r\n{token}Connection: close\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();

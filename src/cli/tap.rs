@@ -1,18 +1,19 @@
 //! `citygate tap`: the live stream, one reading a line.
 //!
 //! It is a subscriber like any other: over gRPC, with a cursor that it keeps in memory and resumes by
-//! when the gateway comes back. What it prints was durable before.
+//! when the gateway comes back. What it prints was durable before. Of one device alone it also shows
+//! what the stream does not carry: rejects and changes of state.
+mod print;
+mod watch;
+
 use super::signals::Signals;
-use super::{Error, Exit, output};
-use crate::api::http::json;
+use super::{Error, Exit};
+use crate::model::Timestamp;
 use crate::model::proto::client::telemetry_service_client::TelemetryServiceClient;
-use crate::model::proto::reading::Value;
 use crate::model::proto::subscribe_request::Start;
-use crate::model::proto::{Event, Filter, Reading, Report, SubscribeRequest, SubscribeResponse};
-use crate::model::{Quality, Timestamp};
+use crate::model::proto::{Filter, SubscribeRequest};
 use jiff::tz::TimeZone;
-use serde::Serialize;
-use std::fmt::Write as _;
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -24,9 +25,11 @@ const EXAMPLES: &str = "\
 Examples:
   citygate tap
   citygate tap --kind meter --metric active_energy_import
+  citygate tap --device em-00001
   citygate tap --device em-00001 --earliest --json
 
-It starts from now unless told otherwise, and resumes without loss when the gateway comes back.
+Of one device it also shows, over HTTP, what was rejected and why, and when it goes late or comes back;
+one that was never heard is waited for. It starts from now unless told otherwise, and resumes without loss when the gateway comes back.
 CITYGATE_TOKEN is sent as a bearer token if it is set. Ctrl-C ends it.";
 
 /// For the connection.
@@ -66,6 +69,9 @@ pub(super) struct Args {
     /// The gateway's gRPC address
     #[arg(long, value_name = "URL", env = "CITYGATE_GRPC", default_value = "http://127.0.0.1:50051", value_parser = address)]
     grpc: Endpoint,
+    /// The gateway's HTTP address, for the rejects and states of one device
+    #[arg(long, value_name = "URL", env = "CITYGATE_URL", default_value = "http://127.0.0.1:8080", value_parser = watch::url)]
+    url: String,
     /// Print each report and event as a line of JSON
     #[arg(long)]
     json: bool,
@@ -129,27 +135,39 @@ async fn follow(args: &Args) -> Result<Exit, Error> {
         (None, None, true) => Some(Start::Earliest(true)),
         (None, None, false) => None,
     };
-    let mut left = args.count.unwrap_or(u64::MAX);
-    let mut was_connected = false;
-    loop {
-        let reason = match stream(args, &mut start, &mut left, &mut was_connected).await? {
-            Ended::Enough => return Ok(Exit::Ok),
-            Ended::Lost(reason) => reason,
-        };
-        if !was_connected {
-            let uri = args.grpc.uri();
-            return Err(Error::CannotStart(format!("no gateway at {uri}: {reason}")));
+    let left = Cell::new(args.count.unwrap_or(u64::MAX));
+    let watch = async {
+        match args.device.as_slice() {
+            [device] if args.metric.is_empty() => watch::run(args, device, &left).await,
+            _ => std::future::pending().await,
         }
-        // Nothing is lost by waiting: the log keeps it.
-        let _ = writeln!(io::stderr(), "citygate: {reason}; trying again");
-        sleep(RETRY).await;
+    };
+    let stream = async {
+        let mut was_connected = false;
+        loop {
+            let reason = match stream(args, &mut start, &left, &mut was_connected).await? {
+                Ended::Enough => return Ok(Exit::Ok),
+                Ended::Lost(reason) => reason,
+            };
+            if !was_connected {
+                let uri = args.grpc.uri();
+                return Err(Error::CannotStart(format!("no gateway at {uri}: {reason}")));
+            }
+            // Nothing is lost by waiting: the log keeps it.
+            let _ = writeln!(io::stderr(), "citygate: {reason}; trying again");
+            sleep(RETRY).await;
+        }
+    };
+    tokio::select! {
+        ended = stream => ended,
+        ended = watch => ended.map(|()| Exit::Ok).map_err(Error::Output),
     }
 }
 
 async fn stream(
     args: &Args,
     start: &mut Option<Start>,
-    left: &mut u64,
+    left: &Cell<u64>,
     was_connected: &mut bool,
 ) -> Result<Ended, Error> {
     let channel = match args
@@ -189,9 +207,9 @@ async fn stream(
         };
         match next {
             Ok(Some(response)) => {
-                print(args, &response, left)?;
+                print::response(args.json, &response, left)?;
                 *start = Some(Start::AfterCursor(response.cursor));
-                if *left == 0 {
+                if left.get() == 0 {
                     return Ok(Ended::Enough);
                 }
             }
@@ -218,175 +236,9 @@ fn lost(status: &Status) -> Result<Ended, Error> {
     }
 }
 
-/// One line of JSON.
-#[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Line<'a> {
-    Report(json::Report<'a>),
-    Event(json::Event<'a>),
-}
-
-fn print(args: &Args, response: &SubscribeResponse, left: &mut u64) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    for report in &response.reports {
-        if args.json {
-            if take(left) {
-                output::put_json(&mut out, &Line::Report(report.into()))?;
-            }
-            continue;
-        }
-        for reading in &report.readings {
-            if take(left) {
-                writeln!(out, "{}", reading_line(report, reading))?;
-            }
-        }
-    }
-    for event in &response.events {
-        if !take(left) {
-            break;
-        }
-        if args.json {
-            output::put_json(&mut out, &Line::Event(event.into()))?;
-        } else {
-            writeln!(out, "{}", event_line(event))?;
-        }
-    }
-    out.flush()
-}
-
-fn take(left: &mut u64) -> bool {
-    let some = *left > 0;
-    *left = left.saturating_sub(1);
-    some
-}
-
-fn shown_time(time: Option<&prost_types::Timestamp>) -> String {
-    time.and_then(|time| Timestamp::from_secs_nanos(time.seconds, time.nanos))
-        .map_or_else(|| "-".to_owned(), json::time)
-}
-
-/// `2026-11-23T08:00:00Z em-00001 meter.electricity voltage{phase=a} 230.1 V`, and the quality unless
-/// it is good.
-fn reading_line(report: &Report, reading: &Reading) -> String {
-    let mut line = format!(
-        "{} {} {} {}",
-        shown_time(reading.observed_at.as_ref()),
-        report.device_id,
-        report.kind,
-        reading.metric
-    );
-    let mut labels: Vec<String> = reading
-        .labels
-        .iter()
-        .map(|(name, value)| format!("{name}={}", json::printable(value.as_bytes())))
-        .collect();
-    if !labels.is_empty() {
-        labels.sort();
-        // Writing to a String cannot fail.
-        let _ = write!(line, "{{{}}}", labels.join(","));
-    }
-    let _ = match &reading.value {
-        Some(Value::Number(number)) => write!(line, " {number}"),
-        Some(Value::Flag(flag)) => write!(line, " {flag}"),
-        Some(Value::Text(text)) => write!(line, " {}", json::printable(text.as_bytes())),
-        None => write!(line, " -"),
-    };
-    if !reading.unit.is_empty() && reading.unit != "1" {
-        let _ = write!(line, " {}", reading.unit);
-    }
-    let quality = u64::try_from(reading.quality)
-        .ok()
-        .and_then(Quality::from_number);
-    if quality != Some(Quality::Good) {
-        let name = quality.map_or("QUALITY_UNSPECIFIED", Quality::json_name);
-        let _ = write!(line, " {}", name.trim_start_matches("QUALITY_"));
-    }
-    line
-}
-
-fn event_line(event: &Event) -> String {
-    let mut details: Vec<String> = event
-        .detail
-        .iter()
-        .map(|(name, value)| format!(" {name}={}", json::printable(value.as_bytes())))
-        .collect();
-    details.sort();
-    let device = if event.device_id.is_empty() {
-        "gateway"
-    } else {
-        &event.device_id
-    };
-    let severity = event
-        .severity()
-        .as_str_name()
-        .trim_start_matches("SEVERITY_");
-    format!(
-        "{} {device} event {} {severity}{}",
-        shown_time(event.at.as_ref()),
-        event.name,
-        details.concat()
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashMap;
-
-    fn reading() -> Reading {
-        Reading {
-            metric: "voltage".to_owned(),
-            unit: "V".to_owned(),
-            value: Some(Value::Number(230.1)),
-            observed_at: Some(Timestamp::from_secs(1_795_420_800).into()),
-            quality: 1,
-            labels: HashMap::from([("phase".to_owned(), "a".to_owned())]),
-            ..Reading::default()
-        }
-    }
-
-    #[test]
-    fn a_reading_is_a_line_and_a_doubt_is_shown() {
-        let report = Report {
-            device_id: "em-1".to_owned(),
-            kind: "meter.electricity".to_owned(),
-            ..Report::default()
-        };
-        let time = shown_time(reading().observed_at.as_ref());
-        assert_eq!(
-            reading_line(&report, &reading()),
-            format!("{time} em-1 meter.electricity voltage{{phase=a}} 230.1 V")
-        );
-        let doubtful = Reading {
-            quality: 2,
-            unit: "1".to_owned(),
-            value: Some(Value::Text("\u{1b}[2J".to_owned())),
-            labels: HashMap::new(),
-            ..reading()
-        };
-        let line = reading_line(&report, &doubtful);
-        assert!(
-            line.ends_with(" UNCERTAIN") && !line.contains('\u{1b}'),
-            "{line}"
-        );
-    }
-
-    #[test]
-    fn an_event_of_the_gateway_says_so() {
-        let event = Event {
-            name: "gap".to_owned(),
-            severity: 3,
-            detail: HashMap::from([
-                ("to".to_owned(), "9".to_owned()),
-                ("from".to_owned(), "1".to_owned()),
-            ]),
-            ..Event::default()
-        };
-        assert_eq!(
-            event_line(&event),
-            "- gateway event gap CRITICAL from=1 to=9"
-        );
-    }
 
     #[test]
     fn only_some_ends_are_worth_another_try() {

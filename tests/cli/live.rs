@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -273,4 +274,45 @@ fn a_tap_of_an_unknown_metric_is_a_usage_error() {
         "{}",
         done.err
     );
+}
+
+#[test]
+fn a_tap_waits_for_a_device_that_was_never_heard_and_says_why_it_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ports, data) = (Ports::free(), dir.path().join("data"));
+    let _gateway = Gateway::start(dir.path(), ports, &ports.config(&data, ""));
+    let [grpc, url] = [ports.grpc, ports.http].map(|port| format!("http://127.0.0.1:{port}"));
+    let tap = |device: &str, count: &str| {
+        let args = [
+            "tap", "--grpc", &grpc, "--url", &url, "--device", device, "--count", count,
+        ];
+        let mut child = piped(&mut citygate(&args));
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        errors.read_line(&mut said).unwrap();
+        assert!(said.contains("was never heard: waiting"), "{said}");
+        child
+    };
+    let stranger = tap("stranger-001", "1");
+    let meter = tap("em-00001", "10");
+    let args = [
+        "--devices",
+        "1",
+        "--mix",
+        "meter.electricity",
+        "--rate",
+        "50",
+        "--strangers",
+        "1",
+        "--count",
+        "60",
+    ];
+    let summary = simulate(ports, &args);
+    assert_eq!(summary["acknowledged"], 60);
+    let done: Done = stranger.wait_with_output().unwrap().into();
+    let wanted = " stranger-001 rejected unknown_metric: `flux_capacitance` is no metric";
+    assert!(done.code == 0 && done.out.contains(wanted), "{}", done.out);
+    let done: Done = meter.wait_with_output().unwrap().into();
+    let reading = " em-00001 unknown active_energy_import ";
+    assert!(done.code == 0 && done.out.contains(reading), "{}", done.out);
 }

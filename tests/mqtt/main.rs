@@ -54,7 +54,7 @@ impl City {
         let dir = tempfile::tempdir().unwrap();
         let ports = Ports::free();
         let config = ports.config(&dir.path().join("data"), more);
-        let config = config.replace("[grpc]", &format!("{mqtt}\n[grpc]"));
+        let config = config.replace("[mqtt]", &format!("[mqtt]\n{mqtt}"));
         let gateway = Gateway::start(dir.path(), ports, &config);
         Self {
             gateway,
