@@ -14,7 +14,7 @@ use prost::Message;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bytes of frames that are read at once. Whoever asks waits while one frame is applied.
 const READ_BYTES: usize = 1 << 20;
@@ -24,6 +24,8 @@ const WAIT: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_secs(1);
 /// Time between two looks at what time has changed, and at the copies that intake has seen.
 const TICK: Duration = Duration::from_secs(1);
+/// How far the wall clock may run ahead of the time that passed.
+const STEP_SLACK: Duration = Duration::from_mins(1);
 /// Frames applied after the stop was asked for.
 const LAST_FRAMES_MAX: usize = 16;
 /// Rejects at the log's end that are looked at for strangers.
@@ -125,6 +127,12 @@ fn begin(log: &Log, position: u64) -> Reader {
     }
 }
 
+/// Has the wall clock run on without the time passing here, because it was set or the machine slept?
+/// Nobody has listened meanwhile.
+fn has_stepped(before: Timestamp, now: Timestamp, passed: Duration) -> bool {
+    before != NEVER && now.since(before) > passed + STEP_SLACK
+}
+
 /// Strangers are not kept: the end of the rejects' log, up to `next`, has them.
 fn remember_strangers(shared: &Shared, rejects: &Log, next: u64) {
     let mut reader = begin(rejects, rejects.tail_start(STRANGERS_READ, NEVER));
@@ -150,6 +158,8 @@ pub(super) struct Follow {
     log: Tail,
     rejects: Tail,
     ticked_at: Timestamp,
+    /// The same by a clock that nobody sets.
+    ticked: Instant,
     /// It has been said that there are too many devices.
     full: bool,
 }
@@ -175,6 +185,7 @@ impl Follow {
             log,
             rejects,
             ticked_at: Timestamp::MIN,
+            ticked: Instant::now(),
             full: false,
         }
     }
@@ -259,6 +270,11 @@ impl Follow {
         if self.ticked_at <= now && now.since(self.ticked_at) < TICK {
             return;
         }
+        let passed = std::mem::replace(&mut self.ticked, Instant::now()).elapsed();
+        if self.shared.clock.is_system() && has_stepped(self.ticked_at, now, passed) {
+            tracing::warn!("the clock has stepped forward: silence of devices counts from now");
+            self.shared.write().listen_from(now);
+        }
         self.ticked_at = now;
         let sightings = self.intake.sightings();
         let mut table = self.shared.write();
@@ -291,5 +307,27 @@ impl Follow {
         let (log, rejects) = self.disk.durable();
         self.log.follower.advance(log.saturating_sub(1));
         self.rejects.follower.advance(rejects.saturating_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_or_a_machine_that_slept_is_noticed() {
+        let (before, second) = (Timestamp::from_secs(1_000), Duration::from_secs(1));
+        let after = |secs| before.plus(Duration::from_secs(secs));
+        assert!(!has_stepped(before, after(1), second));
+        assert!(
+            !has_stepped(before, after(600), Duration::from_mins(10)),
+            "a slow disk"
+        );
+        assert!(has_stepped(before, after(3_600), second));
+        assert!(
+            !has_stepped(before, Timestamp::from_secs(5), second),
+            "back"
+        );
+        assert!(!has_stepped(NEVER, after(1), second), "the first tick");
     }
 }

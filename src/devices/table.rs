@@ -329,12 +329,18 @@ impl Table {
                 entry.silent += u32::from(silent);
             }
         }
-        for (at, entry) in self.entries.iter().enumerate() {
-            let timing = states::Timing::of(entry, &self.config, self.started_at);
-            if let (Some(mark), Some(due)) = (self.marks.get(at), self.due.get_mut(at)) {
-                *due = timing.next(entry, mark.state);
-            }
-            self.unaccepted += usize::from(!entry.is(ACCEPTED));
+        let unaccepted = self.entries.iter().filter(|entry| !entry.is(ACCEPTED));
+        self.unaccepted = unaccepted.count();
+        self.listen_from(self.started_at);
+    }
+
+    /// Silence counts from `now`: before, nobody listened.
+    pub(super) fn listen_from(&mut self, now: Timestamp) {
+        self.started_at = now;
+        let all = self.entries.iter().zip(&self.marks).zip(&mut self.due);
+        for ((entry, mark), due) in all {
+            let timing = states::Timing::of(entry, &self.config, now);
+            *due = timing.next(entry, mark.state);
         }
     }
 }

@@ -19,6 +19,11 @@ impl Clock {
         Self(Some(Arc::new(AtomicI64::new(start.as_nanos()))))
     }
 
+    /// Does it show the system's time?
+    pub const fn is_system(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Moves a manual clock; the system's clock is left alone.
     pub fn set(&self, now: Timestamp) {
         if let Some(manual) = &self.0 {

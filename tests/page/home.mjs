@@ -19,6 +19,8 @@ for (const [viewport, lang, dark] of [
   assert.match(response.headers()["content-security-policy"], /default-src 'none'/);
   assert.equal(await page.locator("html").getAttribute("lang"), lang === "zh-CN" ? "zh-Hans" : "en");
   assert.ok((await text(page, "#strangers")).includes("meter-2222"));
+  // And there only: what needs somebody is not hidden by who knocks.
+  assert.ok(!(await text(page, "#list")).includes("meter-2222"));
   // The sentence that says what to do is in the reader's language.
   assert.match(await text(page, "#strangers"), lang === "zh-CN" ? /消息不完整/ : /ends too early/);
   assert.equal(await page.locator("#strangers script").count(), 0);

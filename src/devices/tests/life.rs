@@ -202,8 +202,7 @@ fn silence_counts_only_while_the_gateway_is_up() {
     fed.event("b", "will", 601, false);
     // A day later the gateway starts again.
     let start = 24 * HOUR;
-    fed.table.started_at = at(start);
-    fed.table.derive();
+    fed.table.listen_from(at(start));
     fed.pass(start, start + 94);
     assert_eq!(
         (fed.state("a"), fed.state("b")),
@@ -222,8 +221,7 @@ fn a_late_one_is_not_late_less_after_a_restart() {
     each_minute(&mut fed, "a");
     fed.pass(600, 700);
     assert_eq!(fed.state("a"), State::Late);
-    fed.table.started_at = at(701);
-    fed.table.derive();
+    fed.table.listen_from(at(701));
     fed.pass(701, 720);
     assert_eq!(fed.state("a"), State::Late);
     fed.pass(720, 701 + 190);

@@ -19,6 +19,7 @@
 //! LwM2M's `/rd` and `/dp` will be resources beside those of `work`.
 mod blockwise;
 mod discovery;
+mod drops;
 mod echo;
 mod encode;
 pub mod exchange;

@@ -50,6 +50,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// Datagrams that the kernel dropped because the server was behind; `None`: it does not say.
+    pub fn drops(&self) -> Option<u64> {
+        super::drops::of(*self.stats.bound.get()?)
+    }
+
     /// For `/v1/sources`.
     pub fn state(&self) -> State {
         let bound = self.stats.bound.get().unwrap_or(&self.config.bind);

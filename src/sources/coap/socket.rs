@@ -13,13 +13,14 @@ use super::session::Session;
 use nix::libc;
 use nix::sys::socket::{
     self, AddressFamily, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockFlag, SockType,
-    SockaddrStorage, recvmmsg, setsockopt, sockopt,
+    SockaddrStorage, getsockopt, recvmmsg, setsockopt, sockopt,
 };
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
+use tracing::info;
 
 /// Datagrams of one system call.
 pub const BATCH: usize = 128;
@@ -54,8 +55,16 @@ pub fn bind(address: SocketAddr, receive_bytes: usize) -> io::Result<std::net::U
     };
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket::socket(family, SockType::Datagram, flags, None)?;
-    // The kernel caps it at net.core.rmem_max in silence.
     setsockopt(&socket, sockopt::RcvBuf, &receive_bytes)?;
+    // The kernel says twice what it gives.
+    let granted = getsockopt(&socket, sockopt::RcvBuf)? / 2;
+    if granted < receive_bytes {
+        info!(
+            granted,
+            wanted = receive_bytes,
+            "net.core.rmem_max is below coap.receive_buffer: a burst may be dropped"
+        );
+    }
     if address.ip().is_unspecified() {
         if address.is_ipv4() {
             setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;

@@ -76,6 +76,9 @@ pub(super) fn coap(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(
     for (name, help, value) in COUNTERS {
         counters(out, &format!("coap_{name}"), help, alone(value(&now)))?;
     }
+    let help = "Datagrams that the kernel dropped because the receive buffer was full";
+    let rows = shared.coap.drops().map(|count| (Vec::new(), count));
+    counters(out, "coap_kernel_drops", help, rows)?;
     let rows = Fault::NAMES
         .into_iter()
         .zip(now.exchanges.malformed)

@@ -55,7 +55,11 @@ pub fn home(shared: &Shared, filter: Filter) -> Home {
         home.found = Some(page);
     } else {
         home.counts = shared.devices.counts();
-        home.concerns = shared.devices.concerns(home::CONCERNS_MAX);
+        home.concerns = shared.devices.concerns(home::CONCERNS_MAX * 8);
+        // Who was never accepted stands among the strangers, and shall not hide the others.
+        let is_stranger = |device: &Device| device.heard_not_accepted && device.reports == 0;
+        home.concerns
+            .retain(|concern| !is_stranger(&concern.device));
         home.strangers = strangers(shared, home::STRANGERS_MAX + 1);
     }
     home.filter = filter;
