@@ -184,6 +184,7 @@ fn city(args: &Args, seed: u64, now: Timestamp, split: Split) -> Result<City, Er
         devices: usize::try_from(args.devices).unwrap_or(1),
         mix: args.mix.clone().unwrap_or_default(),
         rate: args.rate,
+        battery_every: args.odd.battery_every,
         speed: args.speed.unwrap_or(1.0),
         start: args.start.unwrap_or_else(|| now.minus(lapse)),
         now,

@@ -39,6 +39,8 @@ pub struct CityOptions {
     pub mix: Mix,
     /// Messages per second of all devices; `None`: each kind's own interval.
     pub rate: Option<f64>,
+    /// Interval of the meters that live on a battery, before `rate` and `speed`; `None`: their kind's.
+    pub battery_every: Option<Duration>,
     /// Seconds of the city per second of the run, 1 or more.
     pub speed: f64,
     /// Time of the city at the start.
@@ -119,7 +121,7 @@ impl City {
             .collect();
         let natural: f64 = counts
             .iter()
-            .map(|(kind, n)| count_f64(*n) / interval_s(*kind))
+            .map(|(kind, n)| count_f64(*n) / interval_s(*kind, options))
             .sum();
         let stretch = options.rate.map_or(1.0 / options.speed.max(1.0), |rate| {
             natural / rate.max(1e-6)
@@ -138,7 +140,7 @@ impl City {
         let parts = habit::parts(&options.oddities, options.seed, &kinds);
         let mut parts = parts.into_iter();
         for (kind, n) in counts {
-            let interval = stretched(interval_s(kind), stretch);
+            let interval = stretched(interval_s(kind, options), stretch);
             for number in 1..=n {
                 let part = parts.next().unwrap_or_default();
                 city.add(options, kind, part, number, interval);
@@ -311,8 +313,11 @@ fn stretched(interval_s: f64, stretch: f64) -> Duration {
         .max(Duration::from_nanos(1))
 }
 
-fn interval_s(kind: Kind) -> f64 {
-    kind.interval_and_share().0
+fn interval_s(kind: Kind, options: &CityOptions) -> f64 {
+    match options.battery_every {
+        Some(every) if kind.is_on_battery() => every.as_secs_f64(),
+        _ => kind.interval_and_share().0,
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "at most DEVICES_MAX")]

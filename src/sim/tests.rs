@@ -175,6 +175,7 @@ async fn a_city_arrives_whole_and_in_order_per_device() {
         devices: 20,
         mix: Mix::default(),
         rate: Some(1e6),
+        battery_every: None,
         speed: 1.0,
         start: now,
         now,

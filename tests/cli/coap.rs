@@ -173,3 +173,35 @@ fn a_replay_over_both_protocols_is_the_same_in_history_over_a_kill() {
     }
     assert_eq!(seen[0], seen[1]);
 }
+
+#[test]
+fn a_load_from_many_addresses_is_logged_once_each() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ports, data) = (Ports::free(), dir.path().join("data"));
+    let mut gateway = Gateway::start(dir.path(), ports, &ports.config(&data, ""));
+    let target = format!("coap://127.0.0.1:{}", ports.coap);
+    let mut sent = 0;
+    for (endpoints, window, method) in [("300", "1", "--max"), ("20", "8", "--put")] {
+        let args = [
+            "--max",
+            method,
+            "--endpoints",
+            endpoints,
+            "--nstart",
+            window,
+            "--count",
+            "5000",
+            "--seed",
+            endpoints,
+        ];
+        let args = &args[usize::from(method == "--max")..];
+        let summary = simulate_to(&target, args);
+        let names = ["sent", "acknowledged", "refused", "unexpected"];
+        assert_eq!(figures(&summary, names), [5000, 5000, 0, 0], "{summary}");
+        sent += 5000;
+    }
+    wait_for("rest", || counts(&gateway, "coap", ["in_flight"]) == [0]);
+    assert_eq!(counts(&gateway, "coap", ["logged"]), [sent]);
+    assert!(gateway.stop().success());
+    assert_eq!(stat(&data), (sent, 0));
+}

@@ -33,6 +33,7 @@ pub(super) fn build(args: &Args, seed: u64, now: Timestamp) -> City {
         devices: usize::try_from(args.devices).unwrap_or(1),
         mix: Mix::default(),
         rate: Some(args.rate),
+        battery_every: None,
         speed: 1.0,
         start: now,
         now,

@@ -133,6 +133,9 @@ pub(in crate::cli) struct Args {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "A city's oddities")]
 pub(super) struct Odd {
+    /// Interval of gas, water and heat meters, which sleep between their reports, such as 6h [default: 5m]; --rate stretches it
+    #[arg(long, value_name = "TIME", value_parser = some_time, conflicts_with_all = ["max", "csv"])]
+    pub(super) battery_every: Option<Duration>,
     /// Share of the devices that fall silent for good, 0 to 0.4; rounded up, as the following
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = some, conflicts_with_all = ["max", "csv"])]
     vanish: f64,
@@ -184,6 +187,13 @@ const ODD_MAX: f64 = 0.4;
 
 fn some(text: &str) -> Result<f64, String> {
     share_upto(text, ODD_MAX)
+}
+
+fn some_time(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    (time >= Duration::from_secs(1))
+        .then_some(time)
+        .ok_or_else(|| "need 1s or more".to_owned())
 }
 
 fn share_upto(text: &str, most: f64) -> Result<f64, String> {

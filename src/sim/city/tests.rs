@@ -9,6 +9,7 @@ fn options() -> CityOptions {
         devices: 100,
         mix: Mix::default(),
         rate: Some(50.0),
+        battery_every: None,
         speed: 1.0,
         start: now,
         now,
@@ -137,4 +138,29 @@ fn who_stands_out_does_so_and_changes_no_other() {
     assert_eq!((mqtt, coap), (5, 5));
     let vanished = odd.get("dc-0001").map(|(_, count)| *count);
     assert_eq!((vanished, odd.contains_key("dc-0002")), (Some(10), true));
+}
+
+#[test]
+fn meters_on_a_battery_speak_as_seldom_as_asked() {
+    let mut city = City::new(&CityOptions {
+        faults: 0.0,
+        rate: None,
+        battery_every: Some(Duration::from_hours(6)),
+        ..options()
+    });
+    let (mut sleepy, mut others) = (0, 0);
+    loop {
+        let (due, message) = city.next_message();
+        if due > Duration::from_hours(12) {
+            break;
+        }
+        if message.sleepy {
+            sleepy += 1;
+        } else {
+            others += 1;
+        }
+    }
+    // 30 of 100 devices, twice each; the others every minute or faster.
+    assert!((55..=65).contains(&sleepy), "{sleepy}");
+    assert!(others > 12 * 60 * 70, "{others}");
 }
