@@ -54,7 +54,8 @@ impl Tail {
         let (oldest, _) = log.oldest();
         let mut tail = Self {
             reader: begin(&log, next.max(oldest)),
-            follower: log.follow(name, next.saturating_sub(1)),
+            // A new registry lags by what there is, not by what was before.
+            follower: log.follow(name, next.max(oldest).saturating_sub(1)),
             log,
             frames: VecDeque::new(),
             next,
@@ -305,8 +306,12 @@ impl Follow {
         }
         self.shared.stats().expired = self.log.expired + self.rejects.expired;
         let (log, rejects) = self.disk.durable();
-        self.log.follower.advance(log.saturating_sub(1));
-        self.rejects.follower.advance(rejects.saturating_sub(1));
+        for (tail, durable) in [(&self.log, log), (&self.rejects, rejects)] {
+            // Before the first save there is no place yet, but where it began.
+            if durable > 0 {
+                tail.follower.advance(durable - 1);
+            }
+        }
     }
 }
 
