@@ -19,29 +19,15 @@ mod support;
 mod wills;
 
 use logs::Logs;
-use serde_json::Value;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
-use support::{BOUND, Gateway, Ports};
+use support::counts::Counts;
+use support::{Gateway, Ports};
 
 /// A gateway with a folder of its own.
 struct City {
     gateway: Gateway,
     config: String,
     dir: tempfile::TempDir,
-}
-
-/// What `/v1/accounting` says of the listener.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Counts {
-    received: u64,
-    logged: u64,
-    rejected: u64,
-    duplicate: u64,
-    refused: u64,
-    dropped: u64,
-    in_flight: u64,
-    protocol_errors: u64,
 }
 
 impl City {
@@ -67,26 +53,6 @@ impl City {
         self.gateway.ports.mqtt
     }
 
-    fn counts(&self) -> Counts {
-        let (status, body) = self.gateway.get("/v1/accounting").unwrap();
-        assert_eq!(status, 200, "{body}");
-        let body: Value = serde_json::from_str(&body).unwrap();
-        let sources = body["sources"].as_array().unwrap();
-        let mqtt = sources.iter().find(|source| source["name"] == "mqtt");
-        let mqtt = mqtt.unwrap();
-        let count = |key: &str| mqtt[key].as_str().unwrap().parse().unwrap();
-        Counts {
-            received: count("received"),
-            logged: count("logged"),
-            rejected: count("rejected"),
-            duplicate: count("duplicate"),
-            refused: count("refused"),
-            dropped: count("dropped"),
-            in_flight: count("in_flight"),
-            protocol_errors: count("protocol_errors"),
-        }
-    }
-
     /// The counts at rest: `received` uplinks have come, none is in flight, and the identity holds.
     #[track_caller]
     fn settled(&self, received: u64) -> Counts {
@@ -95,22 +61,7 @@ impl City {
 
     #[track_caller]
     fn until(&self, reached: impl Fn(&Counts) -> bool) -> Counts {
-        let start = Instant::now();
-        loop {
-            let counts = self.counts();
-            let known = counts.logged
-                + counts.rejected
-                + counts.duplicate
-                + counts.refused
-                + counts.dropped
-                + counts.in_flight;
-            assert_eq!(counts.received, known, "{counts:?}");
-            if reached(&counts) {
-                return counts;
-            }
-            assert!(start.elapsed() < BOUND, "{counts:?}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        Counts::until(&self.gateway, "mqtt", reached)
     }
 
     /// As a power cut of the process; then a new one on the same ports and data.

@@ -2,6 +2,8 @@
 //!
 //! Include it with `#[path = "../support/mod.rs"] mod support;`.
 #![allow(dead_code, reason = "each test binary uses a part")]
+pub mod counts;
+
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
