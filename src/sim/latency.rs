@@ -3,13 +3,12 @@
 //! Log-linear buckets: 32 per octave of microseconds, so a quantile is at most 1/32 too high, in
 //! 9 kB for any number of samples. Counters are atomic because all connections share one histogram;
 //! one per connection would cost 90 MB at 10,000 connections.
+use crate::telemetry::buckets;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Bits of a value that are kept below its leading one.
 const PRECISION_BITS: u32 = 5;
-/// Buckets per octave.
-const PER_OCTAVE: u64 = 1 << PRECISION_BITS;
 /// Longest latency told apart: 2^37 us, 38 hours. Beyond it counts as this.
 const LONGEST_US: u64 = (1 << 37) - 1;
 /// Values below 32 us have a bucket each; each of the 32 octaves above has 32.
@@ -32,24 +31,11 @@ impl Default for Histogram {
 }
 
 fn bucket_of(us: u64) -> usize {
-    let us = us.min(LONGEST_US);
-    let index = if us < PER_OCTAVE {
-        us
-    } else {
-        let shift = us.ilog2() - PRECISION_BITS;
-        u64::from(shift) * PER_OCTAVE + (us >> shift)
-    };
-    usize::try_from(index).unwrap_or(BUCKETS - 1)
+    buckets::bucket_of(us.min(LONGEST_US), PRECISION_BITS)
 }
 
-/// The highest value, in microseconds, that falls into a bucket.
 fn upper_bound_us(bucket: usize) -> u64 {
-    let bucket = bucket as u64;
-    if bucket < 2 * PER_OCTAVE {
-        return bucket;
-    }
-    let shift = bucket / PER_OCTAVE - 1;
-    ((bucket % PER_OCTAVE + PER_OCTAVE + 1) << shift) - 1
+    buckets::upper_bound_us(bucket, PRECISION_BITS)
 }
 
 impl Histogram {

@@ -3,13 +3,12 @@
 //! Eight buckets per octave, so a quantile is at most an eighth too high. The last minute is six
 //! slots of ten seconds that are overwritten in turn. One writer and rare readers: a lock costs
 //! less than atomics in every bucket.
+use super::buckets;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Bits of a value that are kept below its leading one.
 const PRECISION_BITS: u32 = 3;
-/// Buckets per octave.
-const PER_OCTAVE: u64 = 1 << PRECISION_BITS;
 /// Longest time told apart: 2^27 us, two minutes. Beyond it counts as this.
 const LONGEST_US: u64 = (1 << 27) - 1;
 const BUCKETS: usize = 25 * 8;
@@ -66,24 +65,11 @@ pub struct Distribution {
 }
 
 fn bucket_of(us: u64) -> usize {
-    let us = us.min(LONGEST_US);
-    let index = if us < PER_OCTAVE {
-        us
-    } else {
-        let shift = us.ilog2() - PRECISION_BITS;
-        u64::from(shift) * PER_OCTAVE + (us >> shift)
-    };
-    usize::try_from(index).unwrap_or(BUCKETS - 1)
+    buckets::bucket_of(us.min(LONGEST_US), PRECISION_BITS)
 }
 
-/// The highest value, in microseconds, that falls into a bucket.
-const fn upper_bound_us(bucket: usize) -> u64 {
-    let bucket = bucket as u64;
-    if bucket < 2 * PER_OCTAVE {
-        return bucket;
-    }
-    let shift = bucket / PER_OCTAVE - 1;
-    ((bucket % PER_OCTAVE + PER_OCTAVE + 1) << shift) - 1
+fn upper_bound_us(bucket: usize) -> u64 {
+    buckets::upper_bound_us(bucket, PRECISION_BITS)
 }
 
 impl Latency {

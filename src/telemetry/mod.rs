@@ -1,5 +1,6 @@
 //! What operators see of the process: counters of promise 2, metrics, logs.
 mod accounting;
+pub mod buckets;
 mod latency;
 mod metrics;
 mod tracing_setup;

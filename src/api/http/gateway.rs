@@ -61,7 +61,8 @@ pub async fn gateway(State(http): State<Http>) -> Result<Json<Gateway>, Problem>
 
 impl From<Overview> for Gateway {
     fn from(seen: Overview) -> Self {
-        let millis = |time: Duration| time.as_secs_f64() * 1_000.0;
+        // To the microsecond: more digits would be noise.
+        let millis = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
         let reader = |reader: &crate::api::Reader| Reader {
             name: reader.name,
             records: reader.records,
