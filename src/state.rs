@@ -14,6 +14,8 @@
 //! keyspaces are open at once. A batch waits *before* it is written while its keyspaces have
 //! memtables queued: fjall would wait afterwards, and forever if its worker has died of a full disk.
 #[cfg(test)]
+pub(crate) mod small;
+#[cfg(test)]
 mod tests;
 
 use fjall::{

@@ -2,31 +2,9 @@
 use super::following::{Rig, devices, until};
 use super::query;
 use crate::state::State;
-use std::process::Command;
+use crate::state::small::Small;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// A small file system of its own, while it lives.
-struct Small(tempfile::TempDir);
-
-impl Small {
-    /// `None` where this user may not mount.
-    fn mount(size: &str) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(dir.path())
-            .status()
-            .is_ok_and(|status| status.success());
-        mounted.then_some(Self(dir))
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
 
 /// Writes to the database until its disk is full, and it refuses.
 fn fill(state: &State) {
@@ -57,13 +35,13 @@ fn a_full_disk_stops_the_saving_and_nothing_else() {
         return;
     };
     let rig = Rig::new();
-    let folder = disk.0.path().join("state");
+    let folder = disk.path().join("state");
     let state = Arc::new(State::open(&folder).unwrap());
     let registry = rig.start_with(Arc::clone(&state), &rig.log);
     rig.feed(0, 20);
     devices(&registry, &rig);
     state.access().unwrap().space("ballast").unwrap();
-    let ballast = disk.0.path().join("filler");
+    let ballast = disk.path().join("filler");
     let filled = std::fs::write(&ballast, vec![1u8; 90 << 20]);
     assert!(filled.is_err(), "the disk is not full");
     fill(&state);

@@ -1,28 +1,6 @@
 //! A disk that fills up under the state, and is emptied again.
 use super::*;
-use std::process::Command;
-
-/// A small file system of its own, while it lives.
-struct Small(tempfile::TempDir);
-
-impl Small {
-    /// `None` where this user may not mount.
-    fn mount(size: &str) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(dir.path())
-            .status()
-            .is_ok_and(|status| status.success());
-        mounted.then_some(Self(dir))
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
+use crate::state::small::Small;
 
 #[test]
 fn a_full_disk_loses_nothing_and_is_recovered_from() {
@@ -31,7 +9,7 @@ fn a_full_disk_loses_nothing_and_is_recovered_from() {
         return;
     };
     let clock = Clock::manual(noon());
-    let mut fed = Fed::open(&disk.0.path().join("state"), config(), &clock);
+    let mut fed = Fed::open(&disk.path().join("state"), config(), &clock);
     for n in 0..100u32 {
         fed.feed(
             u64::from(n) + 1,
@@ -41,7 +19,7 @@ fn a_full_disk_loses_nothing_and_is_recovered_from() {
     fed.writer.flush().unwrap();
     let durable = fed.writer.durable_position();
     // All that is left of the disk.
-    let ballast = disk.0.path().join("ballast");
+    let ballast = disk.path().join("ballast");
     let filled = std::fs::write(&ballast, vec![1u8; 64 << 20]);
     assert!(filled.is_err(), "the disk is not full");
     let text: String = (0..100_000u32)
