@@ -3,6 +3,7 @@
 //! Opening goes from the durable to the visible: state and logs, what intake has to remember of
 //! their tails, readers, listeners. Draining goes the other way: sources stop taking and answer what
 //! is on its way, readers make durable what they hold, and the logs close last.
+use crate::access::Access;
 use crate::api;
 use crate::config::Config;
 use crate::devices::{self, Registry};
@@ -315,6 +316,7 @@ impl Gateway {
         };
         let shared = Arc::new(api::Shared {
             node: config.node.as_str().into(),
+            access: Arc::new(Access::open()),
             log,
             rejects,
             history,

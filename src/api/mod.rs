@@ -26,6 +26,7 @@ pub use overview::{Overview, Reader, overview};
 pub use rates::Rates;
 pub use readiness::{Phase, Readiness};
 
+use crate::access::Access;
 use crate::catalogue::Catalogue;
 use crate::devices::Registry;
 use crate::history::History;
@@ -42,6 +43,8 @@ use std::sync::Arc;
 pub struct Shared {
     /// This gateway's name.
     pub node: Box<str>,
+    /// Who may see what.
+    pub access: Arc<Access>,
     /// Reports and events.
     pub log: Log,
     /// What could not become readings.

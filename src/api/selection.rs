@@ -2,7 +2,7 @@
 //!
 //! A name that the catalogue does not have would match nothing for ever, and an empty stream looks
 //! like a quiet city. So a wrong name is an error that says which name was probably meant.
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, is_kind_prefix};
 use crate::devices;
 use crate::history;
 use crate::model::{DeviceId, proto};
@@ -159,7 +159,7 @@ impl Selection {
             prefixes.is_empty() || prefixes.iter().any(|prefix| matches(prefix, text))
         };
         (self.devices.is_empty() || self.devices.contains(device))
-            && any(&self.kinds, covers, kind)
+            && any(&self.kinds, is_kind_prefix, kind)
             && any(
                 &self.districts,
                 |prefix, text| text.starts_with(prefix),
@@ -190,12 +190,6 @@ fn unknown(what: &str, name: &str, near: Option<&str>) -> String {
         || format!("unknown {what} {name:?}"),
         |near| format!("unknown {what} {name:?}; did you mean {near:?}?"),
     )
-}
-
-/// Prefix of whole parts: "meter" covers "meter" and "meter.gas", not "meters".
-fn covers(prefix: &str, kind: &str) -> bool {
-    kind.strip_prefix(prefix)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 #[cfg(test)]

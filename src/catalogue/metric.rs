@@ -114,7 +114,7 @@ pub struct Kind {
 }
 
 /// Is `prefix` one or more whole leading parts of `kind`? "meter" is of "meter.gas", "met" is not.
-pub(super) fn is_kind_prefix(prefix: &str, kind: &str) -> bool {
+pub fn is_kind_prefix(prefix: &str, kind: &str) -> bool {
     !prefix.is_empty()
         && kind
             .strip_prefix(prefix)

@@ -18,7 +18,7 @@ mod metric;
 mod read;
 mod units;
 
-pub use metric::{Equivalent, Kind, Metric, Type};
+pub use metric::{Equivalent, Kind, Metric, Type, is_kind_prefix};
 pub use units::UnitError;
 
 use crate::model::settings::{Problem, Section, nearest};
@@ -76,7 +76,7 @@ impl Catalogue {
     pub fn has_kind_prefix(&self, kind: &str) -> bool {
         self.kinds
             .iter()
-            .any(|known| metric::is_kind_prefix(kind, &known.name))
+            .any(|known| is_kind_prefix(kind, &known.name))
     }
 
     /// By its full name.

@@ -9,7 +9,7 @@
 use super::segment::{Found, HEADER_BYTES, Scan, SegmentHeader, first_of};
 use super::segments::{Segment, Segments};
 use super::{LogId, OpenError};
-use crate::model::{Clock, Timestamp};
+use crate::model::{Clock, Timestamp, random_bytes};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -175,9 +175,7 @@ fn write_identity(dir: &Path, id: LogId) -> Result<(), OpenError> {
 }
 
 fn random_id() -> io::Result<LogId> {
-    let mut bytes = [0; 16];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(LogId(u128::from_le_bytes(bytes)))
+    random_bytes().map(|bytes| LogId(u128::from_le_bytes(bytes)))
 }
 
 /// A new log. Its first sequence is its creation time in microseconds, so that (node, sequence)

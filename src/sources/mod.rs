@@ -2,6 +2,7 @@
 //!
 //! A source decodes at the edge, hands each uplink to `intake`, and answers the device when what it
 //! answers is durable. It stops reading while its window is full; there is no channel in between.
+pub mod broker;
 pub mod coap;
 pub mod mqtt;
 

@@ -144,6 +144,7 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         seed: 1,
     });
     Shared {
+        access: Arc::new(citygate::access::Access::open()),
         node: "test-1".into(),
         log,
         rejects,

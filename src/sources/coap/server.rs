@@ -13,10 +13,9 @@ use super::stats::Stats;
 use super::work::Work;
 use super::{Config, State};
 use crate::intake::Intake;
-use crate::model::Clock;
+use crate::model::{Clock, random_bytes};
 use crate::telemetry::Accounting;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::net::UdpSocket;
 use std::pin::pin;
 use std::sync::Arc;
@@ -130,13 +129,9 @@ async fn serve(
 ) -> Result<(), Error> {
     let config = service.config.clone();
     let socket = Socket::new(socket).map_err(Error::Socket)?;
-    let mut process = [0; 32];
-    File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut process))
-        .map_err(Error::Socket)?;
     let secrets = Secrets {
         seed: service.seed,
-        process,
+        process: random_bytes().map_err(Error::Socket)?,
     };
     let limits = Limits {
         outstanding_max: config.outstanding_max,

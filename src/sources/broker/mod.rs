@@ -1,0 +1,1 @@
+//! Uplinks from a city's own MQTT broker.

@@ -1,0 +1,1 @@
+//! Readings to a city's own time-series store, by the `InfluxDB` API.
