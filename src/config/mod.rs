@@ -12,6 +12,7 @@ use crate::intake;
 use crate::inventory;
 use crate::log;
 use crate::model::settings::{Problem, Section};
+use crate::sources::broker;
 use crate::sources::coap;
 use crate::sources::mqtt;
 use jiff::tz::TimeZone;
@@ -22,7 +23,6 @@ use toml::Table;
 /// Sections of the contract that this version cannot serve. Accepting them in silence would leave
 /// an operator waiting for readings that nobody takes.
 const LATER: &[(&str, &str)] = &[
-    ("broker", "city brokers are not in this version"),
     (
         "store",
         "external stores are not in this version; history is always kept",
@@ -48,6 +48,8 @@ pub struct Config {
     pub zone: TimeZone,
     /// `[mqtt]`
     pub mqtt: mqtt::Config,
+    /// `[[broker]]`
+    pub brokers: Vec<broker::Config>,
     /// `[coap]`
     pub coap: coap::Config,
     /// `[grpc]`
@@ -144,6 +146,7 @@ impl Config {
                 .unwrap_or_else(|| PathBuf::from("data")),
             zone: top.section("site", zone),
             mqtt: top.section("mqtt", mqtt::Config::read),
+            brokers: broker::Config::read_all(top),
             coap: top.section("coap", coap::Config::read),
             grpc: top.section("grpc", |section| {
                 let config = api::grpc::Config::read(section);

@@ -7,6 +7,7 @@ mod devices;
 mod gateway;
 mod guard;
 pub mod json;
+mod links;
 mod metrics;
 mod openapi;
 mod page;

@@ -108,7 +108,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/sources",
         handler: || get(accounting::sources),
-        summary: "Listeners and their state",
+        summary: "Listeners, links to brokers, and their state",
         parameters: &[],
         answer: JSON,
         problems: &[],

@@ -3,6 +3,7 @@
 //! No label names a device, a client or an address: their number has no bound.
 mod coap;
 mod devices;
+mod links;
 mod process;
 mod storage;
 mod uplinks;
@@ -110,6 +111,7 @@ impl Collector for Scrape {
         uplinks::intake(&mut out, shared)?;
         uplinks::mqtt(&mut out, shared)?;
         coap::coap(&mut out, shared)?;
+        links::links(&mut out, shared)?;
         storage::logs(
             &mut out,
             &[("readings", &shared.log), ("rejects", &shared.rejects)],
