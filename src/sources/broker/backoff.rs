@@ -12,7 +12,7 @@ pub(super) fn delay(attempt: u32, jitter: u64) -> Duration {
     let doubled = FIRST.saturating_mul(1u32.checked_shl(attempt).unwrap_or(u32::MAX));
     let full = doubled.min(MAX);
     let half = u64::try_from(full.as_millis() / 2).unwrap_or(u64::MAX);
-    full - Duration::from_millis(jitter % (half + 1))
+    full.saturating_sub(Duration::from_millis(jitter % (half + 1)))
 }
 
 #[cfg(test)]

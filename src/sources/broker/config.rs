@@ -207,33 +207,23 @@ fn parse_url(url: &str) -> Option<Place> {
         _ => return None,
     };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
-    let (host, port) = match rest.split_once(']') {
-        Some((host, port)) => (
-            format!("{host}]"),
-            port.strip_prefix(':').or(port.is_empty().then_some(""))?,
-        ),
-        None => rest
-            .split_once(':')
-            .map_or((rest.to_owned(), ""), |(host, port)| {
-                (host.to_owned(), port)
-            }),
+    let bracket = rest.rfind(']');
+    let colon = rest
+        .rfind(':')
+        .filter(|at| bracket.is_none_or(|bracket| *at > bracket));
+    let (host, port) = match colon.and_then(|at| rest.split_at_checked(at)) {
+        Some((host, port)) => (host, port.get(1..)?.parse().ok().filter(|port| *port > 0)?),
+        None => (rest, standard),
     };
-    let fits = match host
+    let v6 = host
         .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-    {
-        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => {
-            let ordinary = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
-            (1..=253).contains(&host.len()) && host.chars().all(ordinary)
-        }
-    };
-    let named = rest.len() > host.len();
-    let port = if named {
-        port.parse().ok().filter(|port| *port > 0)?
-    } else {
-        standard
-    };
+        .and_then(|host| host.strip_suffix(']'));
+    let ordinary = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    let fits = v6.map_or_else(
+        || (1..=253).contains(&host.len()) && host.chars().all(ordinary),
+        |v6| v6.parse::<std::net::Ipv6Addr>().is_ok(),
+    );
+    let host = host.to_owned();
     fits.then_some(Place { host, port, tls })
 }
 
