@@ -2,11 +2,12 @@
 use crate::publisher::Message;
 use crate::support::free_ports;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What went over it.
 #[derive(Default)]
@@ -26,6 +27,8 @@ struct Shared {
     /// Sockets that are open, in pairs.
     open: Mutex<Vec<TcpStream>>,
     closed: AtomicBool,
+    /// Messages of the broker are not passed on.
+    held: AtomicBool,
 }
 
 pub struct Tap {
@@ -63,6 +66,11 @@ impl Tap {
         }
     }
 
+    /// Holds messages of the broker back, or lets them go.
+    pub fn hold(&self, held: bool) {
+        self.shared.held.store(held, Ordering::SeqCst);
+    }
+
     /// Lets connections through again.
     pub fn open(&self) {
         self.shared.closed.store(false, Ordering::SeqCst);
@@ -91,7 +99,8 @@ impl Tap {
     }
 }
 
-type Delivered = Arc<Mutex<HashMap<u16, Message>>>;
+/// Messages by packet id: Mosquitto may deliver one twice on a connection.
+type Delivered = Arc<Mutex<HashMap<u16, VecDeque<Message>>>>;
 
 impl Shared {
     fn join(self: &Arc<Self>, gateway: TcpStream, broker: TcpStream, v5: bool) {
@@ -116,8 +125,16 @@ impl Shared {
         if packet[0] >> 4 != 3 || packet[0] & 6 == 0 {
             return;
         }
+        while self.held.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let (id, message) = publish(packet, v5);
-        delivered.lock().unwrap().insert(id, message);
+        delivered
+            .lock()
+            .unwrap()
+            .entry(id)
+            .or_default()
+            .push_back(message);
         let mut seen = self.seen.lock().unwrap();
         seen.delivered += 1;
         seen.redelivered += usize::from(packet[0] & 8 != 0);
@@ -129,7 +146,11 @@ impl Shared {
             return;
         }
         let id = u16::from_be_bytes([packet[2], packet[3]]);
-        let message = delivered.lock().unwrap().remove(&id);
+        let message = delivered
+            .lock()
+            .unwrap()
+            .get_mut(&id)
+            .and_then(VecDeque::pop_front);
         let mut seen = self.seen.lock().unwrap();
         match message {
             Some(message) => seen.acked.push(message),

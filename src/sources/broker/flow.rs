@@ -5,9 +5,12 @@
 //! acknowledge: window -> durable? -> queue of acks                    what is queued is written by polling
 //! ```
 //! Both are futures of one task, side by side: neither waits inside the other. Their connection ends
-//! with them, and every ack that was not written with it. While the window waits for the disk and no
-//! ack is queued, nothing is polled, so no PINGREQ goes out either: a disk that hangs for more than
-//! one and a half keep-alives costs the connection, and what was not acknowledged comes again.
+//! with them, and every ack that was not written with it. While the window is full nothing is polled:
+//! a poll writes one ack or reads up to ten packets, as it pleases, so that polling for the sake of the
+//! acks would let more and more in where the broker has no bound of its own (MQTT 3.1.1). The queue of
+//! acks has room for every packet id there is, so the window empties without being polled. No PINGREQ
+//! goes out meanwhile: a disk that hangs for more than one and a half keep-alives costs the
+//! connection, and what was not acknowledged comes again.
 use super::link::Link;
 use super::memory::Session;
 use super::state::Subscription;
@@ -73,8 +76,6 @@ pub(super) struct Flow<'l> {
     waiter: Arc<Notify>,
     /// Told that an ack has been queued.
     room: Notify,
-    /// Acks that are queued and not written.
-    queued: AtomicUsize,
     /// When to ask again for what was refused.
     again_at: Mutex<Option<Instant>>,
     revoked: AtomicUsize,
@@ -119,7 +120,6 @@ impl<'l> Flow<'l> {
             window: Mutex::default(),
             waiter: Arc::default(),
             room: Notify::new(),
-            queued: AtomicUsize::new(0),
             again_at: Mutex::new(None),
             revoked: AtomicUsize::new(0),
         }
@@ -137,7 +137,7 @@ impl<'l> Flow<'l> {
         let stuck = self.link.config().keep_alive * STUCK_KEEP_ALIVES;
         let mut batch = Batch::default();
         loop {
-            while self.is_full() && self.queued.load(Ordering::Relaxed) == 0 {
+            while self.is_full() {
                 self.room.notified().await;
             }
             let mut next = match timeout(stuck, wire.next()).await {
@@ -171,7 +171,6 @@ impl<'l> Flow<'l> {
             Event::Publish(_) if self.halt.is_cancelled() => {}
             Event::Publish(publish) => self.publish(&publish, batch),
             Event::Acked => {
-                self.queued.fetch_sub(1, Ordering::Relaxed);
                 self.link.stats().in_flight.fetch_sub(1, Ordering::Relaxed);
                 self.link
                     .stats()
@@ -293,10 +292,8 @@ impl<'l> Flow<'l> {
                 Step::Wait => return Ok(()),
                 Step::Voided => return Err(End::Voided),
                 Step::Ack(due) => {
-                    self.queued.fetch_add(1, Ordering::Relaxed);
-                    // `read` may wait for room: it is to poll before this waits for its place.
-                    self.room.notify_one();
                     self.client.ack(&due).await?;
+                    self.room.notify_one();
                 }
             }
         }

@@ -13,8 +13,8 @@
 //! Decisions. Each connection has an event loop of its own, which ends with it, and with it the
 //! queue of its acks: rumqttc drops queued acks at a disconnect, but would send one that is made
 //! between two connections on the later one, where its packet id names another message. Acks are
-//! queued by a future of their own beside the one that polls: a poll that waits for an ack's place
-//! in the queue waits forever, for only a poll empties it. `QoS` 2 is refused: rumqttc ends a
+//! queued by a future of their own beside the one that polls: who waits for a place in the queue
+//! before polling on waits forever, for only polling empties it. `QoS` 2 is refused: rumqttc ends a
 //! connection over the PUBREL of a message that an earlier one has answered, again and again.
 //! A message that cannot become readings is acknowledged with success once its reject is durable:
 //! an error code would tell the broker, which is not its author.

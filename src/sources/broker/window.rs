@@ -89,9 +89,12 @@ mod tests {
             window.push(due);
         }
         let up_to = |watermark| {
-            move |ticket: Ticket| match ticket.log <= watermark {
-                true => Settled::Durable,
-                false => Settled::Pending,
+            move |ticket: Ticket| {
+                if ticket.log <= watermark {
+                    Settled::Durable
+                } else {
+                    Settled::Pending
+                }
             }
         };
         assert_eq!(window.next(up_to(6)), Step::Wait);

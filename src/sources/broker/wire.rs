@@ -7,8 +7,9 @@ use std::time::Duration;
 
 /// From the TCP connection to CONNACK.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Requests beside acks that may wait to be written: SUBSCRIBE, UNSUBSCRIBE, DISCONNECT.
-const REQUESTS_MAX: usize = 128;
+/// Requests that may wait to be written: an ack for each packet id, so that to queue one never waits
+/// for a poll, and SUBSCRIBE, UNSUBSCRIBE and DISCONNECT. Memory is taken as they come.
+const REQUESTS_MAX: usize = u16::MAX as usize + 128;
 
 /// Why a connection failed.
 #[derive(Debug, thiserror::Error)]
@@ -86,15 +87,15 @@ pub(super) enum Client {
 
 /// Prepares a connection.
 pub(super) fn open(config: &Config, client_id: &str) -> (Client, Wire) {
-    let cap = usize::from(config.inflight_max) + REQUESTS_MAX;
     match config.version {
         Version::V4 => {
-            let (client, mut wire) = rumqttc::AsyncClient::new(options_v4(config, client_id), cap);
+            let (client, mut wire) =
+                rumqttc::AsyncClient::new(options_v4(config, client_id), REQUESTS_MAX);
             wire.set_network_options(network());
             (Client::V4(client), Wire::V4(Box::new(wire)))
         }
         Version::V5 => {
-            let (client, wire) = v5::AsyncClient::new(options_v5(config, client_id), cap);
+            let (client, wire) = v5::AsyncClient::new(options_v5(config, client_id), REQUESTS_MAX);
             (Client::V5(client), Wire::V5(Box::new(wire)))
         }
     }
@@ -232,7 +233,7 @@ fn event_v5(event: v5::Event) -> Event {
 pub(super) struct Gone;
 
 impl Client {
-    /// Queues the ack of a message; waits for a place in the queue.
+    /// Queues the ack of a message.
     pub(super) async fn ack(&self, due: &Due) -> Result<(), Gone> {
         match self {
             Self::V4(client) => {
