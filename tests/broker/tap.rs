@@ -192,7 +192,8 @@ fn length(bytes: &[u8]) -> Option<(usize, usize)> {
 /// Passes whole packets on until either end is gone, then closes both.
 fn pump((mut from, mut to): (TcpStream, TcpStream), mut look: impl FnMut(&[u8])) {
     let (mut unread, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
-    while let Ok(len @ 1..) = from.read(&mut buffer) {
+    let mut passed = true;
+    while passed && let Ok(len @ 1..) = from.read(&mut buffer) {
         unread.extend_from_slice(&buffer[..len]);
         let mut used = 0;
         while let Some((body, digits)) = unread.get(used + 1..).and_then(length) {
@@ -200,11 +201,10 @@ fn pump((mut from, mut to): (TcpStream, TcpStream), mut look: impl FnMut(&[u8]))
             let Some(packet) = unread.get(used..end) else {
                 break;
             };
+            // One by one: what comes before a message that is held back must not wait for it.
             look(packet);
+            passed &= to.write_all(packet).is_ok();
             used = end;
-        }
-        if to.write_all(&unread[..used]).is_err() {
-            break;
         }
         unread.drain(..used);
     }
