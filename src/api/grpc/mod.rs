@@ -15,7 +15,6 @@ mod watch;
 
 pub use incoming::accept;
 
-use crate::api::selection::Selection;
 use crate::api::{Phase, Shared};
 use crate::model::proto;
 use crate::model::settings::Section;
@@ -209,8 +208,8 @@ impl TelemetryService for Service {
         let pass = pass_of(&request)?;
         let request = request.into_inner();
         let filter = request.filter.clone().unwrap_or_default();
-        let selection = Selection::check(&filter, &self.shared.catalogue)
-            .map_err(|wrong| status::invalid(&wrong))?;
+        let selection = self.shared.select(&filter, pass.grant());
+        let selection = selection.map_err(|unfit| status::unfit(&unfit))?;
         let start = subscribe::start_of(&request, &self.shared)?;
         let permit = self.streams.clone().try_acquire_owned();
         let permit = permit.map_err(|_| status::exhausted("subscriptions", self.streams_max))?;
@@ -243,6 +242,7 @@ impl TelemetryService for Service {
         let query = query::Query::open(
             self.shared.clone(),
             &request.into_inner(),
+            pass.grant(),
             permit,
             self.halt.clone(),
         )?;

@@ -4,22 +4,52 @@ use super::lang::{self, Lang};
 use super::layout::{self, Frame, Place};
 use super::live::Sections;
 use super::view::{self, View};
+use crate::access::{Grant, Pass};
 use crate::api::Shared;
 use crate::api::http::Http;
 use crate::api::http::problem::Problem;
-use axum::extract::Query;
+use axum::Extension;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use maud::Markup;
+use std::sync::Arc;
 
 /// A language is chosen for a year.
 const COOKIE_SECS: u32 = 365 * 24 * 3600;
+
+/// Who asks for a page, and how.
+#[derive(Debug)]
+pub struct Caller {
+    uri: Uri,
+    headers: HeaderMap,
+    pass: Pass,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let pass = Extension::<Pass>::from_request_parts(parts, state).await;
+        // The guard lets nobody through without.
+        let Extension(pass) =
+            pass.map_err(|error| Problem::internal("nobody asks for this page", &error))?;
+        Ok(Self {
+            uri: parts.uri.clone(),
+            headers: parts.headers.clone(),
+            pass,
+        })
+    }
+}
 
 /// What a request asks of every page.
 #[derive(Debug)]
 pub struct Asked {
     /// Of the request.
     pub headers: HeaderMap,
+    /// What the caller may see.
+    pub grant: Arc<Grant>,
     lang: Lang,
     /// Parameters of the page itself.
     pub pairs: Vec<(String, String)>,
@@ -54,11 +84,12 @@ const PARAMS_MAX: usize = 16;
 impl Asked {
     /// Takes the parameters that concern all pages off the others; a switch of the language is
     /// answered at once.
-    fn read(uri: &Uri, headers: HeaderMap) -> Result<Self, Box<Response>> {
+    fn read(caller: Caller) -> Result<Self, Box<Response>> {
+        let Caller { uri, headers, pass } = caller;
         let bad = |detail: String| {
             Box::new(Problem::new(StatusCode::BAD_REQUEST, detail).into_response())
         };
-        let Query(mut pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+        let Query(mut pairs) = Query::<Vec<(String, String)>>::try_from_uri(&uri)
             .map_err(|error| bad(error.body_text()))?;
         if pairs.len() > PARAMS_MAX {
             return Err(bad(format!("more than {PARAMS_MAX} query parameters")));
@@ -78,6 +109,7 @@ impl Asked {
         }
         Ok(Self {
             lang: Lang::of(&headers),
+            grant: Arc::clone(pass.grant()),
             headers,
             pairs,
             target,
@@ -135,11 +167,10 @@ pub fn redirect(target: &str) -> Response {
 /// Gathers and renders on a thread that may block.
 pub async fn render(
     http: &Http,
-    uri: &Uri,
-    headers: HeaderMap,
+    caller: Caller,
     make: impl FnOnce(&Shared, &View<'_>, &Asked) -> Result<Page, Box<Response>> + Send + 'static,
 ) -> Response {
-    let asked = match Asked::read(uri, headers) {
+    let asked = match Asked::read(caller) {
         Ok(asked) => asked,
         Err(response) => return *response,
     };

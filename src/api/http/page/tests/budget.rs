@@ -93,7 +93,8 @@ fn a_full_first_page_fits() {
     };
     let home = Home {
         concerns: (0..home::CONCERNS_MAX).map(concern).collect(),
-        strangers: (0..=home::STRANGERS_MAX).map(stranger).collect(),
+        gateway: Some(home::Gateway::default()),
+        strangers: Some((0..=home::STRANGERS_MAX).map(stranger).collect()),
         ..Home::default()
     };
     for lang in LANGS {

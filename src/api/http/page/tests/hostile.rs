@@ -61,7 +61,8 @@ fn hostile_names_are_texts() {
                 .into_string(),
         );
         let home = Home {
-            strangers: vec![stranger(EVIL)],
+            gateway: Some(home::Gateway::default()),
+            strangers: Some(vec![stranger(EVIL)]),
             ..Home::default()
         };
         assert_escaped(&home::sections(&view, &home).markup().into_string());
