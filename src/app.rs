@@ -3,7 +3,7 @@
 //! Opening goes from the durable to the visible: state and logs, what intake has to remember of
 //! their tails, readers, listeners. Draining goes the other way: sources stop taking and answer what
 //! is on its way, readers make durable what they hold, and the logs close last.
-use crate::access::Access;
+use crate::access::{self, Access};
 use crate::api;
 use crate::config::Config;
 use crate::devices::{self, Registry};
@@ -69,6 +69,9 @@ pub enum Error {
     /// `mqtt.users_file`.
     #[error("cannot use mqtt.users_file")]
     Users(#[from] mqtt::UsersError),
+    /// `[access]`.
+    #[error("cannot set up access")]
+    Access(#[from] access::LoadError),
     /// The device registry.
     #[error("cannot start the device registry")]
     Devices(#[from] devices::Error),
@@ -205,6 +208,7 @@ struct Stores {
     log: Log,
     rejects: Log,
     accounting: Arc<Accounting>,
+    access: Access,
 }
 
 impl Stores {
@@ -240,12 +244,19 @@ impl Stores {
             clock.now(),
             |error| warn!(%error, "cannot keep MQTT sessions"),
         )?;
+        let access = config
+            .access
+            .as_ref()
+            .map_or(Ok(Access::open()), |access| {
+                Access::load(access, dir, &config.catalogue, clock.now())
+            })?;
         Ok(Self {
             state,
             sessions,
             log,
             rejects,
             accounting,
+            access,
         })
     }
 }
@@ -264,6 +275,7 @@ impl Gateway {
             log,
             rejects,
             accounting,
+            access,
         } = stores;
         let catalogue = Arc::new(config.catalogue.clone());
         let intake = Arc::new(Intake::new(intake::Parts {
@@ -316,7 +328,7 @@ impl Gateway {
         };
         let shared = Arc::new(api::Shared {
             node: config.node.as_str().into(),
-            access: Arc::new(Access::open()),
+            access: Arc::new(access),
             log,
             rejects,
             history,
@@ -357,6 +369,13 @@ impl Gateway {
         });
         let (shared, halt, grpc_config) = (Arc::clone(&self.shared), halt_api.clone(), config.grpc);
         tasks.spawn(async move { Ok(api::grpc::serve(grpc, shared, &grpc_config, halt).await?) });
+
+        let (access, clock) = (Arc::clone(&self.shared.access), self.shared.clock.clone());
+        let watch = access.watch(clock, halt_api.clone());
+        tasks.spawn(async move {
+            watch.await;
+            Ok(())
+        });
 
         let readiness = &self.shared.readiness;
         readiness.set(api::Phase::Starting("reading what was taken before"));
@@ -404,6 +423,7 @@ impl Gateway {
         self.shared.devices.close();
         self.shared.rejects.close();
         self.shared.log.close();
+        self.shared.access.close();
         info!("closed");
     }
 }
