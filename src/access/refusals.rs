@@ -60,25 +60,25 @@ fn network(peer: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
-    fn v4(last: u8) -> Option<IpAddr> {
-        Some(IpAddr::from([192, 0, 2, last]))
-    }
+    const ONE: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
+    const TWO: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)));
 
     #[test]
     fn twenty_at_once_then_one_every_three_seconds() {
         let mut refusals = Refusals::default();
         let now = Timestamp::from_secs(1_800_000_000);
         for _ in 0..BURST {
-            assert_eq!(refusals.note(v4(1), now), None);
+            assert_eq!(refusals.note(ONE, now), None);
         }
-        let wait = refusals.note(v4(1), now).expect("too many");
+        let wait = refusals.note(ONE, now).expect("too many");
         assert!((1..=4).contains(&wait.as_secs()), "{wait:?}");
-        assert_eq!(refusals.note(v4(2), now), None, "another address");
-        assert_eq!(refusals.note(v4(1), now.plus(wait)), None);
-        assert!(refusals.note(v4(1), now.plus(wait)).is_some());
+        assert_eq!(refusals.note(TWO, now), None, "another address");
+        assert_eq!(refusals.note(ONE, now.plus(wait)), None);
+        assert!(refusals.note(ONE, now.plus(wait)).is_some());
         let back = now.minus(Duration::from_hours(24));
-        let wait = refusals.note(v4(1), back).expect("still too many");
+        let wait = refusals.note(ONE, back).expect("still too many");
         assert!(wait.as_secs() <= 4, "the clock was set back: {wait:?}");
     }
 

@@ -1,5 +1,4 @@
 //! A file that is there as a whole, before and after.
-use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
@@ -14,17 +13,6 @@ fn folder(path: &Path) -> &Path {
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
     parent.unwrap_or(Path::new("."))
-}
-
-/// Keeps other writers of this file away while it lives. The folder is locked: the file itself is
-/// another one after each replacement.
-///
-/// # Errors
-/// The folder cannot be opened.
-pub(super) fn lock(path: &Path) -> io::Result<File> {
-    let folder = File::open(folder(path))?;
-    flock(&folder, FlockOperation::LockExclusive)?;
-    Ok(folder)
 }
 
 /// Writes `bytes` in place of the file: whoever reads it, also after a power cut, sees all of the old

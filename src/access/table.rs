@@ -47,7 +47,9 @@ impl Table {
             };
             self.entries.insert(entry.token.digest, entry);
         }
-        old.values().for_each(|entry| entry.ended.cancel());
+        for entry in old.values() {
+            entry.ended.cancel();
+        }
         let logins = tokens.logins.into_iter();
         self.logins = logins.map(|login| (login.digest, login)).collect();
         self.expire(now);
@@ -59,7 +61,9 @@ impl Table {
             .entries
             .values()
             .filter(|entry| entry.token.revoked.is_some() || entry.token.is_expired(now));
-        over.for_each(|entry| entry.ended.cancel());
+        for entry in over {
+            entry.ended.cancel();
+        }
     }
 
     fn entry(&self, token: &Digest, now: Timestamp) -> Result<&Entry, Denied> {
