@@ -1,5 +1,6 @@
 //! How a gateway may fail.
 use super::DRAIN_MAX;
+use crate::access;
 use crate::api;
 use crate::devices;
 use crate::log::{self, FailedSync};
@@ -34,6 +35,9 @@ pub enum Error {
     /// `mqtt.users_file`.
     #[error("cannot use mqtt.users_file")]
     Users(#[from] mqtt::UsersError),
+    /// `[access]`.
+    #[error("cannot set up access")]
+    Access(#[from] access::LoadError),
     /// The device registry.
     #[error("cannot start the device registry")]
     Devices(#[from] devices::Error),

@@ -131,12 +131,15 @@ pub fn outside(outside: &Outside) -> Status {
 
 /// `UNAUTHENTICATED`: no token, or one that admits nobody.
 pub fn denied(denied: Denied) -> Status {
-    let reason = match denied {
-        Denied::Missing => "TOKEN_MISSING",
-        Denied::Unknown => "TOKEN_UNKNOWN",
-        Denied::Expired => "TOKEN_EXPIRED",
+    let (code, reason) = match denied {
+        Denied::Missing => (Code::Unauthenticated, "TOKEN_MISSING"),
+        Denied::Unknown | Denied::Used => (Code::Unauthenticated, "TOKEN_UNKNOWN"),
+        Denied::Revoked => (Code::Unauthenticated, "TOKEN_REVOKED"),
+        Denied::Expired => (Code::Unauthenticated, "TOKEN_EXPIRED"),
+        Denied::TooMany { .. } => (Code::ResourceExhausted, "TOO_MANY_REFUSALS"),
+        Denied::Unavailable => (Code::Unavailable, "LOGIN_UNAVAILABLE"),
     };
-    error(Code::Unauthenticated, denied.to_string(), reason, &[])
+    error(code, denied.to_string(), reason, &[])
 }
 
 /// `UNAUTHENTICATED`: the token of an open stream admits no more what it did.

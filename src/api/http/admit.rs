@@ -71,19 +71,34 @@ pub(super) fn admit(http: &Http, request: &mut Request) -> Result<(), Box<Respon
     Ok(())
 }
 
-/// 401 as RFC 6750 §3 has it.
+/// 401 as RFC 6750 §3 has it, 429 for whoever was wrong too often.
 fn refusal(denied: Denied) -> Response {
-    let challenge = match denied {
-        Denied::Missing => "Bearer realm=\"citygate\"",
-        Denied::Unknown | Denied::Expired => "Bearer realm=\"citygate\", error=\"invalid_token\"",
+    let invalid = "Bearer realm=\"citygate\", error=\"invalid_token\"";
+    let (status, name, value) = match denied {
+        Denied::Missing => (
+            StatusCode::UNAUTHORIZED,
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer realm=\"citygate\""),
+        ),
+        Denied::TooMany { retry_after } => (
+            StatusCode::TOO_MANY_REQUESTS,
+            header::RETRY_AFTER,
+            retry_after.as_secs().into(),
+        ),
+        Denied::Unavailable => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            header::RETRY_AFTER,
+            HeaderValue::from_static("10"),
+        ),
+        Denied::Unknown | Denied::Used | Denied::Revoked | Denied::Expired => (
+            StatusCode::UNAUTHORIZED,
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static(invalid),
+        ),
     };
-    let problem = Problem::new(StatusCode::UNAUTHORIZED, denied.to_string());
+    let problem = Problem::new(status, denied.to_string());
     let mut response = problem.into_response();
-    let headers = response.headers_mut();
-    headers.insert(
-        header::WWW_AUTHENTICATE,
-        HeaderValue::from_static(challenge),
-    );
+    response.headers_mut().insert(name, value);
     response
 }
 
