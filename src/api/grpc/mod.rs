@@ -18,7 +18,7 @@ pub use incoming::accept;
 use crate::api::{Phase, Shared};
 use crate::model::proto;
 use crate::model::settings::Section;
-use admit::{Responses, admit, pass_of};
+use admit::{Responses, admit, exported, pass_of};
 use axum::middleware::from_fn_with_state;
 use devices::DeviceServiceServer;
 use futures_util::stream::unfold;
@@ -206,6 +206,13 @@ impl TelemetryService for Service {
         }
         let peer = request.remote_addr();
         let pass = pass_of(&request)?;
+        exported(
+            &self.shared,
+            &pass,
+            "Subscribe",
+            &request,
+            request.get_ref().filter.as_ref(),
+        );
         let request = request.into_inner();
         let filter = request.filter.clone().unwrap_or_default();
         let selection = self.shared.select(&filter, pass.grant());
@@ -237,6 +244,13 @@ impl TelemetryService for Service {
             return Err(status::draining());
         }
         let pass = pass_of(&request)?;
+        exported(
+            &self.shared,
+            &pass,
+            "Query",
+            &request,
+            request.get_ref().filter.as_ref(),
+        );
         let permit = self.queries.clone().try_acquire_owned();
         let permit = permit.map_err(|_| status::exhausted("queries", QUERIES_MAX))?;
         let query = query::Query::open(

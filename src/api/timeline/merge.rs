@@ -223,20 +223,20 @@ impl Merge<'_> {
         let Some(mut entry) = self.timed.pop_front() else {
             return Ok(false);
         };
-        if let What::Uplink(uplink) = &mut entry.what {
-            if uplink.note == GONE {
-                match self.archive.look(entry.sequence)? {
-                    Look::Found(kept) => {
-                        let Kept { arrived, .. } = *kept;
-                        uplink.note = if arrived.is_some() { "" } else { NOT_KEPT };
-                        uplink.arrived = arrived;
-                    }
-                    Look::Gone => {}
-                    Look::Spent if self.entries.is_empty() => {}
-                    Look::Spent => {
-                        self.timed.push_front(entry);
-                        return Ok(false);
-                    }
+        if let What::Uplink(uplink) = &mut entry.what
+            && uplink.note == GONE
+        {
+            match self.archive.look(entry.sequence)? {
+                Look::Found(kept) => {
+                    let Kept { arrived, .. } = *kept;
+                    uplink.note = if arrived.is_some() { "" } else { NOT_KEPT };
+                    uplink.arrived = arrived;
+                }
+                Look::Gone => {}
+                Look::Spent if self.entries.is_empty() => {}
+                Look::Spent => {
+                    self.timed.push_front(entry);
+                    return Ok(false);
                 }
             }
         }

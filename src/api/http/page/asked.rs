@@ -6,6 +6,7 @@ use super::live::Sections;
 use super::view::{self, View};
 use crate::access::{Grant, Pass};
 use crate::api::Shared;
+use crate::api::caller;
 use crate::api::http::Http;
 use crate::api::http::problem::Problem;
 use axum::Extension;
@@ -55,6 +56,8 @@ pub struct Asked {
     pub pairs: Vec<(String, String)>,
     /// Path and those parameters.
     target: String,
+    /// By the page's cookie, which can be given back.
+    logged_in: bool,
     /// Only what changed.
     pub live: bool,
     /// The section that is to come first.
@@ -110,6 +113,7 @@ impl Asked {
         Ok(Self {
             lang: Lang::of(&headers),
             grant: Arc::clone(pass.grant()),
+            logged_in: caller::cookie(&headers).is_some(),
             headers,
             pairs,
             target,
@@ -137,6 +141,7 @@ impl Asked {
             place: page.place,
             target: &self.target,
             refresh_secs: page.refresh_secs,
+            logged_in: self.logged_in,
         };
         let html = layout::document(view, &frame, &page.head, &page.sections);
         answer::page(&self.headers, page.status, &html)
@@ -144,7 +149,7 @@ impl Asked {
 }
 
 /// Back to the same page, with the language in a cookie.
-fn switched(lang: Lang, target: &str) -> Response {
+pub fn switched(lang: Lang, target: &str) -> Response {
     let cookie = format!(
         "{}={}; Path=/; Max-Age={COOKIE_SECS}; SameSite=Lax",
         lang::COOKIE,

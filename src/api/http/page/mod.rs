@@ -23,6 +23,7 @@ mod lang;
 mod layout;
 mod list;
 mod live;
+pub mod login;
 mod sign;
 mod stranger;
 #[cfg(test)]
@@ -43,7 +44,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use chart::Range;
 use filter::Filter;
 use layout::Place;
@@ -67,6 +68,8 @@ pub fn routes() -> Router<Http> {
         .route("/new", get(new_page))
         .route("/strangers", get(strangers_page))
         .route("/tunnel", get(tunnel_page))
+        .route("/login", get(login::form).post(login::log_in))
+        .route("/logout", post(login::log_out))
         .route("/web/{file}", get(assets::asset))
 }
 

@@ -22,6 +22,7 @@ fn check(what: &str, view: &View<'_>, sections: &Sections) {
         place: Place::Devices,
         target: "/d/meter-0000001",
         refresh_secs: Some(5),
+        logged_in: true,
     };
     let page = layout::document(view, &frame, &html! {}, sections);
     let page = gzip(page.as_bytes()).len();
