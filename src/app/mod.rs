@@ -110,7 +110,7 @@ impl Gateway {
         let users = config.mqtt.users_file.as_deref().map(mqtt::Users::load);
         let service = mqtt::Service {
             config: config.mqtt.clone(),
-            users: users.transpose()?,
+            door: mqtt::Door::new(users.transpose()?),
             intake: Arc::clone(&intake),
             accounting: Arc::clone(&accounting),
             sessions: Arc::clone(&sessions),

@@ -118,7 +118,7 @@ fn build(dir: &Path, clock: Clock) -> Shared {
     }));
     let mqtt = Arc::new(mqtt::Service {
         config: mqtt::Config::default(),
-        users: None,
+        door: mqtt::Door::default(),
         intake: intake.clone(),
         accounting: accounting.clone(),
         sessions: Arc::new(mqtt::Sessions::in_memory(1)),
