@@ -69,27 +69,28 @@ impl Door {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use std::fmt::Write;
 
-    fn users(names: &[(&str, &str)]) -> Option<Users> {
+    fn users(names: &[(&str, &str)]) -> Users {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("users.toml");
         let mut text = String::new();
         for (name, password) in names {
             std::fs::write(dir.path().join(name), password).unwrap();
-            text += &format!("[[user]]\nname = '{name}'\npassword_file = '{name}'\n");
+            writeln!(text, "[[user]]\nname = '{name}'\npassword_file = '{name}'").unwrap();
         }
         std::fs::write(&path, text).unwrap();
-        Some(Users::load(&path).unwrap())
+        Users::load(&path).unwrap()
     }
 
     #[test]
     fn who_is_removed_or_has_another_password_does_not_stay() {
         let login = |name: &str| (name.to_owned(), "1".to_owned());
-        let door = Door::new(users(&[("a", "1"), ("b", "1"), ("c", "1")]));
+        let door = Door::new(Some(users(&[("a", "1"), ("b", "1"), ("c", "1")])));
         let [mut a, mut b, mut c] =
             ["a", "b", "c"].map(|name| door.admit(Some(&login(name))).unwrap());
         assert!(door.admit(Some(&login("d"))).is_none() && door.admit(None).is_none());
-        door.replace(users(&[("a", "1"), ("b", "2"), ("d", "1")]));
+        door.replace(Some(users(&[("a", "1"), ("b", "2"), ("d", "1")])));
         assert!(door.keeps("a", &mut a));
         assert!(!door.keeps("b", &mut b) && !door.keeps("c", &mut c));
         assert!(door.admit(Some(&login("d"))).is_some());
@@ -100,7 +101,7 @@ mod tests {
         let door = Door::new(None);
         let mut ticket = door.admit(None).unwrap();
         assert!(door.keeps("", &mut ticket));
-        door.replace(users(&[("a", "1")]));
+        door.replace(Some(users(&[("a", "1")])));
         assert!(!door.keeps("", &mut ticket));
         door.replace(None);
         assert!(door.keeps("", &mut ticket));
