@@ -1,5 +1,6 @@
 //! How a gateway may fail.
 use super::DRAIN_MAX;
+use crate::access;
 use crate::api;
 use crate::devices;
 use crate::log::{self, FailedSync};
@@ -35,6 +36,9 @@ pub enum Error {
     /// The files that the configuration names.
     #[error("{}", listed(.0))]
     Files(Vec<Problem>),
+    /// `[access]`.
+    #[error("cannot set up access")]
+    Access(#[from] access::LoadError),
     /// The device registry.
     #[error("cannot start the device registry")]
     Devices(#[from] devices::Error),

@@ -1,5 +1,6 @@
 //! The files that a configuration names, read and checked as one: at the start, when it is read again,
 //! and by `citygate check`.
+use crate::access;
 use crate::config::Config;
 use crate::model::settings::Problem;
 use crate::sources::mqtt::Users;
@@ -30,6 +31,26 @@ pub(super) fn open(config: &Config) -> Result<Files, Vec<Problem>> {
     let users = config.mqtt.users_file.as_deref();
     let users =
         users.and_then(|path| noted("mqtt.users_file", path, Users::load(path), &mut problems));
+    if let Some(access) = &config.access {
+        let read = access::read_tokens(access.tokens_file.clone(), &config.catalogue);
+        // Before the first `citygate token create` there is no file, and nobody is admitted.
+        let read = read.map_or_else(
+            |error| {
+                if error.is_missing() {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            },
+            |_| Ok(()),
+        );
+        noted(
+            "access.tokens_file",
+            &access.tokens_file,
+            read,
+            &mut problems,
+        );
+    }
     if problems.is_empty() {
         Ok(Files { users })
     } else {

@@ -14,7 +14,6 @@ pub use files::check;
 pub use listeners::Bound;
 pub use reload::Reload;
 
-use crate::access::Access;
 use crate::api;
 use crate::config::Config;
 use crate::devices::{self, Registry};
@@ -86,6 +85,7 @@ impl Gateway {
             log,
             rejects,
             accounting,
+            access,
         } = disk;
         let catalogue = Arc::new(config.catalogue.clone());
         let intake = Arc::new(Intake::new(intake::Parts {
@@ -140,7 +140,7 @@ impl Gateway {
             config: Arc::new(Reloads::started(clock.now())),
             hosts: api::http::Hosts::new(&config.node, &config.http.hosts),
             node: config.node.as_str().into(),
-            access: Arc::new(Access::open()),
+            access: Arc::new(access),
             log,
             rejects,
             history,
@@ -186,6 +186,13 @@ impl Gateway {
             config.grpc.clone(),
         );
         tasks.spawn(async move { Ok(api::grpc::serve(grpc, shared, &grpc_config, halt).await?) });
+
+        let (access, clock) = (Arc::clone(&self.shared.access), self.shared.clock.clone());
+        let watch = access.watch(clock, halt_api.clone());
+        tasks.spawn(async move {
+            watch.await;
+            Ok(())
+        });
 
         let readiness = &self.shared.readiness;
         readiness.set(api::Phase::Starting("reading what was taken before"));
@@ -242,6 +249,7 @@ impl Gateway {
         self.shared.devices.close();
         self.shared.rejects.close();
         self.shared.log.close();
+        self.shared.access.close();
         info!("closed");
     }
 }

@@ -157,7 +157,7 @@ impl Reloader {
         Ok((config, files))
     }
 
-    /// Nothing here can fail. The keys that changed since the last time, and those that wait.
+    /// Nothing here can fail. Gives the keys that changed since the last time, and those that wait.
     fn swap(&mut self, mut config: Config, files: Files) -> Changes {
         let changes = Changes {
             now: Changes::between(&self.current, &config).now,
@@ -172,6 +172,11 @@ impl Reloader {
         self.shared.mqtt.reload(files.users);
         self.shared.hosts.reload(&config.http.hosts);
         self.shared.devices.reload(config.devices.clone());
+        // It was checked a moment ago; a mistake that was made since then keeps what was in force.
+        match self.shared.access.reload(self.shared.clock.now()) {
+            Err(error) if !error.is_missing() => warn!(%error, "the tokens are those of before"),
+            _ => {}
+        }
         self.current = config;
         changes
     }

@@ -21,6 +21,7 @@ const CATALOGUE: &[&str] = &["kind", "metric"];
 /// Do two configurations mean the same by a section, however it is written?
 type Same = fn(&Config, &Config) -> bool;
 const SECTIONS: &[(&str, Same)] = &[
+    ("access", |a, b| a.access == b.access),
     ("coap", |a, b| a.coap == b.coap),
     ("data_dir", |a, b| a.data_dir == b.data_dir),
     ("devices", |a, b| {
@@ -144,8 +145,8 @@ mod tests {
     #[test]
     fn routes_wait_for_their_kinds() {
         let route = "[[route]]\ntopic = 'a/{device}'";
-        let kind = "[[kind]]\nname = 'pole.screen'\nen = 'Screen'\nzh = '屏'\n";
-        let found = changes("", &format!("{kind}{route}\nkind = 'pole.screen'"));
+        let kind = "[[kind]]\nname = 'pole.kiosk'\nen = 'Screen'\nzh = '屏'\n";
+        let found = changes("", &format!("{kind}{route}\nkind = 'pole.kiosk'"));
         assert_eq!(found.restart, ["kind", "route"]);
         assert_eq!(changes("", route).now, ["route"]);
     }

@@ -144,13 +144,11 @@ fn a_change_works_by_itself_and_a_mistake_changes_nothing() {
     assert_eq!(send(ports, topic, &[]), 0);
     assert_eq!(count(&gateway, "logged"), 10, "the old route works on");
 
-    let restart =
-        ROUTE.to_owned() + "[log]\nretain = \"16d\"\n[http]\nhosts = [\"gate.example\"]\n";
+    let restart = ports.config(&data, &format!("{ROUTE}[log]\nretain = \"16d\"\n"));
+    let restart = restart.replace("[http]", "[http]\nhosts = [\"gate.example\"]");
     configure(
         dir.path(),
-        &ports
-            .config(&data, &restart)
-            .replace("node = \"test\"", "node = \"other\""),
+        &restart.replace("node = \"test\"", "node = \"other\""),
     );
     wait_for("the next one", || loaded(&gateway, 2.0));
     let told = told(&gateway);
