@@ -2,8 +2,12 @@
 //!
 //! Each module reads its own section into a struct of its own; this file gathers them and checks
 //! what concerns more than one.
+mod changes;
 mod env;
 
+pub use changes::Changes;
+
+use crate::access;
 use crate::api;
 use crate::catalogue::Catalogue;
 use crate::devices;
@@ -18,7 +22,7 @@ use crate::sources::mqtt;
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use toml::Table;
+use toml::{Table, Value};
 
 /// Sections of the contract that this version cannot serve. Accepting them in silence would leave
 /// an operator waiting for readings that nobody takes.
@@ -28,14 +32,13 @@ const LATER: &[(&str, &str)] = &[
         "external stores are not in this version; history is always kept",
     ),
     (
-        "access",
-        "tokens are not in this version; gRPC and HTTP serve loopback only",
-    ),
-    (
         "tls",
         "TLS is not in this version; gRPC and HTTP serve loopback only",
     ),
 ];
+
+/// Keys that name files, besides those that end in `_file`.
+const FILES: &[&str] = &["ca", "cert", "client_ca", "client_cert", "inventory"];
 
 /// Everything that `run` needs to know.
 #[derive(Clone, Debug)]
@@ -52,6 +55,8 @@ pub struct Config {
     pub brokers: Vec<broker::Config>,
     /// `[coap]`
     pub coap: coap::Config,
+    /// `[access]`; without it gRPC and HTTP are for loopback only.
+    pub access: Option<access::Config>,
     /// `[grpc]`
     pub grpc: api::grpc::Config,
     /// `[http]`
@@ -68,6 +73,8 @@ pub struct Config {
     pub devices: devices::Config,
     /// `[[route]]`
     pub routes: intake::Routes,
+    /// Everything as written, the environment laid over it.
+    pub keys: Table,
     /// Shipped metrics and kinds, and `[[metric]]`, `[[kind]]`.
     pub catalogue: Catalogue,
 }
@@ -106,14 +113,22 @@ impl Config {
         })?;
         let mut problems = Vec::new();
         env::overlay(&mut table, variables, &mut problems);
+        let keys = table.clone();
         let mut top = Section::new("", table, &mut problems);
-        let config = Self::read(&mut top);
+        let config = Self::read(&mut top, keys);
         top.finish();
         if problems.is_empty() {
             Ok(config)
         } else {
             Err(problems)
         }
+    }
+
+    /// The files that it names, by keys such as `users_file`.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        named_files(&self.keys, &mut files);
+        files
     }
 
     /// The configuration of an empty file.
@@ -124,7 +139,7 @@ impl Config {
         Self::parse("", []).expect("an empty file has no mistakes")
     }
 
-    fn read(top: &mut Section<'_>) -> Self {
+    fn read(top: &mut Section<'_>, keys: Table) -> Self {
         for (key, rule) in LATER {
             if let Some(value) = top.raw(key) {
                 top.problem(key, value, *rule);
@@ -133,6 +148,8 @@ impl Config {
         let mut catalogue = Catalogue::shipped();
         catalogue.extend(top);
         let node = node(top);
+        let has_access = top.has("access");
+        let access = has_access.then(|| top.section("access", access::Config::read));
         let (inventory, devices) = top.section("devices", |section| {
             (
                 inventory::Config::read(section),
@@ -148,14 +165,15 @@ impl Config {
             mqtt: top.section("mqtt", mqtt::Config::read),
             brokers: broker::Config::read_all(top),
             coap: top.section("coap", coap::Config::read),
+            access,
             grpc: top.section("grpc", |section| {
                 let config = api::grpc::Config::read(section);
-                guard(section, config.bind);
+                guard(section, config.bind, has_access);
                 config
             }),
             http: top.section("http", |section| {
                 let config = api::http::Config::read(section);
-                guard(section, config.bind);
+                guard(section, config.bind, has_access);
                 config
             }),
             log: top.section("log", log::Options::read),
@@ -164,7 +182,24 @@ impl Config {
             inventory,
             devices,
             routes: intake::Routes::read(top, &catalogue),
+            keys,
             catalogue,
+        }
+    }
+}
+
+fn named_files(keys: &Table, files: &mut Vec<PathBuf>) {
+    for (key, value) in keys {
+        match value {
+            Value::String(path) if key.ends_with("_file") || FILES.contains(&key.as_str()) => {
+                files.push(path.into());
+            }
+            Value::Table(keys) => named_files(keys, files),
+            Value::Array(items) => {
+                let tables = items.iter().filter_map(Value::as_table);
+                tables.for_each(|keys| named_files(keys, files));
+            }
+            _ => {}
         }
     }
 }
@@ -194,13 +229,13 @@ fn zone(site: &mut Section<'_>) -> TimeZone {
 }
 
 /// Promise 7: without tokens, what gives readings away listens on loopback only.
-fn guard(section: &mut Section<'_>, bind: SocketAddr) {
-    if !bind.ip().is_loopback() {
+fn guard(section: &mut Section<'_>, bind: SocketAddr, has_access: bool) {
+    if !has_access && !bind.ip().is_loopback() {
         section.problem(
             "bind",
             bind,
-            "must be a loopback address: tokens ([access]) are not in this version; \
-             to try it on a trusted network use `citygate demo --lan`",
+            "must be a loopback address, or nobody may be served without a token: add [access] and \
+             make one with `citygate token create`; to try it on a trusted network use `citygate demo --lan`",
         );
     }
 }
@@ -257,6 +292,15 @@ mod tests {
                 .iter()
                 .any(|p| p.rule.contains("not in this version"))
         );
+    }
+
+    #[test]
+    fn files_that_are_named_are_listed() {
+        let keys =
+            "a = 'x'\n[mqtt]\nusers_file = 'u'\n[tls]\ncert = 'c'\n[[store]]\ntoken_file = 't'";
+        let mut files = Vec::new();
+        named_files(&keys.parse().unwrap(), &mut files);
+        assert_eq!(files, ["u", "t", "c"].map(PathBuf::from));
     }
 
     #[test]

@@ -3,9 +3,11 @@
 //! Decisions: hyper serves each connection, not `axum::serve`, which has no limit of connections and
 //! no time limit for a request's head. Every error is a problem (RFC 9457), those of routing included.
 mod accounting;
+mod admit;
 mod devices;
 mod gateway;
 mod guard;
+mod hosts;
 pub mod json;
 mod links;
 mod metrics;
@@ -20,6 +22,7 @@ mod routes;
 mod server;
 mod timeline;
 
+pub use hosts::Hosts;
 pub use server::serve;
 
 use crate::api::Shared;
@@ -79,17 +82,12 @@ impl Config {
 #[derive(Clone, Debug)]
 struct Http {
     shared: Arc<Shared>,
-    /// Lower-case names of this gateway.
-    hosts: Arc<[Box<str>]>,
     reads: Arc<Semaphore>,
 }
 
 impl Http {
-    fn new(shared: Arc<Shared>, config: &Config) -> Self {
-        let names = config.hosts.iter().map(String::as_str);
-        let hosts = names.chain([&*shared.node]);
+    fn new(shared: Arc<Shared>) -> Self {
         Self {
-            hosts: hosts.map(|name| name.to_ascii_lowercase().into()).collect(),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             shared,
         }
@@ -114,7 +112,8 @@ impl Http {
 
 fn router(http: Http) -> Router {
     let routes = routes::ROUTES.iter().fold(Router::new(), |router, route| {
-        router.route(route.path, (route.handler)())
+        let require = from_fn_with_state((http.clone(), route), admit::require);
+        router.route(route.path, (route.handler)().route_layer(require))
     });
     routes
         .merge(page::routes())
