@@ -17,6 +17,7 @@
 pub mod audit;
 mod config;
 mod digest;
+mod edit;
 mod grant;
 mod guarded;
 mod pass;
@@ -30,6 +31,7 @@ mod tokens;
 
 pub use config::Config;
 pub use digest::{Digest, new_code, new_token};
+pub use edit::{EditError, Editor};
 pub use grant::{Grant, Scope};
 pub use guarded::{LoadError, NewSession};
 pub use pass::{Denied, Pass};
