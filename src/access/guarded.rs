@@ -1,7 +1,7 @@
 //! Access with tokens.
 use super::audit::{self, Caller, Entry, What};
 use super::refusals::Refusals;
-use super::sessions::{Redeemed, Sessions};
+use super::sessions::{Redeemed, SESSIONS_FILE, Sessions};
 use super::source::{Source, TokensError};
 use super::stats::{Counters, Stats};
 use super::table::Table;
@@ -22,9 +22,6 @@ use tracing::{info, warn};
 /// How often the tokens file is looked at and passes are checked for their end. A change is taken at
 /// the second look, so a revoked token's streams have ended within some 1.5 s.
 const LOOK: Duration = Duration::from_millis(500);
-/// The sessions' file in the data directory, and the audit log's usual name.
-const SESSIONS_FILE: &str = "logins.json";
-const AUDIT_FILE: &str = "audit.log";
 
 /// Why access cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -98,8 +95,7 @@ impl Guarded {
         let sessions = Sessions::load(path.clone(), now)
             .map_err(|source| LoadError::Sessions { path, source })?;
         sessions.retain(now, |token| table.is_live(token, now));
-        let path = config.audit_log.clone();
-        let path = path.unwrap_or_else(|| data_dir.join(AUDIT_FILE));
+        let path = config.audit_file(data_dir);
         let audit = audit::Writer::start(path.clone())
             .map_err(|source| LoadError::Audit { path, source })?;
         Ok(Self {

@@ -35,7 +35,7 @@ pub use edit::{EditError, Editor};
 pub use grant::{Grant, Scope};
 pub use guarded::{LoadError, NewSession};
 pub use pass::{Denied, Pass};
-pub use sessions::{LINK, PER_TOKEN_MAX, SESSIONS_MAX};
+pub use sessions::{LINK, PER_TOKEN_MAX, SESSIONS_MAX, count_sessions};
 pub use source::{TokensError, read_tokens};
 pub use stats::Stats;
 pub use tokens::{
