@@ -302,6 +302,7 @@ impl Guarded {
     /// Ends what is over.
     pub(super) fn tick(&self, now: Timestamp) {
         self.table().expire(now);
+        self.audit.tick(now);
     }
 
     pub(super) fn stats(&self, now: Timestamp) -> Stats {

@@ -216,9 +216,9 @@ impl Access {
     }
 
     /// Writes what the audit log still holds. Blocks on the disk.
-    pub fn close(&self) {
+    pub fn close(&self, now: Timestamp) {
         if let Some(guarded) = self.guarded() {
-            guarded.audit.close();
+            guarded.audit.close(now);
         }
     }
 

@@ -7,6 +7,7 @@
 //! Append-only; at [`FILE_BYTES_MAX`] the file becomes `.1` and so on, [`FILES_MAX`] in all. No line
 //! has a token, a cookie or a code.
 mod file;
+mod repeats;
 mod writer;
 
 pub use file::{FILE_BYTES_MAX, FILES_MAX};
@@ -82,6 +83,9 @@ struct Line {
     route: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     detail: String,
+    /// So many like it in the minute before, of which the first was written.
+    #[serde(skip_serializing_if = "is_zero")]
+    repeats: u64,
     /// Entries lost before this one.
     #[serde(skip_serializing_if = "is_zero")]
     dropped: u64,
@@ -102,6 +106,7 @@ impl Line {
             peer: entry.caller.peer.map(|peer| peer.to_canonical()),
             route: cut(entry.caller.route),
             detail: cut(entry.detail),
+            repeats: 0,
             dropped: 0,
         }
     }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// The options that say which tokens.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
-    /// The gateway's configuration, which names the tokens file [env: CITYGATE_CONFIG]
+    /// The gateway's configuration, which names the tokens file; else `CITYGATE_CONFIG` does
     #[arg(long, value_name = "FILE", conflicts_with = "tokens_file")]
     config: Option<PathBuf>,
     /// The tokens file itself; nothing is noted in an audit log then
@@ -72,17 +72,6 @@ impl Places {
             config: None,
             audit_log: None,
         }
-    }
-
-    /// Of a gateway that is being set up.
-    pub(crate) fn of_config(config: &Config) -> Option<Self> {
-        let access = config.access.as_ref()?;
-        Some(Self {
-            tokens_file: access.tokens_file.clone(),
-            catalogue: config.catalogue.clone(),
-            audit_log: Some(access.audit_file(&config.data_dir)),
-            config: Some(config.clone()),
-        })
     }
 
     /// What is in the file; one that is not there has nothing.
