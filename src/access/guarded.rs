@@ -262,15 +262,18 @@ impl Guarded {
         })?;
         let count = tokens.tokens.len();
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        table.replace(tokens, now);
+        let changes = table.replace(tokens, now);
         drop(table);
-        let entry = Entry {
-            what: What::Reload,
-            grant: "",
-            caller: Caller::default(),
-            detail: &format!("{count} tokens"),
-        };
-        self.audit.note(&entry, now);
+        // Whoever edits the file by hand leaves a trace, too.
+        for (name, change) in changes {
+            let entry = Entry {
+                what: What::Reload,
+                grant: &name,
+                caller: Caller::default(),
+                detail: change,
+            };
+            self.audit.note(&entry, now);
+        }
         Ok(count)
     }
 

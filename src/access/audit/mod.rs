@@ -44,7 +44,7 @@ pub enum What {
     Export,
     /// Something was changed: a store rewound, a reject retried.
     Operate,
-    /// The tokens file was taken over after a change.
+    /// The gateway took over a change of the tokens file: a token added, changed, revoked, removed.
     Reload,
 }
 
@@ -130,3 +130,6 @@ pub fn append(path: &Path, entry: &Entry<'_>, now: Timestamp) -> io::Result<()> 
     file.write_all(&Line::new(entry, now).bytes())?;
     file.sync_data()
 }
+
+#[cfg(test)]
+mod tests;
