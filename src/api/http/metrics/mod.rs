@@ -117,6 +117,7 @@ impl Collector for Scrape {
         storage::history(&mut out, shared)?;
         devices::devices(&mut out, shared)?;
         process::served(&mut out, shared)?;
+        process::config(&mut out, shared)?;
         process::process(&mut out, shared)
     }
 }
