@@ -36,6 +36,7 @@ use crate::model::{Clock, Timestamp};
 use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::telemetry::{Accounting, Metrics};
+use crate::tls;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ pub struct Shared {
     pub node: Box<str>,
     /// Who may see what.
     pub access: Arc<Access>,
+    /// The certificate in use, with `[tls]`.
+    pub tls: Option<Arc<tls::Server>>,
     /// Reports and events.
     pub log: Log,
     /// What could not become readings.

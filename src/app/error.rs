@@ -6,6 +6,7 @@ use crate::log::{self, FailedSync};
 use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::state;
+use crate::tls;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tokio::task::JoinError;
@@ -34,6 +35,9 @@ pub enum Error {
     /// `mqtt.users_file`.
     #[error("cannot use mqtt.users_file")]
     Users(#[from] mqtt::UsersError),
+    /// The files of `[tls]`.
+    #[error("cannot use [tls]")]
+    Tls(#[from] tls::Error),
     /// The device registry.
     #[error("cannot start the device registry")]
     Devices(#[from] devices::Error),

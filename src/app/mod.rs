@@ -21,13 +21,14 @@ use crate::model::Clock;
 use crate::model::proto::Severity;
 use crate::sources::coap;
 use crate::sources::mqtt;
+use crate::tls;
 use disk::Disk;
 use listeners::Listeners;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// From the first signal to the end: a supervisor's patience is longer, a person's at a terminal is not.
@@ -43,12 +44,18 @@ pub async fn run(
     bound: impl FnOnce(&Bound),
 ) -> Result<(), Error> {
     let clock = Clock::system();
-    let listeners = Listeners::bind(&config).await?;
+    for warning in config.concerns(clock.now()).1 {
+        warn!("{warning}");
+    }
+    let tls = config.tls.clone();
+    let tls = tokio::task::spawn_blocking(move || tls.map(tls::Server::new).transpose());
+    let tls = tls.await??.map(Arc::new);
+    let listeners = Listeners::bind(&config, tls.as_ref()).await?;
     let opening = config.clone();
     let opening_clock = clock.clone();
     // Recovery reads and syncs files.
     let disk = tokio::task::spawn_blocking(move || Disk::open(&opening, &opening_clock)).await??;
-    let gateway = Gateway::build(&config, disk, clock)?;
+    let gateway = Gateway::build(&config, disk, tls, clock)?;
     bound(&listeners.bound()?);
     gateway.serve(config, listeners, stop).await
 }
@@ -60,7 +67,12 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn build(config: &Config, disk: Disk, clock: Clock) -> Result<Self, Error> {
+    fn build(
+        config: &Config,
+        disk: Disk,
+        tls: Option<Arc<tls::Server>>,
+        clock: Clock,
+    ) -> Result<Self, Error> {
         let Disk {
             state,
             sessions,
@@ -120,6 +132,7 @@ impl Gateway {
         let shared = Arc::new(api::Shared {
             node: config.node.as_str().into(),
             access: Arc::new(Access::open()),
+            tls,
             log,
             rejects,
             history,
@@ -147,6 +160,7 @@ impl Gateway {
     ) -> Result<(), Error> {
         let Listeners {
             mqtt,
+            mqtt_tls,
             coap,
             grpc,
             http,
@@ -161,6 +175,13 @@ impl Gateway {
         let (shared, halt, grpc_config) = (Arc::clone(&self.shared), halt_api.clone(), config.grpc);
         tasks.spawn(async move { Ok(api::grpc::serve(grpc, shared, &grpc_config, halt).await?) });
 
+        if let Some(tls) = self.shared.tls.clone() {
+            let watch = tls.watch(self.shared.clock.clone(), halt_api.clone());
+            tasks.spawn(async move {
+                watch.await;
+                Ok(())
+            });
+        }
         let readiness = &self.shared.readiness;
         readiness.set(api::Phase::Starting("reading what was taken before"));
         let intake = Arc::clone(&self.shared.intake);
@@ -169,7 +190,7 @@ impl Gateway {
 
         let mut sources: JoinSet<Result<(), Error>> = JoinSet::new();
         let (service, halt) = (Arc::clone(&self.shared.mqtt), halt_sources.clone());
-        sources.spawn(async move { Ok(mqtt::run(mqtt, service, halt).await?) });
+        sources.spawn(async move { Ok(mqtt::run(mqtt, mqtt_tls, service, halt).await?) });
         let (service, halt) = (Arc::clone(&self.shared.coap), halt_sources.clone());
         sources.spawn(async move { Ok(coap::run(coap, service, halt).await?) });
         readiness.set(api::Phase::Ready);

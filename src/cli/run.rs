@@ -52,7 +52,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
             .map_err(|error| Error::cannot_start("cannot catch signals", &error))?;
         let stop = CancellationToken::new();
         let gateway = app::run(config, stop.clone().cancelled_owned(), |bound| {
-            info!(mqtt = %bound.mqtt, coap = %bound.coap, grpc = %bound.grpc, http = %bound.http, "listening");
+            let mqtt_tls = bound.mqtt_tls.map(tracing::field::display);
+            info!(mqtt = %bound.mqtt, mqtt_tls, coap = %bound.coap, grpc = %bound.grpc, http = %bound.http, "listening");
         });
         tokio::select! {
             result = gateway => result.map_err(|error| ended(&error)),

@@ -1,8 +1,8 @@
 //! Connections: how many, how long, and how they end.
 use super::{Config, Http, router};
 use crate::api::Shared;
-use crate::api::grpc::accept;
 use crate::api::rates::SAMPLE_EVERY;
+use crate::tls::{Listener, Stream};
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -10,7 +10,6 @@ use hyper_util::service::TowerToHyperService;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -32,7 +31,7 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// Serves until `halt`, then finishes what is being answered.
 pub async fn serve(
-    listener: TcpListener,
+    mut listener: Listener,
     shared: Arc<Shared>,
     config: &Config,
     halt: CancellationToken,
@@ -45,14 +44,14 @@ pub async fn serve(
     loop {
         let accepted = async {
             let permit = permits.clone().acquire_owned().await;
-            (accept(&listener).await, permit)
+            (listener.next().await, permit)
         };
         tokio::select! {
             biased;
             () = halt.cancelled() => break,
             Some(_) = connections.join_next() => {}
             at = samples.tick() => shared.rates.sample(at.into_std(), &shared.accounting),
-            (stream, permit) = accepted => {
+            ((stream, _), permit) = accepted => {
                 let serving = connection(stream, app.clone(), halt.clone());
                 connections.spawn(async move {
                     let _permit = permit;
@@ -66,7 +65,7 @@ pub async fn serve(
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection(stream: TcpStream, app: Router, halt: CancellationToken) {
+async fn connection(stream: Stream, app: Router, halt: CancellationToken) {
     let mut serving = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
