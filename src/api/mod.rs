@@ -11,6 +11,7 @@
 //! ```
 //! Both servers only read. Each call has its own reader and its own place in the log, so that a slow
 //! or dead caller holds its own memory (a few MiB at most) and nothing else.
+mod bearer;
 mod device;
 pub mod grpc;
 pub mod http;

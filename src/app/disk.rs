@@ -1,5 +1,6 @@
 //! What lies on the disk, opened before anything else uses it.
 use super::Error;
+use crate::access::Access;
 use crate::config::Config;
 use crate::intake;
 use crate::log::{self, Log};
@@ -20,6 +21,7 @@ pub(super) struct Disk {
     pub(super) log: Log,
     pub(super) rejects: Log,
     pub(super) accounting: Arc<Accounting>,
+    pub(super) access: Access,
 }
 
 impl Disk {
@@ -56,12 +58,19 @@ impl Disk {
             clock.now(),
             |error| warn!(%error, "cannot keep MQTT sessions"),
         )?;
+        let access = config
+            .access
+            .as_ref()
+            .map_or(Ok(Access::open()), |access| {
+                Access::load(access, dir, &config.catalogue, clock.now())
+            })?;
         Ok(Self {
             state,
             sessions,
             log,
             rejects,
             accounting,
+            access,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! How a gateway may fail.
 use super::DRAIN_MAX;
+use crate::access;
 use crate::api;
 use crate::devices;
 use crate::log::{self, FailedSync};
@@ -38,6 +39,9 @@ pub enum Error {
     /// The files of `[tls]`.
     #[error("cannot use [tls]")]
     Tls(#[from] tls::Error),
+    /// `[access]`.
+    #[error("cannot set up access")]
+    Access(#[from] access::LoadError),
     /// The device registry.
     #[error("cannot start the device registry")]
     Devices(#[from] devices::Error),

@@ -10,7 +10,6 @@ mod listeners;
 pub use error::Error;
 pub use listeners::Bound;
 
-use crate::access::Access;
 use crate::api;
 use crate::config::Config;
 use crate::devices::{self, Registry};
@@ -79,6 +78,7 @@ impl Gateway {
             log,
             rejects,
             accounting,
+            access,
         } = disk;
         let catalogue = Arc::new(config.catalogue.clone());
         let intake = Arc::new(Intake::new(intake::Parts {
@@ -131,7 +131,7 @@ impl Gateway {
         };
         let shared = Arc::new(api::Shared {
             node: config.node.as_str().into(),
-            access: Arc::new(Access::open()),
+            access: Arc::new(access),
             tls,
             log,
             rejects,
@@ -182,6 +182,13 @@ impl Gateway {
                 Ok(())
             });
         }
+        let (access, clock) = (Arc::clone(&self.shared.access), self.shared.clock.clone());
+        let watch = access.watch(clock, halt_api.clone());
+        tasks.spawn(async move {
+            watch.await;
+            Ok(())
+        });
+
         let readiness = &self.shared.readiness;
         readiness.set(api::Phase::Starting("reading what was taken before"));
         let intake = Arc::clone(&self.shared.intake);
@@ -228,6 +235,7 @@ impl Gateway {
         self.shared.devices.close();
         self.shared.rejects.close();
         self.shared.log.close();
+        self.shared.access.close();
         info!("closed");
     }
 }

@@ -4,6 +4,7 @@
 //! what concerns more than one.
 mod env;
 
+use crate::access;
 use crate::api;
 use crate::catalogue::Catalogue;
 use crate::devices;
@@ -29,10 +30,6 @@ const LATER: &[(&str, &str)] = &[
         "store",
         "external stores are not in this version; history is always kept",
     ),
-    (
-        "access",
-        "tokens are not in this version; gRPC and HTTP serve loopback only",
-    ),
 ];
 
 /// Everything that `run` needs to know.
@@ -48,6 +45,8 @@ pub struct Config {
     pub mqtt: mqtt::Config,
     /// `[coap]`
     pub coap: coap::Config,
+    /// `[access]`; without it gRPC and HTTP are for loopback only.
+    pub access: Option<access::Config>,
     /// `[grpc]`
     pub grpc: api::grpc::Config,
     /// `[http]`
@@ -164,6 +163,8 @@ impl Config {
         let mut catalogue = Catalogue::shipped();
         catalogue.extend(top);
         let node = node(top);
+        let has_access = top.has("access");
+        let access = has_access.then(|| top.section("access", access::Config::read));
         let (inventory, devices) = top.section("devices", |section| {
             (
                 inventory::Config::read(section),
@@ -180,16 +181,17 @@ impl Config {
             zone: top.section("site", zone),
             mqtt: top.section("mqtt", |section| mqtt::Config::read(section, has_tls)),
             coap: top.section("coap", coap::Config::read),
+            access,
             grpc: top.section("grpc", |section| {
                 let mut config = api::grpc::Config::read(section);
                 config.tls = over_tls(section, has_tls);
-                guard(section, config.bind);
+                guard(section, config.bind, has_access);
                 config
             }),
             http: top.section("http", |section| {
                 let mut config = api::http::Config::read(section);
                 config.tls = over_tls(section, has_tls);
-                guard(section, config.bind);
+                guard(section, config.bind, has_access);
                 config
             }),
             tls: tls.flatten(),
@@ -238,13 +240,13 @@ fn zone(site: &mut Section<'_>) -> TimeZone {
 }
 
 /// Promise 7: without tokens, what gives readings away listens on loopback only.
-fn guard(section: &mut Section<'_>, bind: SocketAddr) {
-    if !bind.ip().is_loopback() {
+fn guard(section: &mut Section<'_>, bind: SocketAddr, has_access: bool) {
+    if !has_access && !bind.ip().is_loopback() {
         section.problem(
             "bind",
             bind,
-            "must be a loopback address: tokens ([access]) are not in this version; \
-             to try it on a trusted network use `citygate demo --lan`",
+            "must be a loopback address, or nobody may be served without a token: add [access] and \
+             make one with `citygate token create`; to try it on a trusted network use `citygate demo --lan`",
         );
     }
 }

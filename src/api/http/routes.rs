@@ -1,5 +1,6 @@
 //! Every route of the API: its handler, and what `/openapi.json` says of it. One table for both, so that
 //! none can be served and not described. The pages for people are no part of the contract.
+use super::admit::Needs;
 use super::{
     Http, accounting, devices, gateway, metrics, openapi, probes, readings, rejects, timeline,
 };
@@ -9,6 +10,8 @@ use axum::routing::{MethodRouter, get};
 pub(super) struct Route {
     pub(super) path: &'static str,
     pub(super) handler: fn() -> MethodRouter<Http>,
+    /// Of the caller.
+    pub(super) needs: Needs,
     pub(super) summary: &'static str,
     pub(super) parameters: &'static [Parameter],
     /// Content type of the answer.
@@ -68,6 +71,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/healthz",
         handler: || get(probes::health),
+        needs: Needs::Nothing,
         summary: "The process answers",
         parameters: &[],
         answer: JSON,
@@ -76,6 +80,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/readyz",
         handler: || get(probes::ready),
+        needs: Needs::Nothing,
         summary: "Traffic may be sent here",
         parameters: &[],
         answer: JSON,
@@ -84,6 +89,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/metrics",
         handler: || get(metrics::scrape),
+        needs: Needs::Gateway,
         summary: "Metrics for Prometheus, as OpenMetrics text",
         parameters: &[],
         answer: "application/openmetrics-text",
@@ -92,6 +98,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/openapi.json",
         handler: || get(openapi::openapi),
+        needs: Needs::Nothing,
         summary: "This description",
         parameters: &[],
         answer: JSON,
@@ -100,6 +107,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/accounting",
         handler: || get(accounting::accounting),
+        needs: Needs::Gateway,
         summary: "What became of every uplink, by source",
         parameters: &[],
         answer: JSON,
@@ -108,6 +116,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/sources",
         handler: || get(accounting::sources),
+        needs: Needs::Gateway,
         summary: "Listeners and their state",
         parameters: &[],
         answer: JSON,
@@ -116,6 +125,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/gateway",
         handler: || get(gateway::gateway),
+        needs: Needs::Gateway,
         summary: "The gateway itself: rates, time to durable, lag of its readers, free disk",
         parameters: &[],
         answer: JSON,
@@ -124,6 +134,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/devices",
         handler: || get(devices::list),
+        needs: Needs::Data,
         summary: "Devices with state and health, a page at a time, and the counts of all that the filter covers",
         parameters: &[
             parameter("device", Kind::Texts, "meter-7", "Ids"),
@@ -170,6 +181,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/devices/{id}",
         handler: || get(devices::get),
+        needs: Needs::Data,
         summary: "One device with its last values, as citygate.v1.Device",
         parameters: &[ID],
         answer: JSON,
@@ -178,6 +190,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/devices/{id}/readings",
         handler: || get(readings::readings),
+        needs: Needs::Data,
         summary: "History of a device by observation time, oldest first",
         parameters: &[
             ID,
@@ -193,6 +206,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/devices/{id}/timeline",
         handler: || get(timeline::timeline),
+        needs: Needs::Data,
         summary: "What happened to a device, newest first; a page may be short and still have a token",
         parameters: &[ID, FROM, TO, LIMIT, TOKEN],
         answer: JSON,
@@ -201,6 +215,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/devices/{id}/timeline/{sequence}",
         handler: || get(timeline::entry),
+        needs: Needs::Data,
         summary: "One entry of the timeline, its bytes decoded once more",
         parameters: &[
             ID,
@@ -218,6 +233,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/strangers",
         handler: || get(devices::strangers),
+        needs: Needs::Data,
         summary: "Who was heard and not accepted",
         parameters: &[
             parameter(
@@ -234,6 +250,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/rejects",
         handler: || get(rejects::rejects),
+        needs: Needs::Data,
         summary: "What could not become readings, newest first; a page may be short and still have a token",
         parameters: &[
             parameter(
