@@ -46,6 +46,14 @@ enum Wrong {
 }
 
 impl FileError {
+    fn new(key: &'static str, path: &Path, what: Wrong) -> Self {
+        Self {
+            key,
+            path: path.to_owned(),
+            what,
+        }
+    }
+
     /// The key of `[tls]` that names the file.
     pub const fn key(&self) -> &'static str {
         self.key
@@ -76,7 +84,7 @@ impl Material {
     pub fn read(config: &Config) -> Result<Self, Vec<FileError>> {
         let of = |key, path: &Path| {
             let path = path.to_owned();
-            move |what| FileError { key, path, what }
+            move |what| FileError::new(key, &path, what)
         };
         let chain = chain(&config.cert).map_err(of("cert", &config.cert));
         let key = key(&config.key_file).map_err(of("key_file", &config.key_file));
@@ -110,18 +118,13 @@ fn certify(
     key: PrivateKeyDer<'static>,
     config: &Config,
 ) -> Result<CertifiedKey, FileError> {
-    let wrong = |what| FileError {
-        key: "key_file",
-        path: config.key_file.clone(),
-        what,
-    };
+    let wrong = |what| FileError::new("key_file", &config.key_file, what);
     CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => wrong(Wrong::Mismatch(config.cert.clone())),
-        rustls::Error::InvalidCertificate(error) => FileError {
-            key: "cert",
-            path: config.cert.clone(),
-            what: Wrong::Certificate(format!("{error:?}")),
-        },
+        rustls::Error::InvalidCertificate(error) => {
+            let what = Wrong::Certificate(format!("{error:?}"));
+            FileError::new("cert", &config.cert, what)
+        }
         error => wrong(Wrong::Key(error)),
     })
 }
@@ -134,6 +137,25 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Wrong> {
         return Err(Wrong::TooLarge);
     }
     Ok(bytes)
+}
+
+/// The certificates of a file that `key` names.
+///
+/// # Errors
+/// Unreadable, no PEM, or none in it.
+pub fn certificates_of(
+    key: &'static str,
+    path: &Path,
+) -> Result<Vec<CertificateDer<'static>>, FileError> {
+    certificates(path).map_err(|what| FileError::new(key, path, what))
+}
+
+/// The private key of a file that `key` names.
+///
+/// # Errors
+/// Unreadable, no PEM, or none in it.
+pub fn key_of(name: &'static str, path: &Path) -> Result<PrivateKeyDer<'static>, FileError> {
+    key(path).map_err(|what| FileError::new(name, path, what))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Wrong> {

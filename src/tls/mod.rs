@@ -11,6 +11,7 @@
 //! Decisions: no `Strict-Transport-Security`: it speaks for all ports of a host, and a pole's page is
 //! opened by address, for which it means nothing. No revocation lists: a city's own authority is
 //! small enough to be replaced, and `mqtt.users_file` and `[access]` revoke at once.
+mod client;
 mod config;
 mod files;
 mod listener;
@@ -22,6 +23,7 @@ mod stream;
 mod tests;
 mod x509;
 
+pub use client::{Client, ClientError, Connector, Identity};
 pub use config::Config;
 pub use files::FileError;
 pub use listener::{HANDSHAKE_MAX, Listener, PENDING_MAX};
