@@ -36,7 +36,7 @@ use crate::log::Log;
 use crate::model::{Clock, Timestamp};
 use crate::sources::coap;
 use crate::sources::mqtt;
-use crate::telemetry::{Accounting, Metrics};
+use crate::telemetry::{Accounting, Metrics, Reloads};
 use crate::tls;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
@@ -45,6 +45,10 @@ use std::sync::Arc;
 pub struct Shared {
     /// This gateway's name.
     pub node: Box<str>,
+    /// What became of the configuration.
+    pub config: Arc<Reloads>,
+    /// Names under which browsers and programs may call.
+    pub hosts: http::Hosts,
     /// Who may see what.
     pub access: Arc<Access>,
     /// The certificate in use, with `[tls]`.

@@ -1,5 +1,6 @@
-//! `citygate check`: everything that is wrong with a configuration, at once.
+//! `citygate check`: everything that is wrong with a configuration and the files that it names, at once.
 use super::{Error, Exit, output};
+use crate::app;
 use crate::config::Config;
 use crate::model::Clock;
 use crate::model::settings::{Problem, show_duration};
@@ -10,7 +11,7 @@ const EXAMPLES: &str = "\
 Example:
   citygate check --config citygate.toml
 
-Environment variables are laid over the file, as for run. Exit code 1 if anything is wrong.";
+Environment variables are laid over the file, as for run. The files that it names are read, too. Exit code 1 if anything is wrong.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -52,7 +53,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     let loaded = super::load_config(&args.config);
     let now = Clock::system().now();
     let (problems, warnings) = match &loaded {
-        Ok(config) => config.concerns(now),
+        Ok(config) => {
+            // A file that is named and missing is a problem like any other: `run` would not start.
+            let (of_now, warnings) = config.concerns(now);
+            (
+                app::check(config).into_iter().chain(of_now).collect(),
+                warnings,
+            )
+        }
         Err(problems) => (problems.clone(), Vec::new()),
     };
     if args.json {

@@ -210,6 +210,11 @@ impl Registry {
         self.shared.read().nearest(name)
     }
 
+    /// Judges devices by other limits from now on, within seconds also those that are silent.
+    pub fn reload(&self, config: Config) {
+        self.shared.write().reload(config);
+    }
+
     /// How many devices are in which state and health.
     pub fn counts(&self) -> Counts {
         self.shared.read().count()

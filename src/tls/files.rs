@@ -7,6 +7,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
+use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -72,6 +73,8 @@ pub struct Material {
     pub certified: Arc<CertifiedKey>,
     /// What it says about itself.
     pub facts: Facts,
+    /// Of all the files together; another when one has changed.
+    pub fingerprint: [u8; 32],
     /// Checks what clients present.
     pub verifier: Option<Arc<dyn ClientCertVerifier>>,
 }
@@ -82,6 +85,7 @@ impl Material {
     /// # Errors
     /// Every wrong file.
     pub fn read(config: &Config) -> Result<Self, Vec<FileError>> {
+        let fingerprint = fingerprint(config);
         let of = |key, path: &Path| {
             let path = path.to_owned();
             move |what| FileError::new(key, &path, what)
@@ -103,6 +107,7 @@ impl Material {
             (Ok((certified, facts)), Ok(verifier)) => Ok(Self {
                 certified: Arc::new(certified),
                 facts,
+                fingerprint,
                 verifier,
             }),
             (certified, verifier) => {
@@ -111,6 +116,17 @@ impl Material {
             }
         }
     }
+}
+
+/// Read before the files are: if one is replaced in between, the next look finds another.
+fn fingerprint(config: &Config) -> [u8; 32] {
+    let mut sha = Sha256::new();
+    for file in config.files() {
+        // What cannot be read is named where it is read for use.
+        let hash = Sha256::digest(bytes(&file).unwrap_or_default());
+        sha.update(hash);
+    }
+    sha.finalize().into()
 }
 
 fn certify(

@@ -96,6 +96,7 @@ struct Current {
     configs: [Arc<ServerConfig>; Port::ALL.len()],
     from: Timestamp,
     until: Timestamp,
+    fingerprint: [u8; 32],
 }
 
 impl Current {
@@ -105,6 +106,7 @@ impl Current {
             configs: [grpc?, http?, mqtt?],
             from: material.facts.not_before,
             until: material.facts.not_after,
+            fingerprint: material.fingerprint,
         })
     }
 }
@@ -190,7 +192,7 @@ impl Server {
 
     /// Reads the files again; from then on new connections get what they hold. Open ones go on. If
     /// anything is wrong with them all stays as it was, and the reason is logged, counted and kept
-    /// for [`Stats::last_error`]. Blocks.
+    /// for [`Stats::last_error`]. Files that are the same change nothing. Blocks.
     ///
     /// # Errors
     /// What is wrong.
@@ -200,7 +202,11 @@ impl Server {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let fresh = match self.fresh(now) {
-            Ok(fresh) => fresh,
+            Ok(Some(fresh)) => fresh,
+            Ok(None) => {
+                self.stats.same();
+                return Ok(());
+            }
             Err(cause) => {
                 error!(%cause, "the TLS files were changed and cannot be used: the old ones stay");
                 self.stats.reloaded(Some(cause.to_string()));
@@ -213,8 +219,12 @@ impl Server {
         Ok(())
     }
 
-    fn fresh(&self, now: Timestamp) -> Result<Current, Error> {
+    /// `None`: what the files hold is in use.
+    fn fresh(&self, now: Timestamp) -> Result<Option<Current>, Error> {
         let material = Material::read(&self.config).map_err(Error::Files)?;
+        if material.fingerprint == self.current().fingerprint {
+            return Ok(None);
+        }
         let fresh = Current::build(&material)?;
         if Validity::at(now, fresh.from, fresh.until).is_over() {
             return Err(Error::NotNow {
@@ -222,7 +232,7 @@ impl Server {
                 until: fresh.until,
             });
         }
-        Ok(fresh)
+        Ok(Some(fresh))
     }
 
     fn changed(&self) -> bool {

@@ -150,6 +150,14 @@ impl Stats {
             .unwrap_or_else(PoisonError::into_inner) = failure.unwrap_or_default();
     }
 
+    /// The files are again those that are in use.
+    pub(super) fn same(&self) {
+        self.last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     /// Reloads that took, and that did not.
     pub fn reloads(&self) -> (u64, u64) {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);

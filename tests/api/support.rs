@@ -119,7 +119,7 @@ fn build(dir: &Path, clock: Clock) -> Shared {
     }));
     let mqtt = Arc::new(mqtt::Service {
         config: mqtt::Config::default(),
-        users: None,
+        door: mqtt::Door::default(),
         intake: intake.clone(),
         accounting: accounting.clone(),
         sessions: Arc::new(mqtt::Sessions::in_memory(1)),
@@ -145,6 +145,8 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         seed: 1,
     });
     Shared {
+        config: Arc::default(),
+        hosts: http::Hosts::new("test-1", &[]),
         access: Arc::new(citygate::access::Access::open()),
         tls: None,
         node: "test-1".into(),
@@ -181,7 +183,7 @@ impl Gateway {
         let (shared, halt) = (self.shared.clone(), self.halt.clone());
         self.servers.spawn(async move {
             let http = Listener::plain(http);
-            http::serve(http, shared, &http::Config::default(), halt).await;
+            http::serve(http, shared, halt).await;
         });
     }
 

@@ -7,6 +7,7 @@ mod admit;
 mod devices;
 mod gateway;
 mod guard;
+mod hosts;
 pub mod json;
 mod metrics;
 mod openapi;
@@ -20,6 +21,7 @@ mod routes;
 mod server;
 mod timeline;
 
+pub use hosts::Hosts;
 pub use server::serve;
 
 use crate::api::Shared;
@@ -83,17 +85,12 @@ impl Config {
 #[derive(Clone, Debug)]
 struct Http {
     shared: Arc<Shared>,
-    /// Lower-case names of this gateway.
-    hosts: Arc<[Box<str>]>,
     reads: Arc<Semaphore>,
 }
 
 impl Http {
-    fn new(shared: Arc<Shared>, config: &Config) -> Self {
-        let names = config.hosts.iter().map(String::as_str);
-        let hosts = names.chain([&*shared.node]);
+    fn new(shared: Arc<Shared>) -> Self {
         Self {
-            hosts: hosts.map(|name| name.to_ascii_lowercase().into()).collect(),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             shared,
         }

@@ -1,5 +1,5 @@
 //! Connections: how many, how long, and how they end.
-use super::{Config, Http, router};
+use super::{Http, router};
 use crate::api::Shared;
 use crate::api::rates::SAMPLE_EVERY;
 use crate::tls::{Listener, Stream};
@@ -30,13 +30,8 @@ const AGE_MAX: Duration = Duration::from_mins(10);
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Serves until `halt`, then finishes what is being answered.
-pub async fn serve(
-    mut listener: Listener,
-    shared: Arc<Shared>,
-    config: &Config,
-    halt: CancellationToken,
-) {
-    let app = router(Http::new(Arc::clone(&shared), config));
+pub async fn serve(mut listener: Listener, shared: Arc<Shared>, halt: CancellationToken) {
+    let app = router(Http::new(Arc::clone(&shared)));
     let mut samples = tokio::time::interval(SAMPLE_EVERY);
     samples.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));

@@ -1,6 +1,6 @@
 //! From the first byte to the CONNACK.
-use super::auth::Users;
 use super::connect::{self, Connect, Will};
+use super::door::Ticket;
 use super::end;
 use super::fault::Fault;
 use super::listener::Service;
@@ -42,6 +42,8 @@ pub struct Greeted {
     pub handle: Arc<Handle>,
     /// Longest silence before the device counts as gone.
     pub silence_max: Duration,
+    /// What it was let in by.
+    pub ticket: Ticket,
     /// What to say then.
     pub will: Option<Box<Will>>,
 }
@@ -121,33 +123,15 @@ async fn welcome(
         Some(_) => return Err(Denied::Busy(version, 0x89)),
         None => {}
     }
-    if !admit(service.users.as_ref(), stream.client(), &mut connect.login) {
+    let Some(ticket) = service.door.admit(stream.client(), &mut connect.login) else {
         return Err(Denied::Fault(Some(version), Fault::Login));
-    }
-    let (greeted, out) = open(service, connect).await?;
+    };
+    let (greeted, out) = open(service, connect, ticket).await?;
     if halt.is_cancelled() {
         // The listener may have told all connections to stop just before this one was known.
         service.sessions.stop_all();
     }
     Ok((greeted, rest, out))
-}
-
-/// May it connect? Whom a certificate names is that user, without a password: the authority of
-/// `tls.client_ca` answers for it. A user name that says otherwise is refused.
-fn admit(
-    users: Option<&Users>,
-    certified: Option<Box<str>>,
-    login: &mut Option<(String, String)>,
-) -> bool {
-    let Some(name) = certified else {
-        return users.is_none_or(|users| users.allows(login.as_ref()));
-    };
-    let said = login.as_ref().map_or("", |(user, _)| user);
-    if !said.is_empty() && *said != *name {
-        return false;
-    }
-    *login = Some((name.into(), String::new()));
-    true
 }
 
 /// Reads until the first packet is complete.
@@ -183,7 +167,11 @@ async fn first_packet(stream: &mut Stream) -> Result<(Connect, Vec<u8>), Denied>
 }
 
 /// Opens the session and, when it is durable, writes the CONNACK.
-async fn open(service: &Service, connect: Connect) -> Result<(Box<Greeted>, Vec<u8>), Denied> {
+async fn open(
+    service: &Service,
+    connect: Connect,
+    ticket: Ticket,
+) -> Result<(Box<Greeted>, Vec<u8>), Denied> {
     let version = connect.version;
     let cap = service.config.expiry_max_secs();
     let expiry_secs = connect.expiry_secs.unwrap_or(cap).min(cap);
@@ -240,6 +228,7 @@ async fn open(service: &Service, connect: Connect) -> Result<(Box<Greeted>, Vec<
         expiry_secs,
         handle,
         silence_max,
+        ticket,
         will: connect.will,
     };
     Ok((Box::new(greeted), out))

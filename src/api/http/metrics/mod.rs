@@ -119,6 +119,7 @@ impl Collector for Scrape {
         devices::devices(&mut out, shared)?;
         tls::tls(&mut out, shared)?;
         process::served(&mut out, shared)?;
+        process::config(&mut out, shared)?;
         process::process(&mut out, shared)
     }
 }
