@@ -1,9 +1,10 @@
 //! Connections: how many, how long, and how they end.
 use super::{Http, router};
 use crate::api::Shared;
+use crate::api::caller::Peer;
 use crate::api::rates::SAMPLE_EVERY;
 use crate::tls::{Listener, Stream};
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -61,6 +62,12 @@ pub async fn serve(mut listener: Listener, shared: Arc<Shared>, halt: Cancellati
 }
 
 async fn connection(stream: Stream, app: Router, halt: CancellationToken) {
+    let peer = Peer {
+        // Of a connection that has broken already there is none, nor anybody to answer.
+        address: stream.tcp().peer_addr().ok(),
+        tls: stream.is_tls(),
+    };
+    let app = app.layer(Extension(peer));
     let mut serving = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
