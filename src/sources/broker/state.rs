@@ -109,6 +109,7 @@ pub fn overall(links: &[LinkState]) -> State {
     State {
         name: Source::Broker.name().to_owned(),
         bind: places.join(" "),
+        tls_bind: None,
         connections: count(|link| link.phase == Phase::Connected),
         sessions: count(|link| link.session_present == Some(true)),
         last_error: last
