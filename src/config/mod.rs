@@ -28,12 +28,10 @@ use toml::{Table, Value};
 
 /// Sections of the contract that this version cannot serve. Accepting them in silence would leave
 /// an operator waiting for readings that nobody takes.
-const LATER: &[(&str, &str)] = &[
-    (
-        "store",
-        "external stores are not in this version; history is always kept",
-    ),
-];
+const LATER: &[(&str, &str)] = &[(
+    "store",
+    "external stores are not in this version; history is always kept",
+)];
 
 /// Keys that name files, besides those that end in `_file`.
 const FILES: &[&str] = &["ca", "cert", "client_ca", "client_cert", "inventory"];
