@@ -14,6 +14,7 @@ use crate::log;
 use crate::model::settings::{Problem, Section};
 use crate::sources::coap;
 use crate::sources::mqtt;
+use crate::store;
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -23,10 +24,6 @@ use toml::Table;
 /// an operator waiting for readings that nobody takes.
 const LATER: &[(&str, &str)] = &[
     ("broker", "city brokers are not in this version"),
-    (
-        "store",
-        "external stores are not in this version; history is always kept",
-    ),
     (
         "access",
         "tokens are not in this version; gRPC and HTTP serve loopback only",
@@ -64,6 +61,8 @@ pub struct Config {
     pub inventory: inventory::Config,
     /// `[devices]`, as far as it concerns the registry.
     pub devices: devices::Config,
+    /// `[[store]]`
+    pub stores: Vec<store::Config>,
     /// `[[route]]`
     pub routes: intake::Routes,
     /// Shipped metrics and kinds, and `[[metric]]`, `[[kind]]`.
@@ -160,6 +159,7 @@ impl Config {
             intake: top.section("intake", intake::Config::read),
             inventory,
             devices,
+            stores: store::Config::read_all(top),
             routes: intake::Routes::read(top, &catalogue),
             catalogue,
         }
