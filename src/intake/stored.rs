@@ -31,13 +31,21 @@ impl Intake {
     ///
     /// # Errors
     /// Nothing was appended.
-    pub fn reject_line(&self, refused: &RefusedLine<'_>, waiter: &Arc<Notify>) -> Result<u64, AppendError> {
+    pub fn reject_line(
+        &self,
+        refused: &RefusedLine<'_>,
+        waiter: &Arc<Notify>,
+    ) -> Result<u64, AppendError> {
         let reject = Reject {
             received_at_ns: self.clock.now().as_nanos(),
             device_id: cut(refused.device),
             reason: Reason::StoreRejected.as_str().to_owned(),
             sentence: refused.sentence.chars().take(SENTENCE_LEN_MAX).collect(),
-            raw: refused.line.get(..Reject::RAW_MAX).unwrap_or(refused.line).to_vec(),
+            raw: refused
+                .line
+                .get(..Reject::RAW_MAX)
+                .unwrap_or(refused.line)
+                .to_vec(),
             raw_len: refused.line.len() as u64,
             client: cut(refused.store),
             ..Reject::default()

@@ -57,7 +57,10 @@ mod tests {
         // The date of RFC 9110's example.
         let now = Timestamp::from_secs(784_111_777 - 30);
         let read = |text| retry_after(text, now);
-        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(30)));
+        assert_eq!(
+            read("Sun, 06 Nov 1994 08:49:37 GMT"),
+            Some(Duration::from_secs(30))
+        );
         assert_eq!(read(" 7 "), Some(Duration::from_secs(7)));
         assert_eq!(read("0"), Some(Duration::ZERO));
         assert_eq!(read("99999999999999999999999"), Some(ASKED_MAX));

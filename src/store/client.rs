@@ -227,7 +227,9 @@ impl Client {
             status: response.status(),
             retry_after: self.asked(response.headers()),
             version: version(response.headers()),
-            body: body(&mut response).await.map_err(reqwest::Error::without_url)?,
+            body: body(&mut response)
+                .await
+                .map_err(reqwest::Error::without_url)?,
         })
     }
 
@@ -315,13 +317,22 @@ mod tests {
             assert_eq!(judged(status, ""), Outcome::Stored, "{status}");
         }
         for status in [408, 425, 429, 500, 502, 503, 504, 599] {
-            assert!(matches!(judged(status, ""), Outcome::Later { .. }), "{status}");
+            assert!(
+                matches!(judged(status, ""), Outcome::Later { .. }),
+                "{status}"
+            );
         }
         for status in [301, 302, 307, 308, 401, 403, 404, 405, 410, 415] {
-            assert!(matches!(judged(status, ""), Outcome::Alarm { .. }), "{status}");
+            assert!(
+                matches!(judged(status, ""), Outcome::Alarm { .. }),
+                "{status}"
+            );
         }
         for status in [400, 422] {
-            assert!(matches!(judged(status, ""), Outcome::Refused { .. }), "{status}");
+            assert!(
+                matches!(judged(status, ""), Outcome::Refused { .. }),
+                "{status}"
+            );
         }
         assert!(matches!(judged(413, ""), Outcome::TooLarge { .. }));
         assert!(matches!(judged(200, "<html>log in"), Outcome::Alarm { .. }));
@@ -329,7 +340,9 @@ mod tests {
 
     #[test]
     fn words_of_a_store_fit_on_a_line() {
-        let Outcome::Refused { why } = judged(400, &format!("no\r\n\x1b[2Jway {}", "x".repeat(9_000))) else {
+        let Outcome::Refused { why } =
+            judged(400, &format!("no\r\n\x1b[2Jway {}", "x".repeat(9_000)))
+        else {
             panic!("not refused")
         };
         assert!(why.starts_with("400 Bad Request: no  [2Jway x"), "{why}");

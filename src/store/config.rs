@@ -82,7 +82,11 @@ impl Config {
             if !config.name.is_empty() && stores.iter().any(|other| other.name == config.name) {
                 section.problem("name", &config.name, "another store has this name");
             } else if stores.len() == STORES_MAX {
-                section.problem("name", &config.name, format!("more than {STORES_MAX} stores"));
+                section.problem(
+                    "name",
+                    &config.name,
+                    format!("more than {STORES_MAX} stores"),
+                );
             }
             stores.push(config);
         });
@@ -139,7 +143,11 @@ fn count(section: &mut Section<'_>, key: &'static str, min: u64, max: u64) -> Op
 
 fn name(section: &mut Section<'_>) -> Option<Box<str>> {
     if !section.has("name") {
-        section.problem("name", "", "a store needs a name: its place in the log is kept by it");
+        section.problem(
+            "name",
+            "",
+            "a store needs a name: its place in the log is kept by it",
+        );
         return None;
     }
     let rule = format!(
@@ -156,7 +164,11 @@ fn name(section: &mut Section<'_>) -> Option<Box<str>> {
 
 fn url(section: &mut Section<'_>) -> Option<String> {
     if !section.has("url") {
-        section.problem("url", "", "a store needs a url, such as \"http://influxdb:8086\"");
+        section.problem(
+            "url",
+            "",
+            "a store needs a url, such as \"http://influxdb:8086\"",
+        );
         return None;
     }
     let rule = "must be http:// or https:// with a host, without user, query and fragment";
@@ -212,7 +224,12 @@ fn api(section: &mut Section<'_>) -> Api {
             password_file: section.path("password_file"),
             retention_policy: short(section, "retention_policy"),
         };
-        if let Api::V1 { user: None, password_file: Some(path), .. } = &api {
+        if let Api::V1 {
+            user: None,
+            password_file: Some(path),
+            ..
+        } = &api
+        {
             section.problem("password_file", path.display(), "needs a user beside it");
         }
         return api;
@@ -283,14 +300,26 @@ mod tests {
         assert_eq!(
             keys,
             [
-                "store[0].name", "store[0].url", "store[0].database",
-                "store[1].name", "store[1].url", "store[1].database", "store[1].password_file",
+                "store[0].name",
+                "store[0].url",
+                "store[0].database",
+                "store[1].name",
+                "store[1].url",
+                "store[1].database",
+                "store[1].password_file",
                 "store[2].shards",
-                "store[3].name", "store[3].batch_line",
-                "store[4].name", "store[4].url", "store[4].bucket",
+                "store[3].name",
+                "store[3].batch_line",
+                "store[4].name",
+                "store[4].url",
+                "store[4].bucket",
             ],
             "{problems:#?}"
         );
-        assert!(problems.iter().all(|problem| !problem.to_string().contains("secret")));
+        assert!(
+            problems
+                .iter()
+                .all(|problem| !problem.to_string().contains("secret"))
+        );
     }
 }

@@ -106,7 +106,8 @@ impl Delivery<'_> {
                 Said::Refused(why) => why,
                 Said::TooLarge(why) => {
                     let bytes = self.bytes(&lines).len();
-                    let smaller = (bytes / 2).clamp(BYTES_MIN, self.context.bytes_max.get().max(BYTES_MIN));
+                    let smaller =
+                        (bytes / 2).clamp(BYTES_MIN, self.context.bytes_max.get().max(BYTES_MIN));
                     self.context.bytes_max.set(smaller);
                     why
                 }
@@ -119,7 +120,9 @@ impl Delivery<'_> {
                 doubtful.push((lines.start, why));
             }
             let is_proven = self.context.accepted.get() > before;
-            if doubtful.is_empty() || !(is_proven || open.is_empty() || doubtful.len() >= PROBES_MAX) {
+            if doubtful.is_empty()
+                || !(is_proven || open.is_empty() || doubtful.len() >= PROBES_MAX)
+            {
                 continue;
             }
             if is_proven || self.prove().await {
@@ -138,7 +141,9 @@ impl Delivery<'_> {
         if !doubtful.is_empty() {
             debug_assert!(false, "doubts are settled with the last open part");
         }
-        self.context.status.trouble(self.shard, Trouble::None, "", self.context.clock.now());
+        self.context
+            .status
+            .trouble(self.shard, Trouble::None, "", self.context.clock.now());
     }
 
     /// Sends some lines until the store says something about them.
@@ -150,8 +155,12 @@ impl Delivery<'_> {
                     self.attempt = 0;
                     self.context.accepted.set(self.context.accepted.get() + 1);
                     let now = self.context.clock.now();
-                    self.context.status.update(|facts| facts.last_success = Some(now));
-                    self.context.status.trouble(self.shard, Trouble::None, "", now);
+                    self.context
+                        .status
+                        .update(|facts| facts.last_success = Some(now));
+                    self.context
+                        .status
+                        .trouble(self.shard, Trouble::None, "", now);
                     return Said::Stored;
                 }
                 Outcome::Refused { why } => return Said::Refused(why),
@@ -167,7 +176,10 @@ impl Delivery<'_> {
             facts.requests += 1;
             facts.bytes += body.bytes.len() as u64;
         });
-        self.context.client.write(body.bytes.clone(), body.is_gzip).await
+        self.context
+            .client
+            .write(body.bytes.clone(), body.is_gzip)
+            .await
     }
 
     async fn pause(&mut self, trouble: Trouble, why: &str, asked: Option<Duration>) {
@@ -181,7 +193,13 @@ impl Delivery<'_> {
 
     /// Does the store take a line that it has taken before?
     async fn prove(&mut self) -> bool {
-        let line = self.context.proofs.borrow().get(self.shard).cloned().unwrap_or_default();
+        let line = self
+            .context
+            .proofs
+            .borrow()
+            .get(self.shard)
+            .cloned()
+            .unwrap_or_default();
         if line.is_empty() {
             return false;
         }
@@ -230,13 +248,23 @@ impl Delivery<'_> {
     }
 
     fn bytes(&self, lines: &Lines) -> &[u8] {
-        let at = |line: usize| self.starts.get(line).copied().unwrap_or(self.batch.body.len());
-        self.batch.body.get(at(lines.start)..at(lines.end)).unwrap_or_default()
+        let at = |line: usize| {
+            self.starts
+                .get(line)
+                .copied()
+                .unwrap_or(self.batch.body.len())
+        };
+        self.batch
+            .body
+            .get(at(lines.start)..at(lines.end))
+            .unwrap_or_default()
     }
 
     fn last_stored(&self) -> Option<usize> {
         let mut rejected = self.rejected.iter().rev().peekable();
-        (0..self.batch.lines.len()).rev().find(|line| rejected.next_if_eq(&line).is_none())
+        (0..self.batch.lines.len())
+            .rev()
+            .find(|line| rejected.next_if_eq(&line).is_none())
     }
 }
 

@@ -16,7 +16,7 @@ use super::row::{Gap, Row};
 use super::tally::{Counted, Tally};
 use super::{Command, RewindError, Rewound};
 use crate::log::record::{Kind, RecordView};
-use crate::log::{Follower, Frame, Log, ReadError, Reader, Start};
+use crate::log::{Follower, Frame, Log, ReadError, Reader};
 use crate::model::ReportView;
 use crate::state::State;
 use futures_util::StreamExt;
@@ -101,7 +101,9 @@ pub async fn follow(parts: &Parts<'_>, row: Row, commands: &mut mpsc::Receiver<C
         follower: parts.log.follow(name, row.next.saturating_sub(1)),
         row,
         encoder: Encoder::default(),
-        shards: std::iter::repeat_with(Shard::default).take(shards).collect(),
+        shards: std::iter::repeat_with(Shard::default)
+            .take(shards)
+            .collect(),
         flights: FuturesUnordered::new(),
         spare: Vec::new(),
         watch: parts.tally.watch(),
@@ -152,7 +154,10 @@ impl Follow<'_> {
         let due = filling.filter_map(|shard| shard.filling.opened_at);
         let age = self.parts.context.config.batch_age;
         let commit = (self.committed + COMMIT).max(now + Duration::from_millis(1));
-        due.map(|opened| opened + age).chain([commit]).min().unwrap_or(commit)
+        due.map(|opened| opened + age)
+            .chain([commit])
+            .min()
+            .unwrap_or(commit)
     }
 
     /// Sends what is full or old enough, a batch at a time from each shard.
@@ -243,7 +248,8 @@ impl Follow<'_> {
             ..Counts::default()
         };
         let Ok(report) = ReportView::parse(record.body) else {
-            self.ledger.take(sequence, 0, skipped(line::count(record.body)));
+            self.ledger
+                .take(sequence, 0, skipped(line::count(record.body)));
             return;
         };
         let hash = xxh3_64(report.device_id.as_bytes());
@@ -253,8 +259,12 @@ impl Follow<'_> {
             return;
         };
         let filling = &mut shard.filling;
-        let written = self.encoder.report(&report, &mut filling.body, &mut filling.lines);
-        let stretch = self.ledger.take(sequence, written.readings, skipped(written.skipped));
+        let written = self
+            .encoder
+            .report(&report, &mut filling.body, &mut filling.lines);
+        let stretch = self
+            .ledger
+            .take(sequence, written.readings, skipped(written.skipped));
         if written.lines > 0 {
             filling.mark(stretch, written.lines, Instant::now());
         }
@@ -263,7 +273,9 @@ impl Follow<'_> {
             || filling.body.len() >= context.bytes_max.get()
         {
             let empty = self.spare.pop().unwrap_or_default();
-            shard.ready.push_back(std::mem::replace(&mut shard.filling, empty));
+            shard
+                .ready
+                .push_back(std::mem::replace(&mut shard.filling, empty));
         }
     }
 
@@ -279,7 +291,13 @@ impl Follow<'_> {
             }
         };
         let readings = after.saturating_sub(self.row.base + self.ledger.read());
-        tracing::error!(store, from, to, readings, "the log no longer has these records, and the store never got them");
+        tracing::error!(
+            store,
+            from,
+            to,
+            readings,
+            "the log no longer has these records, and the store never got them"
+        );
         place::tell_gap(&context.intake, context.clock.now(), store, from, to);
         let expired = Counts {
             expired: readings,
@@ -402,7 +420,11 @@ impl Follow<'_> {
 /// Resolves when the tally has passed `wanted`, but not before `linger`. Cancel-safe.
 async fn readable(watch: &mut watch::Receiver<Counted>, wanted: u64, linger: Instant) {
     sleep_until(linger.into()).await;
-    if watch.wait_for(|counted| counted.next > wanted).await.is_err() {
+    if watch
+        .wait_for(|counted| counted.next > wanted)
+        .await
+        .is_err()
+    {
         // The tally has ended, and with it the gateway.
         std::future::pending::<()>().await;
     }

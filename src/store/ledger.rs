@@ -102,7 +102,10 @@ impl Ledger {
 
     /// Takes in what a record gave; returns the number of its stretch, for [`Ledger::settle`].
     pub fn take(&mut self, sequence: u64, open: u64, counts: Counts) -> u64 {
-        let full = self.stretches.back().is_none_or(|last| last.read >= STRETCH_READINGS);
+        let full = self
+            .stretches
+            .back()
+            .is_none_or(|last| last.read >= STRETCH_READINGS);
         if full {
             self.stretches.push_back(Stretch::default());
         }
@@ -127,7 +130,9 @@ impl Ledger {
 
     /// Open readings of a stretch are settled.
     pub fn settle(&mut self, stretch: u64, stored: u64, rejected: u64) {
-        let at = stretch.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
+        let at = stretch
+            .checked_sub(self.first)
+            .and_then(|at| usize::try_from(at).ok());
         let Some(stretch) = at.and_then(|at| self.stretches.get_mut(at)) else {
             debug_assert!(false, "a stretch is settled once");
             return;
@@ -189,7 +194,15 @@ mod tests {
         let (next, counts) = ledger.settled();
         assert_eq!((next, ledger.open()), (20, 0));
         let stored = STRETCH_READINGS + 3;
-        assert_eq!(counts, Counts { stored, rejected: 2, expired: 0, skipped: 1 });
+        assert_eq!(
+            counts,
+            Counts {
+                stored,
+                rejected: 2,
+                expired: 0,
+                skipped: 1
+            }
+        );
     }
 
     proptest! {

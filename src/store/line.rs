@@ -20,7 +20,14 @@ const FIELDS_MAX: usize = 32;
 const LABELS_MAX: usize = 16;
 /// Names that a label cannot have as a tag: those of the gateway's own tags, and those that
 /// `InfluxDB` keeps for itself. Such a label's tag gets `label_` before its name.
-const TAKEN: [&str; 6] = ["device", "district", "kind", "time", "_measurement", "_field"];
+const TAKEN: [&str; 6] = [
+    "device",
+    "district",
+    "kind",
+    "time",
+    "_measurement",
+    "_field",
+];
 /// Times that `InfluxDB` takes: the ends of 64 bits are its own.
 const NANOS_MIN: i64 = i64::MIN + 2;
 const NANOS_MAX: i64 = i64::MAX - 1;
@@ -162,14 +169,25 @@ const fn quality(reading: &ReadingView<'_>) -> Option<&'static str> {
 
 /// Measurement and tags, those sorted by name, and a space.
 fn put_head(out: &mut Vec<u8>, report: &ReportView<'_>, labels: &mut [(&str, &str)]) {
-    let kind = if report.kind.is_empty() { "unknown" } else { report.kind };
+    let kind = if report.kind.is_empty() {
+        "unknown"
+    } else {
+        report.kind
+    };
     let measurement = kind.split('.').next().unwrap_or(kind);
     put_escaped(out, measurement, b", ");
-    let mut own = [("device", report.device_id), ("district", report.district), ("kind", kind)].into_iter().peekable();
+    let mut own = [
+        ("device", report.device_id),
+        ("district", report.district),
+        ("kind", kind),
+    ]
+    .into_iter()
+    .peekable();
     labels.sort_unstable_by_key(|(name, _)| tag_order(name));
     let mut before = None;
     for (name, value) in labels.iter().copied() {
-        while let Some((own_name, own_value)) = own.next_if(|(own, _)| (*own, "") < tag_order(name)) {
+        while let Some((own_name, own_value)) = own.next_if(|(own, _)| (*own, "") < tag_order(name))
+        {
             put_tag(out, "", own_name, own_value);
         }
         // Of two values for one name one must go: a line with both is refused.
@@ -186,7 +204,11 @@ fn put_head(out: &mut Vec<u8>, report: &ReportView<'_>, labels: &mut [(&str, &st
 /// By what a label's tag is sorted, and what comes before its name. (`label_` sorts the taken names
 /// together; that order only spares the store some work.)
 fn tag_order(name: &str) -> (&str, &'static str) {
-    if TAKEN.contains(&name) { ("label_", "label_") } else { (name, "") }
+    if TAKEN.contains(&name) {
+        ("label_", "label_")
+    } else {
+        (name, "")
+    }
 }
 
 fn put_tag(out: &mut Vec<u8>, prefix: &str, name: &str, value: &str) {
@@ -204,7 +226,10 @@ fn put_tag(out: &mut Vec<u8>, prefix: &str, name: &str, value: &str) {
 /// `text` with a backslash before each of `special`, and spaces for line breaks.
 fn put_escaped(out: &mut Vec<u8>, text: &str, special: &[u8]) {
     // Nearly every name and value is plain.
-    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte)) {
+    if text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
+    {
         out.extend_from_slice(text.as_bytes());
         return;
     }
@@ -221,7 +246,11 @@ fn put_escaped(out: &mut Vec<u8>, text: &str, special: &[u8]) {
 fn put_fields(out: &mut Vec<u8>, reading: &ReadingView<'_>) {
     let metric = reading.metric.trim_end_matches('\\');
     let before = out.len();
-    let suffix = if reading.quality == Some(Quality::Bad) { "_bad=" } else { "=" };
+    let suffix = if reading.quality == Some(Quality::Bad) {
+        "_bad="
+    } else {
+        "="
+    };
     let name = |out: &mut Vec<u8>| {
         put_escaped(out, metric, b",= ");
         out.extend_from_slice(suffix.as_bytes());
@@ -269,7 +298,10 @@ fn put_number(out: &mut Vec<u8>, number: f64) {
     // Whole numbers are most of what registers say, and half the work.
     #[expect(clippy::cast_possible_truncation, reason = "checked just below")]
     let whole = number as i64;
-    #[expect(clippy::cast_precision_loss, reason = "compared with the number itself")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "compared with the number itself"
+    )]
     let is_whole = whole as f64 == number && whole.unsigned_abs() < 1 << 53;
     if is_whole && (whole != 0 || number.is_sign_positive()) {
         out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());

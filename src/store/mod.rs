@@ -223,7 +223,8 @@ impl Stores {
     /// As [`Stores::halt`], and waits for it. Blocks. Before the state and the logs are closed.
     pub fn close(&self) {
         self.halt();
-        let mut threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         // The tally is the first; the others end without it.
         for thread in threads.drain(1.min(threads.len())..) {
             // A panic there has been printed; the place is that of the last commit.
@@ -243,7 +244,11 @@ impl Stores {
         let look = |store: &Store| {
             let (facts, trouble, rate) = store.status.look(Instant::now());
             // After the facts, so that it is never behind them.
-            let counted = self.tally.as_ref().map(|tally| tally.counted()).unwrap_or_default();
+            let counted = self
+                .tally
+                .as_ref()
+                .map(|tally| tally.counted())
+                .unwrap_or_default();
             let logged = counted.total.saturating_sub(facts.base);
             let unread = if facts.reached >= counted.next {
                 0
@@ -290,7 +295,10 @@ impl Stores {
         };
         let (answer, answered) = oneshot::channel();
         let command = Command { to, answer };
-        store.commands.try_send(command).map_err(|_| RewindError::Busy)?;
+        store
+            .commands
+            .try_send(command)
+            .map_err(|_| RewindError::Busy)?;
         let rewound = answered.await.map_err(|_| RewindError::Busy)??;
         self.tell(name, to, &rewound);
         Ok(rewound)

@@ -36,11 +36,18 @@ pub fn begin(log: &Log, next: u64) -> (Reader, Option<(u64, u64)>) {
 ///
 /// # Errors
 /// The state.
-pub fn open(config: &Config, log: &Log, state: &State, tally: &Tally) -> Result<Option<Row>, state::Error> {
+pub fn open(
+    config: &Config,
+    log: &Log,
+    state: &State,
+    tally: &Tally,
+) -> Result<Option<Row>, state::Error> {
     let store = &*config.name;
     let found = Row::load(state, store)?;
     let next = match found {
-        Some(row) if row.log_id == log.id() && row.next <= log.watermark() + 1 => return Ok(Some(row)),
+        Some(row) if row.log_id == log.id() && row.next <= log.watermark() + 1 => {
+            return Ok(Some(row));
+        }
         Some(row) => {
             tracing::error!(
                 store,

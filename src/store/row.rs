@@ -44,13 +44,30 @@ pub struct Row {
 impl Row {
     const fn numbers(&self) -> [u64; 6] {
         let counts = &self.counts;
-        [self.next, self.base, counts.stored, counts.rejected, counts.expired, counts.skipped]
+        [
+            self.next,
+            self.base,
+            counts.stored,
+            counts.rejected,
+            counts.expired,
+            counts.skipped,
+        ]
     }
 
     /// A byte of version, 16 of the log's id, 8 of each number, little-endian; then those of the gap.
     fn encode(&self) -> Vec<u8> {
-        let gap = self.gap.map(|gap| [gap.from, gap.to, gap.readings, gap.at.as_nanos().cast_unsigned()]);
-        encode(self.log_id, self.numbers().iter().chain(gap.iter().flatten()))
+        let gap = self.gap.map(|gap| {
+            [
+                gap.from,
+                gap.to,
+                gap.readings,
+                gap.at.as_nanos().cast_unsigned(),
+            ]
+        });
+        encode(
+            self.log_id,
+            self.numbers().iter().chain(gap.iter().flatten()),
+        )
     }
 
     fn decode(row: &[u8]) -> Option<Self> {
@@ -82,7 +99,10 @@ impl Row {
     /// # Errors
     /// The disk.
     pub fn load(state: &State, name: &str) -> Result<Option<Self>, state::Error> {
-        let row = state.access()?.space(SPACE)?.get(&key(STORE, name.as_bytes()))?;
+        let row = state
+            .access()?
+            .space(SPACE)?
+            .get(&key(STORE, name.as_bytes()))?;
         Ok(row.and_then(|row| Self::decode(&row)))
     }
 
@@ -130,7 +150,9 @@ impl TallyRow {
         for item in space.range(SEGMENT, &key(SEGMENT, &[0xff; 9])) {
             let (key, value) = item?;
             let number = |bytes: Option<&[u8]>| bytes.and_then(|bytes| bytes.try_into().ok());
-            if let (Some(first), Some(before)) = (number(key.get(SEGMENT.len()..)), number(Some(&value))) {
+            if let (Some(first), Some(before)) =
+                (number(key.get(SEGMENT.len()..)), number(Some(&value)))
+            {
                 segments.push((u64::from_be_bytes(first), u64::from_le_bytes(before)));
             }
         }
@@ -146,13 +168,26 @@ impl TallyRow {
     ///
     /// # Errors
     /// The disk.
-    pub fn save(&self, state: &State, new: &[(u64, u64)], gone: &[u64]) -> Result<(), state::Error> {
+    pub fn save(
+        &self,
+        state: &State,
+        new: &[(u64, u64)],
+        gone: &[u64],
+    ) -> Result<(), state::Error> {
         let access = state.access()?;
         let space = access.space(SPACE)?;
         let mut batch = access.batch();
-        batch.insert(&space, TALLY, &encode(self.log_id, [self.next, self.total].iter()));
+        batch.insert(
+            &space,
+            TALLY,
+            &encode(self.log_id, [self.next, self.total].iter()),
+        );
         for (first, before) in new {
-            batch.insert(&space, &key(SEGMENT, &first.to_be_bytes()), &before.to_le_bytes());
+            batch.insert(
+                &space,
+                &key(SEGMENT, &first.to_be_bytes()),
+                &before.to_le_bytes(),
+            );
         }
         for first in gone {
             batch.remove(&space, &key(SEGMENT, &first.to_be_bytes()));
@@ -175,7 +210,7 @@ fn encode<'n>(log_id: LogId, numbers: impl Iterator<Item = &'n u64>) -> Vec<u8> 
 }
 
 /// The log's id and the numbers of a row of this version.
-fn decode(row: &[u8]) -> Option<(LogId, impl Iterator<Item = u64>)> {
+fn decode(row: &[u8]) -> Option<(LogId, impl Iterator<Item = u64> + use<>)> {
     let (&[VERSION], rest) = row.split_first_chunk()? else {
         return None;
     };

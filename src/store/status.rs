@@ -167,7 +167,11 @@ impl Status {
         if inner.samples.back().is_none_or(due) {
             let stored = inner.facts.counts.stored;
             inner.samples.push_back((now, stored));
-            while inner.samples.front().is_some_and(|(at, _)| now.duration_since(*at) > RATE_WINDOW) {
+            while inner
+                .samples
+                .front()
+                .is_some_and(|(at, _)| now.duration_since(*at) > RATE_WINDOW)
+            {
                 inner.samples.pop_front();
             }
         }
@@ -178,7 +182,11 @@ impl Status {
     pub(super) fn trouble(&self, shard: usize, trouble: Trouble, why: &str, now: Timestamp) {
         let mut inner = self.lock();
         let before = inner.worst();
-        let same = inner.facts.last_error.as_ref().is_some_and(|(_, last)| last == why);
+        let same = inner
+            .facts
+            .last_error
+            .as_ref()
+            .is_some_and(|(_, last)| last == why);
         if trouble != Trouble::None {
             inner.facts.last_error = Some((now, why.to_owned()));
         }
@@ -191,10 +199,18 @@ impl Status {
         match (before, after) {
             (Trouble::Alarm, Trouble::Alarm) if trouble != Trouble::Alarm || same => {}
             (_, Trouble::Alarm) if before < after || trouble == Trouble::Alarm => {
-                tracing::error!(store, why, "the store needs an operator; nothing is lost, it is tried again");
+                tracing::error!(
+                    store,
+                    why,
+                    "the store needs an operator; nothing is lost, it is tried again"
+                );
             }
             (Trouble::None, Trouble::Retrying) => {
-                tracing::warn!(store, why, "the store does not take readings now; the log keeps them");
+                tracing::warn!(
+                    store,
+                    why,
+                    "the store does not take readings now; the log keeps them"
+                );
             }
             (Trouble::Retrying | Trouble::Alarm, Trouble::None) => {
                 tracing::info!(store, "the store takes readings again");
@@ -233,7 +249,10 @@ impl Inner {
             return 0.0;
         };
         let passed = now.duration_since(*since).max(SAMPLE).as_secs_f64();
-        #[expect(clippy::cast_precision_loss, reason = "readings of a minute are far below 2^53")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "readings of a minute are far below 2^53"
+        )]
         let readings = self.facts.counts.stored.saturating_sub(*stored) as f64;
         readings / passed
     }
@@ -247,7 +266,8 @@ mod tests {
 
     fn status() -> Status {
         let mut problems = Vec::new();
-        let table = toml::from_str("[[store]]\nname = 'a'\nurl = 'http://x'\nbucket = 'b'").unwrap();
+        let table =
+            toml::from_str("[[store]]\nname = 'a'\nurl = 'http://x'\nbucket = 'b'").unwrap();
         let stores = Config::read_all(&mut Section::new("", table, &mut problems));
         Status::new(stores.first().unwrap())
     }

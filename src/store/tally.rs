@@ -54,12 +54,14 @@ impl Tally {
     /// Goes on where it was; begins at the oldest record if that is not in this log.
     pub fn open(log: Log, state: Arc<State>) -> Result<Self, crate::state::Error> {
         let fits = |row: &TallyRow| row.log_id == log.id() && row.next <= log.watermark() + 1;
-        let row = TallyRow::load(&state)?.filter(fits).unwrap_or_else(|| TallyRow {
-            log_id: log.id(),
-            next: log.oldest().0,
-            total: 0,
-            segments: Vec::new(),
-        });
+        let row = TallyRow::load(&state)?
+            .filter(fits)
+            .unwrap_or_else(|| TallyRow {
+                log_id: log.id(),
+                next: log.oldest().0,
+                total: 0,
+                segments: Vec::new(),
+            });
         let counted = Counted {
             next: row.next,
             total: row.total,
@@ -118,7 +120,11 @@ impl Tally {
                 return reader;
             }
             let (oldest, _) = self.log.oldest();
-            tracing::warn!(from = next, to = oldest - 1, "records are gone that were never counted");
+            tracing::warn!(
+                from = next,
+                to = oldest - 1,
+                "records are gone that were never counted"
+            );
             self.row().next = oldest;
         }
     }
@@ -154,7 +160,10 @@ impl Tally {
         let segment = self.log.segment_start(first);
         let mut row = self.row();
         if let Some(segment) = segment
-            && row.segments.last().is_none_or(|(known, _)| *known < segment)
+            && row
+                .segments
+                .last()
+                .is_none_or(|(known, _)| *known < segment)
         {
             let entry = (segment, row.total);
             // A frame in the middle of a segment that was not counted from its beginning says nothing.
@@ -210,12 +219,18 @@ impl Tally {
             if sequence > row.next {
                 return None;
             }
-            let at = row.segments.partition_point(|(first, _)| *first <= sequence);
-            let before = at.checked_sub(1).and_then(|at| row.segments.get(at)).copied();
+            let at = row
+                .segments
+                .partition_point(|(first, _)| *first <= sequence);
+            let before = at
+                .checked_sub(1)
+                .and_then(|at| row.segments.get(at))
+                .copied();
             let end = (row.next, row.total);
             (before, row.segments.get(at).copied().unwrap_or(end))
         };
-        let forward = before.and_then(|(first, count)| Some(count + self.between(first, sequence)?));
+        let forward =
+            before.and_then(|(first, count)| Some(count + self.between(first, sequence)?));
         // Over damage, or before the first segment that was counted whole: from the other end.
         forward.or_else(|| Some(after.1.saturating_sub(self.between(sequence, after.0)?)))
     }

@@ -39,7 +39,9 @@ pub struct Worker {
 impl Worker {
     /// Delivers until the stop is asked for.
     pub fn run(self, mut commands: mpsc::Receiver<Command>) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
         match runtime {
             Ok(runtime) => {
                 runtime.block_on(self.serve(&mut commands));
@@ -51,7 +53,8 @@ impl Worker {
     }
 
     fn alarm(&self, why: &str) {
-        self.status.trouble_of_all(Trouble::Alarm, why, self.clock.now());
+        self.status
+            .trouble_of_all(Trouble::Alarm, why, self.clock.now());
     }
 
     async fn serve(&self, commands: &mut mpsc::Receiver<Command>) {
@@ -99,7 +102,8 @@ impl Worker {
         loop {
             let wait = match place::open(&self.config, &self.log, &self.state, &self.tally) {
                 Ok(Some(row)) => {
-                    self.status.trouble_of_all(Trouble::None, "", self.clock.now());
+                    self.status
+                        .trouble_of_all(Trouble::None, "", self.clock.now());
                     return Some((client, row));
                 }
                 Ok(None) => COUNTING,
@@ -130,8 +134,12 @@ impl Worker {
                 ("write", &checks.write),
             ] {
                 match check {
-                    Check::Failed(why) => tracing::error!(store, what, why, "check of a store failed"),
-                    Check::Ok(words) | Check::Unknown(words) => tracing::info!(store, what, words, "checked a store"),
+                    Check::Failed(why) => {
+                        tracing::error!(store, what, why, "check of a store failed")
+                    }
+                    Check::Ok(words) | Check::Unknown(words) => {
+                        tracing::info!(store, what, words, "checked a store")
+                    }
                 }
             }
             self.status.update(|facts| facts.checks = checks);
