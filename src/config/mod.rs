@@ -20,18 +20,12 @@ use crate::model::settings::{Problem, Section};
 use crate::sources::broker;
 use crate::sources::coap;
 use crate::sources::mqtt;
+use crate::store;
 use crate::tls;
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
-
-/// Sections of the contract that this version cannot serve. Accepting them in silence would leave
-/// an operator waiting for readings that nobody takes.
-const LATER: &[(&str, &str)] = &[(
-    "store",
-    "external stores are not in this version; history is always kept",
-)];
 
 /// Keys that name files, besides those that end in `_file`.
 const FILES: &[&str] = &["ca", "cert", "client_ca", "client_cert", "inventory"];
@@ -69,6 +63,8 @@ pub struct Config {
     pub inventory: inventory::Config,
     /// `[devices]`, as far as it concerns the registry.
     pub devices: devices::Config,
+    /// `[[store]]`
+    pub stores: Vec<store::Config>,
     /// `[[route]]`
     pub routes: intake::Routes,
     /// Everything as written, the environment laid over it.
@@ -171,11 +167,6 @@ impl Config {
     }
 
     fn read(top: &mut Section<'_>, keys: Table) -> Self {
-        for (key, rule) in LATER {
-            if let Some(value) = top.raw(key) {
-                top.problem(key, value, *rule);
-            }
-        }
         let mut catalogue = Catalogue::shipped();
         catalogue.extend(top);
         let node = node(top);
@@ -217,6 +208,7 @@ impl Config {
             intake: top.section("intake", intake::Config::read),
             inventory,
             devices,
+            stores: store::Config::read_all(top),
             routes: intake::Routes::read(top, &catalogue),
             keys,
             catalogue,
@@ -327,16 +319,6 @@ mod tests {
                 "{key}: {shown:#?}"
             );
         }
-    }
-
-    #[test]
-    fn sections_of_later_versions_are_refused_with_words() {
-        let problems = Config::parse("[[broker]]\nurl = 'mqtt://broker'", []).unwrap_err();
-        assert!(
-            problems
-                .iter()
-                .any(|p| p.rule.contains("not in this version"))
-        );
     }
 
     #[test]

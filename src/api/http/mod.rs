@@ -20,6 +20,7 @@ mod readings;
 mod rejects;
 mod routes;
 mod server;
+mod stores;
 mod timeline;
 
 pub use hosts::Hosts;

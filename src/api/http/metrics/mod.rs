@@ -7,6 +7,7 @@ mod devices;
 mod links;
 mod process;
 mod storage;
+mod stores;
 mod tls;
 mod uplinks;
 
@@ -119,6 +120,7 @@ impl Collector for Scrape {
             &[("readings", &shared.log), ("rejects", &shared.rejects)],
         )?;
         storage::history(&mut out, shared)?;
+        stores::stores(&mut out, shared)?;
         devices::devices(&mut out, shared)?;
         access::access(&mut out, shared)?;
         tls::tls(&mut out, shared)?;
