@@ -111,8 +111,8 @@ impl Http {
 
 fn router(http: Http) -> Router {
     let routes = routes::ROUTES.iter().fold(Router::new(), |router, route| {
-        let needs = from_fn_with_state(route.needs, admit::require);
-        router.route(route.path, (route.handler)().route_layer(needs))
+        let require = from_fn_with_state((http.clone(), route), admit::require);
+        router.route(route.path, (route.handler)().route_layer(require))
     });
     routes
         .merge(page::routes())

@@ -1,9 +1,10 @@
 //! Connections: how many, how long, and how they end.
 use super::{Http, router};
 use crate::api::Shared;
+use crate::api::caller::Peer;
 use crate::api::grpc::accept;
 use crate::api::rates::SAMPLE_EVERY;
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -62,6 +63,12 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, halt: Cancellatio
 }
 
 async fn connection(stream: TcpStream, app: Router, halt: CancellationToken) {
+    let peer = Peer {
+        // Of a connection that has broken already there is none, nor anybody to answer.
+        address: stream.peer_addr().ok(),
+        tls: false,
+    };
+    let app = app.layer(Extension(peer));
     let mut serving = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
