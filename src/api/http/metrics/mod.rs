@@ -5,6 +5,7 @@ mod coap;
 mod devices;
 mod process;
 mod storage;
+mod tls;
 mod uplinks;
 
 use super::Http;
@@ -116,6 +117,7 @@ impl Collector for Scrape {
         )?;
         storage::history(&mut out, shared)?;
         devices::devices(&mut out, shared)?;
+        tls::tls(&mut out, shared)?;
         process::served(&mut out, shared)?;
         process::config(&mut out, shared)?;
         process::process(&mut out, shared)
