@@ -22,7 +22,7 @@ const ANSWER_MAX: usize = 4096;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The gateway [default: http.bind of the configuration, else http://127.0.0.1:8080]
+    /// The gateway [default: http.bind of the configuration]
     #[arg(long, value_name = "URL", env = "CITYGATE_URL")]
     url: Option<String>,
     /// Configuration of a gateway on this machine
@@ -88,5 +88,6 @@ fn own(config: &Config) -> String {
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    format!("http://{}", SocketAddr::new(ip, bind.port()))
+    let scheme = if config.http.tls { "https" } else { "http" };
+    format!("{scheme}://{}", SocketAddr::new(ip, bind.port()))
 }

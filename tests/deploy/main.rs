@@ -32,10 +32,13 @@ fn run(command: &mut Command) -> Option<Output> {
     match command.output() {
         Ok(output) => Some(output),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            println!("NOT CHECKED: {:?} is not installed", command.get_program());
+            println!(
+                "NOT CHECKED: {} is not installed",
+                command.get_program().display()
+            );
             None
         }
-        Err(error) => panic!("{:?}: {error}", command.get_program()),
+        Err(error) => panic!("{}: {error}", command.get_program().display()),
     }
 }
 

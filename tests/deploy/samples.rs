@@ -32,7 +32,7 @@ fn make(file: &Path, name: &str) {
             )
             .unwrap();
         }
-        name if name.ends_with(".pem") => {
+        _ if file.extension().is_some_and(|end| end == "pem") => {
             let made = rcgen::generate_simple_self_signed(["ca.example".to_owned()]).unwrap();
             fs::write(file, made.cert.pem()).unwrap();
         }
@@ -64,9 +64,12 @@ pub fn in_place(sample: &str, dir: &Path) -> String {
 fn sample_configurations_are_valid_with_the_files_that_they_name() {
     let mut samples = Vec::new();
     for entry in fs::read_dir(path("deploy")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        if name.ends_with(".toml") {
-            samples.push(format!("deploy/{name}"));
+        let name = entry.unwrap().file_name();
+        if Path::new(&name)
+            .extension()
+            .is_some_and(|end| end == "toml")
+        {
+            samples.push(format!("deploy/{}", name.display()));
         }
     }
     assert!(samples.len() >= 2, "{samples:?}");
