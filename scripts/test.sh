@@ -43,6 +43,7 @@ missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v mosquitto >/dev/null || missing+=(mosquitto)
 command -v mosquitto_pub >/dev/null || missing+=(mosquitto-clients)
+command -v openssl >/dev/null || missing+=(openssl)
 command -v coap-client-notls >/dev/null || missing+=(libcoap3-bin)
 command -v chromium >/dev/null || missing+=(chromium)
 # Screenshots and widths of the Chinese page need some font that has the letters.
