@@ -21,14 +21,16 @@ pub const CHILD: &str = "zq-child-x";
 /// Nothing of it was ever accepted.
 pub const STRANGER: &str = "zq-stranger-x";
 
+/// Bytes of a stream on their way; the least that HTTP/2 begins with.
+const WINDOW: u32 = 65_535;
+
 pub struct City {
     pub gateway: Gateway,
     pub devices: Vec<Device>,
     pub grants: Vec<Grant>,
     pub admin: Grant,
     tokens: PathBuf,
-    /// Goes with it.
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 /// Puts a token on each call.
@@ -63,7 +65,7 @@ impl City {
             }
         }
         let admin = Grant::all("admin");
-        write_tokens(&tokens, &admin, &grants);
+        write_tokens(&tokens, &admin, &grants, "");
         let config = ports.config(&dir.path().join("data"), &more);
         let gateway = Gateway::start(dir.path(), ports, &config);
         Self {
@@ -72,7 +74,7 @@ impl City {
             grants,
             admin,
             tokens,
-            _dir: dir,
+            dir,
         }
     }
 
@@ -90,7 +92,7 @@ impl City {
         city
     }
 
-    fn client(&self, id: &str, will: Option<(&str, &str)>) -> Client {
+    pub fn client(&self, id: &str, will: Option<(&str, &str)>) -> Client {
         Client::new(self.gateway.ports.mqtt, id, will)
     }
 
@@ -170,12 +172,42 @@ impl City {
     /// What the file says from now on.
     pub fn rewrite(&mut self, grants: Vec<Grant>) {
         self.grants = grants;
-        write_tokens(&self.tokens, &self.admin, &self.grants);
+        write_tokens(&self.tokens, &self.admin, &self.grants, "");
+    }
+
+    /// A login link for the token of this name; its code.
+    pub fn link(&self, grant: &Grant) -> String {
+        let (code, digest) = citygate::access::new_code().unwrap();
+        let row = format!(
+            "[[login]]\ntoken = \"{}\"\nsha256 = \"{digest}\"\nexpires = \"2099-01-01T00:00:00Z\"\n",
+            grant.name
+        );
+        write_tokens(&self.tokens, &self.admin, &self.grants, &row);
+        code.reveal().to_owned()
+    }
+
+    /// Waits until the gateway has taken over the file as it is now.
+    pub fn wait_for_link(&self) {
+        let start = Instant::now();
+        while !self.gateway.said().contains("the tokens file has changed") {
+            assert!(start.elapsed() < BOUND, "{}", self.gateway.said());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The audit log so far.
+    pub fn audit(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("data/audit.log")).unwrap_or_default()
     }
 
     async fn channel(&self) -> Channel {
         let url = format!("http://127.0.0.1:{}", self.gateway.ports.grpc);
-        Endpoint::from_shared(url).unwrap().connect().await.unwrap()
+        // Windows of the least: who does not read holds a stream up soon.
+        let endpoint = Endpoint::from_shared(url)
+            .unwrap()
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW);
+        endpoint.connect().await.unwrap()
     }
 
     pub async fn telemetry(&self, token: &str) -> TelemetryServiceClient<Guarded> {
@@ -194,13 +226,13 @@ impl City {
 }
 
 /// As the commands do it: a whole file in place of the old one.
-fn write_tokens(path: &std::path::Path, admin: &Grant, grants: &[Grant]) {
+fn write_tokens(path: &std::path::Path, admin: &Grant, grants: &[Grant], more: &str) {
     let text: String = std::iter::once(admin)
         .chain(grants)
         .map(Grant::toml)
         .collect();
     let new = path.with_extension("new");
-    std::fs::write(&new, text).unwrap();
+    std::fs::write(&new, text + more).unwrap();
     std::fs::rename(new, path).unwrap();
 }
 

@@ -148,3 +148,38 @@ async fn a_revoked_or_narrowed_token_ends_what_is_open() {
     let narrow = city.get(&narrowed, "/v1/devices").json();
     assert!(narrow["devices"].as_array().unwrap().is_empty(), "{narrow}");
 }
+
+/// A peer that stops reading cannot keep what it has open: its connection is cut.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_does_not_read_is_cut_off() {
+    let mute = Grant::all("mute");
+    let mut city = City::new(vec![mute.clone()]);
+    let start = two_days_ago();
+    fill(&city, start);
+    city.settle();
+    let mut held = streams(&city, start, &mute).await;
+    let open = |city: &City| {
+        let metrics = city.get(&city.admin, "/metrics").body;
+        let name = "citygate_grpc_streams{call=\"query\"} ";
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+        line.expect("the gauge").parse::<f64>().unwrap() > 0.0
+    };
+    assert!(open(&city));
+    let now = Instant::now();
+    city.rewrite(vec![Grant {
+        revoked: true,
+        ..mute
+    }]);
+    while open(&city) {
+        assert!(now.elapsed() < IN_TIME, "the query is still open");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut count = 0;
+    let end = loop {
+        match within(held.2.message()).await {
+            Ok(Some(response)) => count += response.reports.len(),
+            other => break other,
+        }
+    };
+    assert!(end.is_err() && count < MESSAGES * READINGS, "{count}");
+}

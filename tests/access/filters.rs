@@ -78,7 +78,7 @@ async fn a_filter_narrows_within_the_grant_or_is_refused() {
     };
     let expected = narrower.readings(&city.devices);
     assert_eq!(expected.len(), 2, "a meter and a child");
-    let responses = subscribe(&city, grant, filter.clone()).await;
+    let responses = subscribe(&city, grant, filter.clone(), (2, 0)).await;
     let reports = responses.iter().flat_map(|response| &response.reports);
     assert_eq!(readings(reports), expected);
     assert_eq!(readings(&query(&city, grant, filter).await), expected);
@@ -192,4 +192,37 @@ async fn without_a_token_nobody_is_served_but_probes() {
     wrong.problem(401);
     let challenge = wrong.header("www-authenticate").unwrap();
     assert!(challenge.contains("error=\"invalid_token\""), "{challenge}");
+}
+
+/// What it said as one kind stays with that kind; what it is now decides who finds it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_changes_its_kind_takes_nothing_with_it() {
+    let gas = Grant::new("gas", Some(vec!["meter.gas"]), None, None, false);
+    let pole = Grant::new("pole", Some(vec!["pole"]), None, None, false);
+    let city = City::new(vec![gas, pole]);
+    let mut client = city.client("zq-mover", None);
+    client.publish("g2/zq-mover/json", b"{\"voltage\":41.25}");
+    client.publish("p4/zq-mover/json", b"{\"voltage\":43.75}");
+    city.settle();
+    for (grant, value, other) in [
+        (&city.grants[0], "41.25", "43.75"),
+        (&city.grants[1], "43.75", "41.25"),
+    ] {
+        let responses = subscribe(&city, grant, Filter::default(), (1, 0)).await;
+        let reports = responses.iter().flat_map(|response| &response.reports);
+        let found = readings(reports);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].2, value);
+        let found = readings(&query(&city, grant, Filter::default()).await);
+        assert_eq!(found.len(), 1, "{found:?}");
+        let is_pole = value == "43.75";
+        for behind in ["", "/timeline", "/readings"] {
+            let answer = city.get(grant, &format!("/v1/devices/zq-mover{behind}"));
+            assert_eq!(answer.status, if is_pole { 200 } else { 404 }, "{behind}");
+            assert!(!answer.body.contains(other), "{}", answer.body);
+        }
+        let answer = city.get(grant, "/d/zq-mover");
+        assert_eq!(answer.status, if is_pole { 200 } else { 404 });
+        assert!(!answer.body.contains(other));
+    }
 }

@@ -100,3 +100,89 @@ fn pages_of_others_change_nothing() {
     let long = format!("code={}", "x".repeat(5_000));
     post(port, "/login", "", &long).problem(413);
 }
+
+#[test]
+fn a_link_logs_in_once_and_not_by_being_looked_at() {
+    let gas = Grant::new("gas", Some(vec!["meter.gas"]), None, None, false);
+    let city = City::peopled(vec![gas.clone()]);
+    let port = city.gateway.ports.http;
+    let code = city.link(&gas);
+    let link = format!("/login?code={code}");
+    for _ in 0..3 {
+        let seen = get_with(port, &link, HTML);
+        assert_eq!(seen.status, 200);
+        assert!(
+            seen.body.contains(&format!("value=\"{code}\"")),
+            "{}",
+            seen.body
+        );
+        assert!(seen.header("set-cookie").is_none());
+        assert_eq!(seen.header("cache-control"), Some("no-store"));
+    }
+    city.wait_for_link();
+    let form = format!("code={code}");
+    let entered = post(port, "/login", "", &form);
+    assert_eq!(entered.status, 303, "{}", entered.body);
+    let cookie = format!("Cookie: {}\r\n", cookie_of(&entered));
+    let again = post(port, "/login", "", &form);
+    assert_eq!(again.status, 401);
+    assert!(again.body.contains("used already"), "{}", again.body);
+    let list = get_with(port, "/v1/devices", &cookie);
+    assert_eq!(list.status, 200);
+    city.grants[0].assert_clean(&city.devices, "", &list.body);
+    get_with(port, "/v1/gateway", &cookie).problem(403);
+    let readings = get_with(port, "/v1/devices/zq-g2-x/readings?limit=9", &cookie);
+    assert_eq!(readings.status, 200);
+    assert_eq!(post(port, "/logout", &cookie, "").status, 303);
+    get_with(port, "/v1/devices", &cookie).problem(401);
+    let start = std::time::Instant::now();
+    let noted = |word: &str| {
+        let audit = city.audit();
+        let found = audit.lines().any(|line| line.contains(word));
+        assert!(
+            !audit.contains(&code) && !audit.contains("cs_"),
+            "no secret: {audit}"
+        );
+        found
+    };
+    for word in [
+        "\"what\":\"login\",\"grant\":\"gas\",\"peer\":\"127.0.0.1\"",
+        "\"what\":\"refused\",\"grant\":\"gas\",\"peer\":\"127.0.0.1\",\"route\":\"/v1/gateway\"",
+        "\"what\":\"export\",\"grant\":\"gas\",\"peer\":\"127.0.0.1\",\"route\":\"/v1/devices/zq-g2-x/readings\",\"detail\":\"limit=9\"",
+        "\"what\":\"logout\"",
+    ] {
+        while !noted(word) {
+            assert!(
+                start.elapsed() < crate::support::BOUND,
+                "{word}: {}",
+                city.audit()
+            );
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}
+
+/// In Chromium at the width of a phone, with script and without. What it needs is installed by
+/// `scripts/test.sh`.
+#[test]
+fn a_phone_logs_in_by_a_link() {
+    let gas = Grant::new("gas", Some(vec!["meter.gas"]), None, None, false);
+    let city = City::peopled(vec![gas.clone()]);
+    let port = city.gateway.ports.http;
+    let code = city.link(&gas);
+    city.wait_for_link();
+    let shots = std::env::temp_dir().join("citygate-page-login");
+    std::fs::create_dir_all(&shots).unwrap();
+    println!("screenshots: {}", shots.display());
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/page/login.mjs");
+    let output = std::process::Command::new("node")
+        .arg(script)
+        .env("CITYGATE_PAGE", format!("http://127.0.0.1:{port}"))
+        .env("CITYGATE_LINK", format!("/login?code={code}"))
+        .env("CITYGATE_PASTED", &gas.token)
+        .env("CITYGATE_SHOTS", &shots)
+        .output()
+        .expect("node is installed by scripts/test.sh");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}

@@ -1,5 +1,5 @@
 //! Every grant against every RPC: all that is granted arrives, and nothing else.
-use crate::city::{CHILD, City, STRANGER, grants};
+use crate::city::{CARRIER, CHILD, City, STRANGER, grants};
 use crate::oracle::{Device, Grant};
 use crate::support::BOUND;
 use citygate::log::Cursor;
@@ -39,36 +39,35 @@ pub fn readings<'r>(
     found
 }
 
-/// Everything from the beginning to where the log ends now.
+/// Everything from the beginning: so many readings and events, and what comes soon after.
 pub async fn subscribe(
     city: &City,
     grant: &Grant,
     filter: proto::Filter,
+    (readings, events): (usize, usize),
 ) -> Vec<proto::SubscribeResponse> {
-    let mut admin = city.telemetry(&city.admin.token).await;
-    let now = within(admin.subscribe(proto::SubscribeRequest::default())).await;
-    let first = within(now.unwrap().into_inner().message()).await;
-    let end: Cursor = first.unwrap().unwrap().cursor.parse().unwrap();
     let mut client = city.telemetry(&grant.token).await;
     let request = proto::SubscribeRequest {
         filter: Some(filter),
         start: Some(Start::Earliest(true)),
     };
-    let mut stream = within(client.subscribe(request))
-        .await
-        .unwrap()
-        .into_inner();
+    let stream = within(client.subscribe(request)).await;
+    let mut stream = stream.unwrap().into_inner();
     let mut responses = Vec::new();
     loop {
-        let response = match tokio::time::timeout(QUIET, stream.message()).await {
-            Ok(message) => message.unwrap().expect("an open stream"),
-            // What is left out moves the cursor at the next heartbeat only.
-            Err(_) => return responses,
+        let all = || {
+            responses
+                .iter()
+                .flat_map(|r: &proto::SubscribeResponse| &r.reports)
         };
-        let cursor: Cursor = response.cursor.parse().unwrap();
-        responses.push(response);
-        if cursor.sequence >= end.sequence {
-            return responses;
+        let read: usize = all().map(|report| report.readings.len()).sum();
+        let told: usize = responses.iter().map(|response| response.events.len()).sum();
+        let more = read < readings || told < events || responses.is_empty();
+        let patience = if more { BOUND } else { QUIET };
+        match tokio::time::timeout(patience, stream.message()).await {
+            Ok(message) => responses.push(message.unwrap().expect("an open stream")),
+            Err(_) if more => panic!("{}: {responses:?}", grant.name),
+            Err(_) => return responses,
         }
     }
 }
@@ -100,9 +99,19 @@ fn assert_clean(city: &City, grant: &Grant, asked: &str, shown: &impl Debug) {
     grant.assert_clean(&city.devices, asked, &format!("{shown:?}"));
 }
 
+/// A wrong clock and a will of each that speaks for itself.
+fn events(city: &City, grant: &Grant) -> Vec<(String, String)> {
+    let speaks = |id: &String| ![CHILD, CARRIER, STRANGER].contains(&id.as_str());
+    let ids = grant.ids(&city.devices).into_iter().filter(speaks);
+    let each = |id: String| ["clock_wrong", "will"].map(|name| (id.clone(), name.to_owned()));
+    ids.flat_map(each).collect()
+}
+
 async fn telemetry(city: &City, grant: &Grant) {
     let expected = grant.readings(&city.devices);
-    let responses = subscribe(city, grant, proto::Filter::default()).await;
+    let told = events(city, grant);
+    let counts = (expected.len(), told.len());
+    let responses = subscribe(city, grant, proto::Filter::default(), counts).await;
     assert_clean(city, grant, "", &responses);
     let reports = responses.iter().flat_map(|response| &response.reports);
     assert_eq!(readings(reports), expected, "Subscribe of {}", grant.name);
@@ -115,18 +124,13 @@ async fn telemetry(city: &City, grant: &Grant) {
             .collect();
         assert!(lags.is_empty(), "the lag of others: {lags:?}");
     }
-    // A wrong clock and a will of each that speaks for itself.
-    let mut events: Vec<(String, String)> = responses
+    let mut found: Vec<(String, String)> = responses
         .iter()
         .flat_map(|response| &response.events)
         .map(|event| (event.device_id.clone(), event.name.clone()))
         .collect();
-    events.sort();
-    let speaks = |id: &&String| ![CHILD, crate::city::CARRIER, STRANGER].contains(&id.as_str());
-    let ids = grant.ids(&city.devices);
-    let each = |id: &String| ["clock_wrong", "will"].map(|name| (id.clone(), name.to_owned()));
-    let told: Vec<_> = ids.iter().filter(speaks).flat_map(each).collect();
-    assert_eq!(events, told, "events of {}", grant.name);
+    found.sort();
+    assert_eq!(found, told, "events of {}", grant.name);
 
     let reports = query(city, grant, proto::Filter::default()).await;
     assert_clean(city, grant, "", &reports);
