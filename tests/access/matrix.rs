@@ -66,8 +66,10 @@ pub async fn subscribe(
         let patience = if more { BOUND } else { QUIET };
         match tokio::time::timeout(patience, stream.message()).await {
             Ok(message) => responses.push(message.unwrap().expect("an open stream")),
-            Err(_) if more => panic!("{}: {responses:?}", grant.name),
-            Err(_) => return responses,
+            Err(elapsed) => {
+                assert!(!more, "{}, {elapsed}: {responses:?}", grant.name);
+                return responses;
+            }
         }
     }
 }
