@@ -45,11 +45,16 @@ impl Drop for Server {
 impl Server {
     /// citygate with its data in `dir`, pinned to the server's core.
     pub fn citygate(dir: &Path) -> Self {
+        Self::citygate_with(dir, "")
+    }
+
+    /// With `more` sections.
+    pub fn citygate_with(dir: &Path, more: &str) -> Self {
         let (mqtt, coap, http, grpc) = (free_port(), free_port(), free_port(), free_port());
         let config = dir.join("citygate.toml");
         let text = format!(
             "node = 'bench'\ndata_dir = '{}'\n[mqtt]\nbind = '127.0.0.1:{mqtt}'\n[coap]\nbind = '127.0.0.1:{coap}'\n[http]\nbind = '127.0.0.1:{http}'\n\
-             [grpc]\nbind = '127.0.0.1:{grpc}'\n",
+             [grpc]\nbind = '127.0.0.1:{grpc}'\n{more}",
             dir.join("data").display()
         );
         fs::write(&config, text).expect("the bench's folder is writable");
@@ -148,10 +153,15 @@ impl Server {
 
     /// `/v1/accounting` of the MQTT listener.
     pub fn mqtt_count(&self, key: &str) -> u64 {
+        self.count("mqtt", key)
+    }
+
+    /// `/v1/accounting` of a source.
+    pub fn count(&self, source: &str, key: &str) -> u64 {
         let accounting = self.get("/v1/accounting");
         accounting["sources"]
             .as_array()
-            .and_then(|sources| sources.iter().find(|source| source["name"] == "mqtt"))
+            .and_then(|sources| sources.iter().find(|one| one["name"] == source))
             .and_then(|source| source[key].as_str())
             .and_then(|text| text.parse().ok())
             .unwrap_or(0)
