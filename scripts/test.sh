@@ -17,7 +17,7 @@ skip() {
     printf 'NOT CHECKED: %s\n' "$1"
 }
 
-# Debian starts and enables the services that it installs. The tests start their own brokers on ports of their own, so
+# Debian starts and enables the services that it installs. The tests start their own on ports of their own, so
 # neither is wanted: policy-rc.d forbids the start while apt runs, and what we installed is disabled afterwards.
 install_packages() {
     local policy=/usr/sbin/policy-rc.d own_policy=no
@@ -33,9 +33,12 @@ install_packages() {
         rm -f "$policy"
         trap - EXIT
     fi
-    if [[ " $* " == *" mosquitto "* ]] && command -v systemctl >/dev/null; then
-        systemctl disable mosquitto || true
-    fi
+    local service
+    for service in mosquitto victoria-metrics influxdb; do
+        if [[ " $* " == *" $service "* ]] && command -v systemctl >/dev/null; then
+            systemctl disable "$service" || true
+        fi
+    done
 }
 
 step "what the tests need"
@@ -43,6 +46,8 @@ missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v mosquitto >/dev/null || missing+=(mosquitto)
 command -v mosquitto_pub >/dev/null || missing+=(mosquitto-clients)
+command -v victoria-metrics >/dev/null || missing+=(victoria-metrics)
+command -v influxd >/dev/null || missing+=(influxdb)
 command -v coap-client-notls >/dev/null || missing+=(libcoap3-bin)
 command -v chromium >/dev/null || missing+=(chromium)
 # Screenshots and widths of the Chinese page need some font that has the letters.
