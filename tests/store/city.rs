@@ -25,11 +25,11 @@ pub struct Counts {
 /// A `[[store]]` of this name at this port, with more keys.
 pub fn section(name: &str, kind: Kind, port: u16, more: &str) -> String {
     let api = match kind {
-        Kind::Victoria => "api = \"v2\"\norg = \"city\"",
-        Kind::Influx | Kind::InfluxWithAuth => "api = \"v1\"",
+        Kind::Victoria => "api = \"v2\"\norg = \"city\"\nbucket",
+        Kind::Influx | Kind::InfluxWithAuth => "api = \"v1\"\ndatabase",
     };
     format!(
-        "[[store]]\nname = \"{name}\"\nurl = \"http://127.0.0.1:{port}\"\n{api}\nbucket = \"{DATABASE}\"\n{more}\n"
+        "[[store]]\nname = \"{name}\"\nurl = \"http://127.0.0.1:{port}\"\n{api} = \"{DATABASE}\"\n{more}\n"
     )
 }
 

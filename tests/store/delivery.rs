@@ -85,7 +85,7 @@ fn faulty(kind: Kind, proxy: &Proxy) -> String {
         "store",
         kind,
         proxy.port,
-        "batch_readings = 100\ntimeout = \"1s\"",
+        "batch_lines = 100\ntimeout = \"1s\"",
     )
 }
 

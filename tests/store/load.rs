@@ -34,7 +34,7 @@ district = "370102"
 [[route]]
 topic = "valves/{device}"
 kind = "meter.gas"
-district = "North\\South \"1\""
+district = 'North\South\ "1"\,=2'
 [[metric]]
 name = "test_big"
 [[metric]]
@@ -62,7 +62,7 @@ type Place = (&'static str, &'static str, &'static str);
 
 const METERS: Place = ("meters", "meter.electricity", "济南 历下,x=y");
 const TUNNEL: Place = ("tunnel", "tunnel.gas", "370102");
-const VALVES: Place = ("valves", "meter.gas", "North\\South \"1\"");
+const VALVES: Place = ("valves", "meter.gas", r#"North\South\ "1"\,=2"#);
 const UNKNOWN: Place = ("city", "unknown", "");
 
 /// Device names with every character that they may have.

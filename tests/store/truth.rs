@@ -3,7 +3,7 @@
 //! ```text
 //! measurement = the kind's first part      tags = device, kind, district, labels (none that is empty)
 //! GOOD -> metric    UNCERTAIN -> metric and metric_quality    BAD -> metric_bad and metric_quality
-//! NOT_AVAILABLE -> no value                                   time = observed_at
+//! NOT_AVAILABLE -> metric_quality alone                       time = observed_at
 //! ```
 use super::peers::Kind;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ pub enum Scalar {
     Number(f64),
     Flag(bool),
     Text(String),
-    /// NOT_AVAILABLE: sent, and nothing to be stored.
+    /// NOT_AVAILABLE: sent, and only its quality is to be stored.
     Absent,
 }
 
@@ -85,7 +85,7 @@ impl Reading {
             |word: &str| point(format!("{metric}_quality"), Scalar::Text(word.to_owned()));
         let value = self.stored();
         match (&value, self.judged) {
-            (Scalar::Absent, _) => Vec::new(),
+            (Scalar::Absent, _) => vec![quality("NOT_AVAILABLE")],
             (_, Judged::Good) => vec![point(metric.to_owned(), value)],
             (_, Judged::Uncertain) => vec![point(metric.to_owned(), value), quality("UNCERTAIN")],
             (_, Judged::Bad) => vec![point(format!("{metric}_bad"), value), quality("BAD")],
