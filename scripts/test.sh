@@ -102,6 +102,8 @@ cargo clippy --workspace --all-targets --locked -- -D warnings
 step "tests"
 timeout 3000 cargo test --workspace --locked --no-fail-fast
 
+[ -n "${CITYGATE_TEST_INFLUX2:-}" ] || skip "InfluxDB 2: CITYGATE_TEST_INFLUX2 names none (tests/store/influx2.rs)"
+
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 

@@ -55,6 +55,11 @@ impl City {
         }
     }
 
+    /// More for its next start.
+    pub fn configure(&mut self, more: &str) {
+        self.config.push_str(more);
+    }
+
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
@@ -173,6 +178,22 @@ impl City {
             assert!(start.elapsed() < BOUND, "{status}");
             thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// The gap that retention made before a store, as its event tells it.
+    #[track_caller]
+    pub fn gap(&mut self) -> Value {
+        assert!(self.gateway.stop().success());
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_citygate"));
+        let data = self.dir.path().join("data");
+        let export = command.args(["log", "export", "--json"]).arg(data).output();
+        let text = String::from_utf8(export.unwrap().stdout).unwrap();
+        let lines = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut gaps = lines.filter(|line| line["event"]["name"] == "gap");
+        let gap = gaps.next().expect("there is a gap");
+        gap["event"]["detail"].clone()
     }
 
     /// Runs a command beside the gateway.

@@ -116,6 +116,17 @@ impl Load {
         self
     }
 
+    /// The same of other devices, whose names end so.
+    pub fn named(mut self, suffix: &str) -> Self {
+        for message in &mut self.messages {
+            message.topic.push_str(suffix);
+        }
+        for reading in &mut self.readings {
+            reading.device.push_str(suffix);
+        }
+        self
+    }
+
     fn message(&mut self, device: &str, place: Place, message: u64, first_ms: u64) {
         let mut items = Vec::new();
         for step in message * STEPS_PER_MESSAGE..(message + 1) * STEPS_PER_MESSAGE {

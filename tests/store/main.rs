@@ -14,10 +14,13 @@
 mod city;
 mod delivery;
 mod harness;
+mod influx2;
 mod load;
 mod peers;
+mod places;
 mod proxy;
 mod readback;
 #[path = "../support/mod.rs"]
 mod support;
+mod troubles;
 mod truth;
