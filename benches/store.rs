@@ -14,6 +14,8 @@
 mod packs;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "support/writers.rs"]
+mod writers;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -316,7 +318,12 @@ fn main() {
         .skip(1)
         .filter(|word| !word.starts_with('-'))
         .collect();
-    let parts: [(&str, fn()); 3] = [("backlog", backlog), ("busy", busy), ("outage", outage)];
+    let parts: [(&str, fn()); 4] = [
+        ("backlog", backlog),
+        ("busy", busy),
+        ("outage", outage),
+        ("crate", writers::compare),
+    ];
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {
             part();

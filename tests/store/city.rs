@@ -7,6 +7,7 @@ use super::truth::{Reading, differences, expected};
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::Path;
+use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -44,10 +45,17 @@ impl City {
     /// With these `[[store]]` sections, and whatever else.
     #[track_caller]
     pub fn start(dir: TempDir, more: &str) -> Self {
+        Self::start_with(dir, more, |_| {})
+    }
+
+    /// The same, and `prepare` may add to the command.
+    #[track_caller]
+    pub fn start_with(dir: TempDir, more: &str, prepare: impl FnOnce(&mut Command)) -> Self {
         let ports = Ports::free();
         let mut config = ports.config(&dir.path().join("data"), load::CONFIG);
         let _ = write!(config, "\n{more}\n");
-        let gateway = Gateway::start(dir.path(), ports, &config);
+        let mut gateway = Gateway::spawn(dir.path(), ports, &config, prepare);
+        gateway.wait_ready();
         Self {
             gateway,
             config,
@@ -85,7 +93,15 @@ impl City {
 
     #[track_caller]
     pub fn start_again(&mut self) {
-        self.gateway = Gateway::start(self.dir.path(), self.gateway.ports, &self.config);
+        self.start_again_with(|_| {});
+    }
+
+    /// The same, and `prepare` may add to the command.
+    #[track_caller]
+    pub fn start_again_with(&mut self, prepare: impl FnOnce(&mut Command)) {
+        let ports = self.gateway.ports;
+        self.gateway = Gateway::spawn(self.dir.path(), ports, &self.config, prepare);
+        self.gateway.wait_ready();
     }
 
     #[track_caller]
@@ -141,9 +157,8 @@ impl City {
             if reached(&counts) {
                 return counts;
             }
-            if start.elapsed() > BOUND {
-                panic!("{counts:?}\n{}", self.get("/v1/stores"));
-            }
+            let in_time = start.elapsed() < BOUND;
+            assert!(in_time, "{counts:?}\n{}", self.get("/v1/stores"));
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -184,7 +199,7 @@ impl City {
     #[track_caller]
     pub fn gap(&mut self) -> Value {
         assert!(self.gateway.stop().success());
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_citygate"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_citygate"));
         let data = self.dir.path().join("data");
         let export = command.args(["log", "export", "--json"]).arg(data).output();
         let text = String::from_utf8(export.unwrap().stdout).unwrap();
@@ -197,9 +212,9 @@ impl City {
     }
 
     /// Runs a command beside the gateway.
-    pub fn command(&self, arguments: &[&str]) -> std::process::Output {
+    pub fn command(&self, arguments: &[&str]) -> Output {
         let url = format!("http://127.0.0.1:{}", self.gateway.ports.http);
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_citygate"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_citygate"));
         command
             .args(arguments)
             .env("CITYGATE_URL", url)

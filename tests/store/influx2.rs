@@ -1,4 +1,4 @@
-//! `api = "v2"` before a real InfluxDB 2, which no package source serves: where `CITYGATE_TEST_INFLUX2` names one. Our
+//! `api = "v2"` before a real `InfluxDB` 2, which no package source serves: where `CITYGATE_TEST_INFLUX2` names one. Our
 //! gateway writes, and the `influxdb2` crate reads back.
 //!
 //! `CITYGATE_TEST_INFLUX2=http://localhost:8086`, `.._ORG`, `.._BUCKET`, and `.._TOKEN_FILE` of a token that may read and
@@ -21,7 +21,7 @@ async fn read(client: &influxdb2::Client, bucket: &str, suffix: &str) -> Vec<Poi
     );
     let records = client.query_raw(Some(Query::new(flux))).await.unwrap();
     let point = |record: influxdb2::api::query::FluxRecord| {
-        let text = |name: &str| record.values.get(name).and_then(|value| value.string());
+        let text = |name: &str| record.values.get(name)?.string();
         let value = &record.values["_value"];
         let scalar = value.f64().map(Scalar::Number);
         let scalar = scalar.or_else(|| value.bool().map(Scalar::Flag));
@@ -78,7 +78,7 @@ async fn a_real_influxdb_2_has_all_that_was_sent() {
     assert!(said.is_empty(), "{said}");
 }
 
-/// The reader itself, on an answer in the form of InfluxDB's annotated CSV.
+/// The reader itself, on an answer in the form of `InfluxDB`'s annotated CSV.
 #[tokio::test]
 async fn annotated_csv_is_read() {
     let csv = "#datatype,string,long,dateTime:RFC3339,double,string,string,string,string,long\r\n\

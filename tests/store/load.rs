@@ -242,7 +242,7 @@ fn fill(item: &mut Item<'_>, step: u64) {
             item.say("test_big", number(1e15 + n), Judged::Good);
             item.say("test_tiny", number((n + 1.0) * 1e-9), Judged::Good);
             item.say("test_odd", number((n + 1.0) / 7.0), Judged::Good);
-            item.say("tamper", Scalar::Flag(step % 3 == 0), Judged::Good);
+            item.say("tamper", Scalar::Flag(step.is_multiple_of(3)), Judged::Good);
             item.say("firmware_version", text(), Judged::Good);
         }
         "tunnel" => {
@@ -258,7 +258,7 @@ fn fill(item: &mut Item<'_>, step: u64) {
                 (n % 10.0, Judged::Good)
             };
             item.say("water_level", number(depth), judged);
-            let (degrees, judged) = if step % 9 == 0 {
+            let (degrees, judged) = if step.is_multiple_of(9) {
                 (-25.0, Judged::Bad)
             } else {
                 (-(n % 20.0), Judged::Good)
@@ -269,11 +269,15 @@ fn fill(item: &mut Item<'_>, step: u64) {
         "valves" => {
             let word = ["open", "closed", "fault"][turn(3)];
             item.say("valve_state", Scalar::Text(word.to_owned()), Judged::Good);
-            item.say("battery_low", Scalar::Flag(step % 2 == 0), Judged::Good);
+            item.say(
+                "battery_low",
+                Scalar::Flag(step.is_multiple_of(2)),
+                Judged::Good,
+            );
         }
         _ => item.say(
             "device_temperature",
-            if step % 2 == 0 {
+            if step.is_multiple_of(2) {
                 Scalar::Absent
             } else {
                 number(20.0)

@@ -1,4 +1,4 @@
-//! Delivery to real stores: VictoriaMetrics by InfluxDB's v2 API, InfluxDB 1.6 by v1.
+//! Delivery to real stores: `VictoriaMetrics` by `InfluxDB`'s v2 API, `InfluxDB` 1.6 by v1.
 //!
 //! ```text
 //! load --MQTT--> citygate --> fault proxy --> store --its own query--> compare with what the contract makes of the load
@@ -13,11 +13,15 @@
 )]
 mod city;
 mod delivery;
+#[path = "../crash/disk.rs"]
+#[allow(dead_code, reason = "of the power cut's means a part is used here")]
+mod disk;
 mod harness;
 mod influx2;
 mod load;
 mod peers;
 mod places;
+mod power;
 mod proxy;
 mod readback;
 #[path = "../support/mod.rs"]

@@ -69,7 +69,7 @@ impl Store {
         let mut command = self.command();
         command.stdin(Stdio::null());
         command.stdout(said.try_clone().unwrap()).stderr(said);
-        let named = format!("{:?}", command.get_program());
+        let named = command.get_program().display().to_string();
         let child = command.spawn();
         self.child = Some(
             child.unwrap_or_else(|error| panic!("{named}: {error}; scripts/test.sh installs it")),

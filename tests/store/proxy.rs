@@ -225,7 +225,10 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
                 "413 Request Entity Too Large",
                 "{\"error\":\"too large\"}",
             )?,
-            Fault::Hang => return hang(stream, shared),
+            Fault::Hang => {
+                hang(stream, shared);
+                return Ok(());
+            }
             Fault::ResetInBody | Fault::Refuse => return reset(stream),
             Fault::ResetAfterCommit => {
                 forward(&head, &body, shared)?;
@@ -342,15 +345,14 @@ fn answer(mut stream: &TcpStream, status: &str, body: &str) -> io::Result<()> {
 }
 
 /// Until the gateway gives up, or the test ends.
-fn hang(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
+fn hang(mut stream: &TcpStream, shared: &Shared) {
     let (mut byte, start) = ([0], Instant::now());
     while !shared.over.load(Ordering::Relaxed) && start.elapsed() < BOUND {
         match stream.read(&mut byte) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            _ => return Ok(()),
+            _ => return,
         }
     }
-    Ok(())
 }
 
 /// Closing with lingering off sends a RST.

@@ -20,7 +20,7 @@ pub enum Scalar {
     Number(f64),
     Flag(bool),
     Text(String),
-    /// NOT_AVAILABLE: sent, and only its quality is to be stored.
+    /// `NOT_AVAILABLE`: sent, and only its quality is to be stored.
     Absent,
 }
 
@@ -67,7 +67,9 @@ impl Reading {
             .collect();
         tags.insert("device".to_owned(), self.device.clone());
         tags.insert("kind".to_owned(), self.kind.to_owned());
-        tags.insert("district".to_owned(), self.district.to_owned());
+        // A backslash before a space, comma or sign of equality is read differently by each server: VictoriaMetrics
+        // drops the line, without a word. So it is a slash.
+        tags.insert("district".to_owned(), self.district.replace('\\', "/"));
         tags.retain(|_, value| !value.is_empty());
         let point = |field: String, value: Scalar| {
             let measurement = self.kind.split('.').next().unwrap().to_owned();
