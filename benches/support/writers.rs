@@ -5,10 +5,7 @@ use citygate::model::settings::Section;
 use citygate::model::{
     Clock, Quality, ReadingDraft, ReportDraft, ReportView, Source, Timestamp, Value,
 };
-use citygate::store::batch::Body;
-use citygate::store::client::{Client, Outcome};
-use citygate::store::config::Config;
-use citygate::store::line::Encoder;
+use citygate::store::{Body, Client, Config, Encoder, Outcome};
 use futures_util::stream;
 use influxdb2::models::DataPoint;
 use std::time::Duration;

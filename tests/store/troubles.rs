@@ -113,12 +113,13 @@ fn a_wrong_password_is_an_alarm_and_loses_nothing() {
     let counts = city.delivered("store", load.count());
     assert_eq!(counts.rejected, 0, "{counts:?}");
     same_as(&store, &load.readings);
-    city.until_status("store", |status| !says(status, "401"));
+    city.until_status("store", |status| status["state"] == "idle");
 }
 
 /// Is this in what is wrong now with a store?
 fn says(status: &Value, what: &str) -> bool {
-    status["alarms"].to_string().contains(what) || status["error"].to_string().contains(what)
+    let error = status["last_error"]["what"].as_str().unwrap_or_default();
+    status["state"] == "alarm" && error.contains(what)
 }
 
 /// A database that does not exist yet.
