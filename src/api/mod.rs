@@ -11,6 +11,7 @@
 //! ```
 //! Both servers only read. Each call has its own reader and its own place in the log, so that a slow
 //! or dead caller holds its own memory (a few MiB at most) and nothing else.
+mod bearer;
 mod device;
 pub mod grpc;
 pub mod http;
@@ -22,7 +23,7 @@ pub mod selection;
 pub mod timeline;
 mod token;
 
-pub use overview::{Overview, Reader, overview};
+pub use overview::{Overview, Reader, overview, reader};
 pub use rates::Rates;
 pub use readiness::{Phase, Readiness};
 
@@ -35,6 +36,7 @@ use crate::log::Log;
 use crate::model::{Clock, Timestamp};
 use crate::sources::coap;
 use crate::sources::mqtt;
+use crate::store::Stores;
 use crate::telemetry::{Accounting, Metrics};
 use jiff::tz::TimeZone;
 use std::sync::Arc;
@@ -53,6 +55,8 @@ pub struct Shared {
     pub history: History,
     /// What is seen of each device.
     pub devices: Registry,
+    /// External stores, for their state, and to set one back.
+    pub stores: Stores,
     /// For its counters.
     pub intake: Arc<Intake>,
     /// The listener for devices, for its counters.

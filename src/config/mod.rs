@@ -4,6 +4,7 @@
 //! what concerns more than one.
 mod env;
 
+use crate::access;
 use crate::api;
 use crate::catalogue::Catalogue;
 use crate::devices;
@@ -14,6 +15,7 @@ use crate::log;
 use crate::model::settings::{Problem, Section};
 use crate::sources::coap;
 use crate::sources::mqtt;
+use crate::store;
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -23,14 +25,6 @@ use toml::Table;
 /// an operator waiting for readings that nobody takes.
 const LATER: &[(&str, &str)] = &[
     ("broker", "city brokers are not in this version"),
-    (
-        "store",
-        "external stores are not in this version; history is always kept",
-    ),
-    (
-        "access",
-        "tokens are not in this version; gRPC and HTTP serve loopback only",
-    ),
     (
         "tls",
         "TLS is not in this version; gRPC and HTTP serve loopback only",
@@ -50,6 +44,8 @@ pub struct Config {
     pub mqtt: mqtt::Config,
     /// `[coap]`
     pub coap: coap::Config,
+    /// `[access]`; without it gRPC and HTTP are for loopback only.
+    pub access: Option<access::Config>,
     /// `[grpc]`
     pub grpc: api::grpc::Config,
     /// `[http]`
@@ -64,6 +60,8 @@ pub struct Config {
     pub inventory: inventory::Config,
     /// `[devices]`, as far as it concerns the registry.
     pub devices: devices::Config,
+    /// `[[store]]`
+    pub stores: Vec<store::Config>,
     /// `[[route]]`
     pub routes: intake::Routes,
     /// Shipped metrics and kinds, and `[[metric]]`, `[[kind]]`.
@@ -131,6 +129,8 @@ impl Config {
         let mut catalogue = Catalogue::shipped();
         catalogue.extend(top);
         let node = node(top);
+        let has_access = top.has("access");
+        let access = has_access.then(|| top.section("access", access::Config::read));
         let (inventory, devices) = top.section("devices", |section| {
             (
                 inventory::Config::read(section),
@@ -145,14 +145,15 @@ impl Config {
             zone: top.section("site", zone),
             mqtt: top.section("mqtt", mqtt::Config::read),
             coap: top.section("coap", coap::Config::read),
+            access,
             grpc: top.section("grpc", |section| {
                 let config = api::grpc::Config::read(section);
-                guard(section, config.bind);
+                guard(section, config.bind, has_access);
                 config
             }),
             http: top.section("http", |section| {
                 let config = api::http::Config::read(section);
-                guard(section, config.bind);
+                guard(section, config.bind, has_access);
                 config
             }),
             log: top.section("log", log::Options::read),
@@ -160,6 +161,7 @@ impl Config {
             intake: top.section("intake", intake::Config::read),
             inventory,
             devices,
+            stores: store::Config::read_all(top),
             routes: intake::Routes::read(top, &catalogue),
             catalogue,
         }
@@ -191,13 +193,13 @@ fn zone(site: &mut Section<'_>) -> TimeZone {
 }
 
 /// Promise 7: without tokens, what gives readings away listens on loopback only.
-fn guard(section: &mut Section<'_>, bind: SocketAddr) {
-    if !bind.ip().is_loopback() {
+fn guard(section: &mut Section<'_>, bind: SocketAddr, has_access: bool) {
+    if !has_access && !bind.ip().is_loopback() {
         section.problem(
             "bind",
             bind,
-            "must be a loopback address: tokens ([access]) are not in this version; \
-             to try it on a trusted network use `citygate demo --lan`",
+            "must be a loopback address, or nobody may be served without a token: add [access] and \
+             make one with `citygate token create`; to try it on a trusted network use `citygate demo --lan`",
         );
     }
 }

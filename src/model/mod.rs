@@ -14,6 +14,7 @@ mod report;
 mod secret;
 pub mod settings;
 mod time;
+mod watch;
 pub mod wire;
 
 pub use arrival::Arrival;
@@ -24,6 +25,7 @@ pub use reject::Reject;
 pub use report::{LabelsView, ReadingDraft, ReadingView, ReportDraft, ReportView, Value};
 pub use secret::{SECRET_BYTES_MAX, Secret, SecretError};
 pub use time::{Timestamp, TimestampError};
+pub use watch::{WATCH_EVERY, WATCHED_MAX, Watch};
 
 use serde::Serialize;
 

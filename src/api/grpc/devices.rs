@@ -1,8 +1,9 @@
 //! `citygate.v1.DeviceService`: lists and lookups. Watches are in [`super::watch`].
 //!
 //! Whatever may look at every device runs on a blocking thread, a few at a time.
+use super::admit::{Responses, pass_of};
+use super::status;
 use super::watch::{Limits, Watch};
-use super::{Responses, status};
 use crate::api::device::{self, List, Watched, named};
 use crate::api::selection::Selection;
 use crate::api::{Shared, grpc};
@@ -106,6 +107,7 @@ impl DeviceService for Service {
         if self.halt.is_cancelled() {
             return Err(status::draining());
         }
+        let pass = pass_of(&request)?;
         let request = request.into_inner();
         let filter = request.filter.unwrap_or_default();
         let selection = Selection::check(&filter, &self.shared.catalogue)
@@ -128,7 +130,8 @@ impl DeviceService for Service {
             halt: self.halt.clone(),
         };
         let watch = Watch::new(self.shared.clone(), after, watched, limits);
-        Ok(Response::new(Box::pin(unfold(watch, Watch::step))))
+        let responses = unfold(watch, Watch::step);
+        Ok(Response::new(Responses::new(pass, responses)))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Decisions: limits on streams are the service's, not tonic's `concurrency_limit`, which would let
 //! the 257th caller hang instead of telling it. Responses are not compressed: the log's frames are
 //! decompressed once for all readers, and a city's own network is not the narrow place.
+mod admit;
 mod devices;
 mod feed;
 pub mod frame;
@@ -18,17 +19,18 @@ use crate::api::selection::Selection;
 use crate::api::{Phase, Shared};
 use crate::model::proto;
 use crate::model::settings::Section;
+use admit::{Responses, admit, pass_of};
+use axum::middleware::from_fn_with_state;
 use devices::DeviceServiceServer;
-use futures_util::Stream;
 use futures_util::stream::unfold;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use subscribe::Subscription;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 use tonic_health::ServingStatus;
@@ -136,15 +138,18 @@ pub async fn serve(
         .max_encoding_message_size(2 * frame::RESPONSE_BYTES_MAX);
     let devices = devices::Service::new(shared.clone(), config, halt.clone());
     let devices = DeviceServiceServer::new(devices).max_decoding_message_size(REQUEST_BYTES_MAX);
+    let routes = Routes::new(health)
+        .add_service(reflection)
+        .add_service(service)
+        .add_service(devices)
+        .into_axum_router()
+        .layer(from_fn_with_state(shared.clone(), admit));
     let serving = Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .http2_max_header_list_size(HEADER_BYTES_MAX)
-        .add_service(health)
-        .add_service(reflection)
-        .add_service(service)
-        .add_service(devices)
+        .add_routes(Routes::from(routes))
         .serve_with_incoming_shutdown(
             incoming::incoming(listener, CONNECTIONS_MAX),
             halt.clone().cancelled_owned(),
@@ -188,8 +193,6 @@ struct Service {
     halt: CancellationToken,
 }
 
-type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
-
 #[tonic::async_trait]
 impl TelemetryService for Service {
     type SubscribeStream = Responses<frame::SubscribeFrame>;
@@ -203,6 +206,7 @@ impl TelemetryService for Service {
             return Err(status::draining());
         }
         let peer = request.remote_addr();
+        let pass = pass_of(&request)?;
         let request = request.into_inner();
         let filter = request.filter.clone().unwrap_or_default();
         let selection = Selection::check(&filter, &self.shared.catalogue)
@@ -222,10 +226,8 @@ impl TelemetryService for Service {
             .await
             .map_err(|_| Status::internal("opening the log failed"))??;
         tracing::debug!(?peer, ?start, "subscribed");
-        Ok(Response::new(Box::pin(unfold(
-            subscription,
-            Subscription::step,
-        ))))
+        let responses = unfold(subscription, Subscription::step);
+        Ok(Response::new(Responses::new(pass, responses)))
     }
 
     async fn query(
@@ -235,6 +237,7 @@ impl TelemetryService for Service {
         if self.halt.is_cancelled() {
             return Err(status::draining());
         }
+        let pass = pass_of(&request)?;
         let permit = self.queries.clone().try_acquire_owned();
         let permit = permit.map_err(|_| status::exhausted("queries", QUERIES_MAX))?;
         let query = query::Query::open(
@@ -243,6 +246,7 @@ impl TelemetryService for Service {
             permit,
             self.halt.clone(),
         )?;
-        Ok(Response::new(Box::pin(unfold(query, query::Query::step))))
+        let responses = unfold(query, query::Query::step);
+        Ok(Response::new(Responses::new(pass, responses)))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The three messages are written out here rather than taken from tonic-types, which brings eleven
 //! more of them and their generated code for nothing.
+use crate::access::Denied;
 use crate::api::selection::Violations;
 use crate::log::{CursorError, Log, ReadError};
 use prost::Message;
@@ -107,6 +108,30 @@ pub fn invalid(violations: &Violations) -> Status {
     };
     let details = vec![info("INVALID_FIELD", &[]), any("BadRequest", &bad)];
     with(Code::InvalidArgument, violations.to_string(), details)
+}
+
+/// `UNAUTHENTICATED`: no token, or one that admits nobody.
+pub fn denied(denied: Denied) -> Status {
+    let (code, reason) = match denied {
+        Denied::Missing => (Code::Unauthenticated, "TOKEN_MISSING"),
+        Denied::Unknown | Denied::Used => (Code::Unauthenticated, "TOKEN_UNKNOWN"),
+        Denied::Revoked => (Code::Unauthenticated, "TOKEN_REVOKED"),
+        Denied::Expired => (Code::Unauthenticated, "TOKEN_EXPIRED"),
+        Denied::TooMany { .. } => (Code::ResourceExhausted, "TOO_MANY_REFUSALS"),
+        Denied::Unavailable => (Code::Unavailable, "LOGIN_UNAVAILABLE"),
+    };
+    error(code, denied.to_string(), reason, &[])
+}
+
+/// `UNAUTHENTICATED`: the token of an open stream admits no more what it did.
+pub fn revoked() -> Status {
+    let message = "the token of this stream was revoked, has expired, or grants something else now";
+    error(
+        Code::Unauthenticated,
+        message.to_owned(),
+        "TOKEN_REVOKED",
+        &[],
+    )
 }
 
 /// The gateway stops: the same call succeeds once it is back.

@@ -1,10 +1,11 @@
-//! What every request passes: the Host check, limits, and headers on the way out.
+//! What every request passes: the Host check, limits, admission, and headers on the way out.
 //!
 //! The Host check is against DNS rebinding: a page in an operator's browser can name this gateway's
 //! address by a domain of its own and read what the gateway says to the operator's network. Such a
 //! request carries that domain as Host. Addresses, loopback names, the gateway's own name and what
 //! the configuration lists cannot be such a domain.
 use super::Http;
+use super::admit::admit;
 use super::problem::Problem;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -35,9 +36,11 @@ const HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// The middleware.
-pub async fn guard(State(http): State<Http>, request: Request, next: Next) -> Response {
+pub async fn guard(State(http): State<Http>, mut request: Request, next: Next) -> Response {
     let mut response = if let Err(problem) = check(&http, request.headers()) {
         problem.into_response()
+    } else if let Err(refusal) = admit(&http, &mut request) {
+        *refusal
     } else {
         let answer = tokio::time::timeout(REQUEST_MAX, next.run(request)).await;
         answer.unwrap_or_else(|_| {

@@ -3,6 +3,7 @@
 //! Decisions: hyper serves each connection, not `axum::serve`, which has no limit of connections and
 //! no time limit for a request's head. Every error is a problem (RFC 9457), those of routing included.
 mod accounting;
+mod admit;
 mod devices;
 mod gateway;
 mod guard;
@@ -17,6 +18,7 @@ mod readings;
 mod rejects;
 mod routes;
 mod server;
+mod stores;
 mod timeline;
 
 pub use server::serve;
@@ -113,7 +115,8 @@ impl Http {
 
 fn router(http: Http) -> Router {
     let routes = routes::ROUTES.iter().fold(Router::new(), |router, route| {
-        router.route(route.path, (route.handler)())
+        let needs = from_fn_with_state(route.needs, admit::require);
+        router.route(route.path, (route.handler)().route_layer(needs))
     });
     routes
         .merge(page::routes())

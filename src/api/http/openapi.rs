@@ -3,6 +3,7 @@
 //! Answers are described by content type, not field by field: devices, reports, readings and events
 //! are the messages of `proto/` in proto3's JSON mapping, and a second description would be a second
 //! truth.
+use super::admit::Needs;
 use super::routes::{Kind, Parameter, ROUTES, Route};
 use axum::Json;
 use serde_json::{Map, Value, json};
@@ -19,7 +20,12 @@ pub async fn openapi() -> Json<Value> {
 fn document() -> Value {
     let paths: Map<String, Value> = ROUTES
         .iter()
-        .map(|route| (route.path.to_owned(), json!({"get": operation(route)})))
+        .map(|route| {
+            (
+                route.path.to_owned(),
+                json!({route.method: operation(route)}),
+            )
+        })
         .collect();
     json!({
         "openapi": "3.1.0",
@@ -30,7 +36,12 @@ fn document() -> Value {
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
-        "components": {"schemas": {"Problem": {
+        "components": {
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": "citygate_session"},
+            },
+            "schemas": {"Problem": {
             "description": "RFC 9457",
             "type": "object",
             "required": ["type", "title", "status", "detail"],
@@ -59,12 +70,38 @@ fn operation(route: &Route) -> Value {
     let mut responses = Map::new();
     let answer = json!({"description": "The answer", "content": {route.answer: {}}});
     responses.insert("200".to_owned(), answer);
-    for status in route.problems.iter().chain(&PROBLEMS_OF_ALL) {
+    for status in problems(route) {
         let schema = json!({"schema": {"$ref": "#/components/schemas/Problem"}});
         let problem = json!({"description": "A problem", "content": {PROBLEM: schema}});
         responses.insert(status.to_string(), problem);
     }
-    json!({"summary": route.summary, "parameters": parameters, "responses": responses})
+    let mut operation = Map::new();
+    operation.insert("summary".to_owned(), json!(route.summary));
+    operation.insert("parameters".to_owned(), Value::Array(parameters));
+    operation.insert("responses".to_owned(), Value::Object(responses));
+    operation.insert("security".to_owned(), security(route.needs));
+    Value::Object(operation)
+}
+
+/// Statuses of a route's problems: its own, those of its caller, those of all.
+fn problems(route: &Route) -> impl Iterator<Item = u16> {
+    let of_caller: &[u16] = match route.needs {
+        Needs::Nothing => &[],
+        Needs::Data | Needs::Gateway | Needs::Operate => &[401, 403],
+    };
+    let all = [route.problems, of_caller, &PROBLEMS_OF_ALL];
+    all.into_iter().flatten().copied()
+}
+
+/// A token, or on the page its cookie. The scope says what it must grant: `data` is cut to the grant.
+fn security(needs: Needs) -> Value {
+    let scope = match needs {
+        Needs::Nothing => return json!([]),
+        Needs::Data => "data",
+        Needs::Gateway => "gateway",
+        Needs::Operate => "operate",
+    };
+    json!([{"token": [scope]}, {"cookie": [scope]}])
 }
 
 fn described(parameter: &Parameter, path: &str) -> Value {

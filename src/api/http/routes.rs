@@ -1,14 +1,20 @@
 //! Every route of the API: its handler, and what `/openapi.json` says of it. One table for both, so that
 //! none can be served and not described. The pages for people are no part of the contract.
+use super::admit::Needs;
 use super::{
-    Http, accounting, devices, gateway, metrics, openapi, probes, readings, rejects, timeline,
+    Http, accounting, devices, gateway, metrics, openapi, probes, readings, rejects, stores,
+    timeline,
 };
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 
-/// One route, asked with GET.
+/// One route.
 pub(super) struct Route {
+    /// `get` or `post`, as `OpenAPI` spells it.
+    pub(super) method: &'static str,
     pub(super) path: &'static str,
     pub(super) handler: fn() -> MethodRouter<Http>,
+    /// Of the caller.
+    pub(super) needs: Needs,
     pub(super) summary: &'static str,
     pub(super) parameters: &'static [Parameter],
     /// Content type of the answer.
@@ -66,64 +72,108 @@ const TOKEN: Parameter = parameter(
 /// All of them.
 pub(super) const ROUTES: &[Route] = &[
     Route {
+        method: "get",
         path: "/healthz",
         handler: || get(probes::health),
+        needs: Needs::Nothing,
         summary: "The process answers",
         parameters: &[],
         answer: JSON,
         problems: &[],
     },
     Route {
+        method: "get",
         path: "/readyz",
         handler: || get(probes::ready),
+        needs: Needs::Nothing,
         summary: "Traffic may be sent here",
         parameters: &[],
         answer: JSON,
         problems: &[503],
     },
     Route {
+        method: "get",
         path: "/metrics",
         handler: || get(metrics::scrape),
+        needs: Needs::Gateway,
         summary: "Metrics for Prometheus, as OpenMetrics text",
         parameters: &[],
         answer: "application/openmetrics-text",
         problems: &[],
     },
     Route {
+        method: "get",
         path: "/openapi.json",
         handler: || get(openapi::openapi),
+        needs: Needs::Nothing,
         summary: "This description",
         parameters: &[],
         answer: JSON,
         problems: &[],
     },
     Route {
+        method: "get",
         path: "/v1/accounting",
         handler: || get(accounting::accounting),
+        needs: Needs::Gateway,
         summary: "What became of every uplink, by source",
         parameters: &[],
         answer: JSON,
         problems: &[],
     },
     Route {
+        method: "get",
         path: "/v1/sources",
         handler: || get(accounting::sources),
+        needs: Needs::Gateway,
         summary: "Listeners and their state",
         parameters: &[],
         answer: JSON,
         problems: &[],
     },
     Route {
+        method: "get",
+        path: "/v1/stores",
+        handler: || get(stores::stores),
+        needs: Needs::Gateway,
+        summary: "External stores: state, place, lag, rate, last error, what was found at the start",
+        parameters: &[],
+        answer: JSON,
+        problems: &[],
+    },
+    Route {
+        method: "post",
+        path: "/v1/stores/{name}/rewind",
+        handler: || post(stores::rewind),
+        needs: Needs::Operate,
+        summary: "Sets a store back to a time: all that was appended since is sent again, and counted anew",
+        parameters: &[
+            parameter("name", Kind::Text, "influx", "The store's name"),
+            parameter(
+                "to",
+                Kind::Time,
+                "2026-11-23T08:00:00Z",
+                "Append time of the first record to be sent again",
+            ),
+        ],
+        answer: JSON,
+        problems: &[400, 404, 409, 503],
+    },
+    Route {
+        method: "get",
         path: "/v1/gateway",
         handler: || get(gateway::gateway),
+        needs: Needs::Gateway,
         summary: "The gateway itself: rates, time to durable, lag of its readers, free disk",
         parameters: &[],
         answer: JSON,
         problems: &[],
     },
     Route {
+        method: "get",
         path: "/v1/devices",
         handler: || get(devices::list),
+        needs: Needs::Data,
         summary: "Devices with state and health, a page at a time, and the counts of all that the filter covers",
         parameters: &[
             parameter("device", Kind::Texts, "meter-7", "Ids"),
@@ -168,16 +218,20 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[400],
     },
     Route {
+        method: "get",
         path: "/v1/devices/{id}",
         handler: || get(devices::get),
+        needs: Needs::Data,
         summary: "One device with its last values, as citygate.v1.Device",
         parameters: &[ID],
         answer: JSON,
         problems: &[400, 404],
     },
     Route {
+        method: "get",
         path: "/v1/devices/{id}/readings",
         handler: || get(readings::readings),
+        needs: Needs::Data,
         summary: "History of a device by observation time, oldest first",
         parameters: &[
             ID,
@@ -191,16 +245,20 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[400, 422, 503],
     },
     Route {
+        method: "get",
         path: "/v1/devices/{id}/timeline",
         handler: || get(timeline::timeline),
+        needs: Needs::Data,
         summary: "What happened to a device, newest first; a page may be short and still have a token",
         parameters: &[ID, FROM, TO, LIMIT, TOKEN],
         answer: JSON,
         problems: &[400, 404, 503],
     },
     Route {
+        method: "get",
         path: "/v1/devices/{id}/timeline/{sequence}",
         handler: || get(timeline::entry),
+        needs: Needs::Data,
         summary: "One entry of the timeline, its bytes decoded once more",
         parameters: &[
             ID,
@@ -216,8 +274,10 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[400, 404],
     },
     Route {
+        method: "get",
         path: "/v1/strangers",
         handler: || get(devices::strangers),
+        needs: Needs::Data,
         summary: "Who was heard and not accepted",
         parameters: &[
             parameter(
@@ -232,8 +292,10 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[400],
     },
     Route {
+        method: "get",
         path: "/v1/rejects",
         handler: || get(rejects::rejects),
+        needs: Needs::Data,
         summary: "What could not become readings, newest first; a page may be short and still have a token",
         parameters: &[
             parameter(

@@ -1,128 +1,37 @@
-//! config -> open -> bind -> serve -> drain. The only file that knows all modules.
+//! config -> open -> bind -> serve -> drain. The only module that knows all others.
 //!
 //! Opening goes from the durable to the visible: state and logs, what intake has to remember of
 //! their tails, readers, listeners. Draining goes the other way: sources stop taking and answer what
 //! is on its way, readers make durable what they hold, and the logs close last.
-use crate::access::Access;
+mod disk;
+mod error;
+mod listeners;
+
+pub use error::Error;
+pub use listeners::Bound;
+
 use crate::api;
 use crate::config::Config;
 use crate::devices::{self, Registry};
 use crate::history::{self, History};
 use crate::intake::{self, Intake};
 use crate::inventory::Inventory;
-use crate::log::{self, FailedSync, Log};
 use crate::model::Clock;
 use crate::model::proto::Severity;
 use crate::sources::coap;
 use crate::sources::mqtt;
-use crate::state::{self, State};
-use crate::telemetry::Accounting;
-use std::net::{SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use crate::store::{self, Stores};
+use disk::Disk;
+use listeners::Listeners;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// From the first signal to the end: a supervisor's patience is longer, a person's at a terminal is not.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
-/// Rejects have a budget of their own, so that garbage never evicts readings.
-const REJECTS_BYTES: u64 = 1 << 30;
-
-/// Where a gateway listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bound {
-    /// MQTT for devices.
-    pub mqtt: SocketAddr,
-    /// `CoAP` for devices, over UDP.
-    pub coap: SocketAddr,
-    /// gRPC for the city brain.
-    pub grpc: SocketAddr,
-    /// HTTP for operators.
-    pub http: SocketAddr,
-}
-
-/// Why a gateway did not start, or did not end well.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The data directory cannot be made.
-    #[error("cannot use data_dir {path:?}")]
-    DataDir {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The log.
-    #[error("cannot open the log")]
-    Log(#[from] log::OpenError),
-    /// Sessions and history.
-    #[error("cannot open the state")]
-    State(#[from] state::Error),
-    /// MQTT sessions.
-    #[error("cannot read MQTT sessions")]
-    Sessions(#[from] mqtt::LoadError),
-    /// `mqtt.users_file`.
-    #[error("cannot use mqtt.users_file")]
-    Users(#[from] mqtt::UsersError),
-    /// The device registry.
-    #[error("cannot start the device registry")]
-    Devices(#[from] devices::Error),
-    /// History's thread.
-    #[error("cannot start a thread")]
-    Thread(#[source] std::io::Error),
-    /// What was taken before cannot be read.
-    #[error("cannot read the log's tail")]
-    Tail(#[from] log::ReadError),
-    /// The gRPC server.
-    #[error("gRPC ended")]
-    Grpc(#[from] api::grpc::Error),
-    /// The MQTT listener.
-    #[error("the MQTT listener ended")]
-    Mqtt(#[from] mqtt::Error),
-    /// The `CoAP` server.
-    #[error("the CoAP server ended")]
-    Coap(#[from] coap::Error),
-    /// An address is taken or not ours.
-    #[error("{key} = {address}: cannot listen there")]
-    Bind {
-        /// Setting.
-        key: &'static str,
-        /// Its value.
-        address: SocketAddr,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// While running: the log cannot be synced, so nothing more can be promised.
-    #[error("the log failed")]
-    Sync(#[from] FailedSync),
-    /// A part panicked.
-    #[error("a part of the gateway failed")]
-    Task(#[from] JoinError),
-    /// The drain took too long; what was not acknowledged will be sent again.
-    #[error("not drained within {DRAIN_MAX:?}")]
-    Grace,
-}
-
-impl Error {
-    /// Did the gateway not even start?
-    pub const fn is_start(&self) -> bool {
-        !matches!(
-            self,
-            Self::Sync(_)
-                | Self::Task(_)
-                | Self::Grace
-                | Self::Grpc(_)
-                | Self::Mqtt(_)
-                | Self::Coap(_)
-        )
-    }
-}
 
 /// Runs a gateway until `stop`, then drains it. `bound` is told where it listens.
 ///
@@ -138,116 +47,10 @@ pub async fn run(
     let opening = config.clone();
     let opening_clock = clock.clone();
     // Recovery reads and syncs files.
-    let stores =
-        tokio::task::spawn_blocking(move || Stores::open(&opening, &opening_clock)).await??;
-    let gateway = Gateway::build(&config, stores, clock)?;
+    let disk = tokio::task::spawn_blocking(move || Disk::open(&opening, &opening_clock)).await??;
+    let gateway = Gateway::build(&config, disk, clock)?;
     bound(&listeners.bound()?);
     gateway.serve(config, listeners, stop).await
-}
-
-/// Sockets, taken before anything else, so that a second gateway ends before it touches the data.
-struct Listeners {
-    mqtt: TcpListener,
-    coap: UdpSocket,
-    grpc: TcpListener,
-    http: TcpListener,
-}
-
-impl Listeners {
-    async fn bind(config: &Config) -> Result<Self, Error> {
-        Ok(Self {
-            mqtt: listen("mqtt.bind", config.mqtt.bind).await?,
-            coap: bind_udp("coap.bind", &config.coap)?,
-            grpc: listen("grpc.bind", config.grpc.bind).await?,
-            http: listen("http.bind", config.http.bind).await?,
-        })
-    }
-
-    fn bound(&self) -> Result<Bound, Error> {
-        let address = |key, found: std::io::Result<SocketAddr>| {
-            found.map_err(|source| Error::Bind {
-                key,
-                address: SocketAddr::from(([0, 0, 0, 0], 0)),
-                source,
-            })
-        };
-        Ok(Bound {
-            mqtt: address("mqtt.bind", self.mqtt.local_addr())?,
-            coap: address("coap.bind", self.coap.local_addr())?,
-            grpc: address("grpc.bind", self.grpc.local_addr())?,
-            http: address("http.bind", self.http.local_addr())?,
-        })
-    }
-}
-
-fn bind_udp(key: &'static str, config: &coap::Config) -> Result<UdpSocket, Error> {
-    coap::bind(config.bind, config.receive_buffer).map_err(|source| Error::Bind {
-        key,
-        address: config.bind,
-        source,
-    })
-}
-
-async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| Error::Bind {
-            key,
-            address,
-            source,
-        })
-}
-
-/// What lies on the disk.
-struct Stores {
-    state: Arc<State>,
-    sessions: mqtt::Sessions,
-    log: Log,
-    rejects: Log,
-    accounting: Arc<Accounting>,
-}
-
-impl Stores {
-    fn open(config: &Config, clock: &Clock) -> Result<Self, Error> {
-        let dir = &config.data_dir;
-        std::fs::create_dir_all(dir).map_err(|source| Error::DataDir {
-            path: dir.clone(),
-            source,
-        })?;
-        let accounting = Arc::new(Accounting::default());
-        let log = Log::open(
-            &dir.join("log"),
-            config.log.clone(),
-            clock.clone(),
-            intake::settle_log(Arc::clone(&accounting)),
-        )?;
-        let reject_options = log::Options {
-            segment_bytes: config.log.segment_bytes.min(REJECTS_BYTES / 16),
-            retain_bytes: REJECTS_BYTES,
-            cache_bytes: 0,
-            ..config.log.clone()
-        };
-        let rejects = Log::open(
-            &dir.join("rejects"),
-            reject_options,
-            clock.clone(),
-            intake::settle_rejects(Arc::clone(&accounting)),
-        )?;
-        let state = Arc::new(State::open(&dir.join("state"))?);
-        let sessions = mqtt::Sessions::load(
-            mqtt::SessionDisk::new(Arc::clone(&state)),
-            config.mqtt.sessions_max,
-            clock.now(),
-            |error| warn!(%error, "cannot keep MQTT sessions"),
-        )?;
-        Ok(Self {
-            state,
-            sessions,
-            log,
-            rejects,
-            accounting,
-        })
-    }
 }
 
 /// An opened gateway.
@@ -257,14 +60,15 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn build(config: &Config, stores: Stores, clock: Clock) -> Result<Self, Error> {
-        let Stores {
+    fn build(config: &Config, disk: Disk, clock: Clock) -> Result<Self, Error> {
+        let Disk {
             state,
             sessions,
             log,
             rejects,
             accounting,
-        } = stores;
+            access,
+        } = disk;
         let catalogue = Arc::new(config.catalogue.clone());
         let intake = Arc::new(Intake::new(intake::Parts {
             catalogue: Arc::clone(&catalogue),
@@ -286,6 +90,13 @@ impl Gateway {
             catalogue: Arc::clone(&catalogue),
             config: config.devices.clone(),
             clock: clock.clone(),
+        })?;
+        let stores = Stores::start(store::Parts {
+            log: log.clone(),
+            state: Arc::clone(&state),
+            intake: Arc::clone(&intake),
+            clock: clock.clone(),
+            configs: config.stores.clone(),
         })?;
         let history = History::start(
             state,
@@ -316,11 +127,12 @@ impl Gateway {
         };
         let shared = Arc::new(api::Shared {
             node: config.node.as_str().into(),
-            access: Arc::new(Access::open()),
+            access: Arc::new(access),
             log,
             rejects,
             history,
             devices,
+            stores,
             intake,
             mqtt: Arc::new(service),
             coap: Arc::new(coap),
@@ -358,6 +170,13 @@ impl Gateway {
         let (shared, halt, grpc_config) = (Arc::clone(&self.shared), halt_api.clone(), config.grpc);
         tasks.spawn(async move { Ok(api::grpc::serve(grpc, shared, &grpc_config, halt).await?) });
 
+        let (access, clock) = (Arc::clone(&self.shared.access), self.shared.clock.clone());
+        let watch = access.watch(clock, halt_api.clone());
+        tasks.spawn(async move {
+            watch.await;
+            Ok(())
+        });
+
         let readiness = &self.shared.readiness;
         readiness.set(api::Phase::Starting("reading what was taken before"));
         let intake = Arc::clone(&self.shared.intake);
@@ -380,6 +199,7 @@ impl Gateway {
         };
         info!("draining");
         readiness.set(api::Phase::Draining);
+        self.shared.stores.halt();
         let drain = async {
             halt_sources.cancel();
             while let Some(ended) = sources.join_next().await {
@@ -400,10 +220,12 @@ impl Gateway {
     /// Readers first, for they read the log to its end; then the logs. Blocks.
     fn close(self) {
         self.sessions.close();
+        self.shared.stores.close();
         self.shared.history.close();
         self.shared.devices.close();
         self.shared.rejects.close();
         self.shared.log.close();
+        self.shared.access.close();
         info!("closed");
     }
 }

@@ -1,0 +1,107 @@
+//! The one way that all RPCs go: who has no pass does not reach a service.
+//!
+//! ```text
+//! request --> admit --pass--> service --> Responses: ends with the pass
+//! ```
+//! Health and reflection are open: they tell nothing of what the city's devices say. Whatever else
+//! is added to the server lies behind this, unknown methods included.
+use super::status;
+use crate::access::Pass;
+use crate::api::{Shared, bearer};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use futures_util::Stream;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tonic::Status;
+
+/// Services that need no token.
+const OPEN: [&str; 2] = ["/grpc.health.v1.Health/", "/grpc.reflection."];
+
+/// The middleware around every service.
+pub(super) async fn admit(
+    State(shared): State<Arc<Shared>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path();
+    if OPEN.iter().any(|service| path.starts_with(service)) {
+        return next.run(request).await;
+    }
+    match bearer::admit(&shared.access, request.headers(), shared.clock.now()) {
+        Ok(pass) => {
+            request.extensions_mut().insert(pass);
+            next.run(request).await
+        }
+        Err(denied) => status::denied(denied).into_http(),
+    }
+}
+
+/// The pass that [`admit`] handed on.
+///
+/// # Errors
+/// None: a service that is not behind it, which serves nobody.
+pub(super) fn pass_of<T>(request: &tonic::Request<T>) -> Result<Pass, Status> {
+    let pass = request.extensions().get::<Pass>();
+    pass.cloned()
+        .ok_or_else(|| status::denied(crate::access::Denied::Missing))
+}
+
+/// A stream of responses that ends with the pass it was opened with. There is no other kind of
+/// stream in this server, so that none can outlive a revoked token.
+pub(super) struct Responses<T> {
+    stream: Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>,
+    ended: Pin<Box<dyn Future<Output = ()> + Send>>,
+    over: bool,
+}
+
+impl<T> Responses<T> {
+    pub(super) fn new(
+        pass: Pass,
+        stream: impl Stream<Item = Result<T, Status>> + Send + 'static,
+    ) -> Self {
+        Self {
+            stream: Box::pin(stream),
+            ended: Box::pin(async move { pass.ended().await }),
+            over: false,
+        }
+    }
+}
+
+impl<T> Stream for Responses<T> {
+    type Item = Result<T, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        if self.ended.as_mut().poll(cx).is_ready() {
+            self.over = true;
+            return Poll::Ready(Some(Err(status::revoked())));
+        }
+        self.stream.as_mut().poll_next(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::access::Grant;
+    use futures_util::StreamExt;
+
+    #[tokio::test]
+    async fn a_stream_ends_with_its_pass_while_idle_too() {
+        let pass = Pass::new(Arc::new(Grant::everything("a")));
+        let silent = futures_util::stream::pending::<Result<(), Status>>();
+        let mut responses = Responses::new(pass.clone(), silent);
+        let (first, ()) = tokio::join!(responses.next(), async { pass.end() });
+        assert_eq!(
+            first.unwrap().unwrap_err().code(),
+            tonic::Code::Unauthenticated
+        );
+        assert!(responses.next().await.is_none());
+    }
+}
