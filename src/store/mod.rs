@@ -33,8 +33,11 @@ mod status;
 mod tally;
 mod worker;
 
+pub use batch::Body;
+pub use client::{Client, Outcome};
 pub use config::{Api, Begin, Config, STORES_MAX};
 pub use ledger::Counts;
+pub use line::Encoder;
 pub use row::Gap;
 pub use status::{Check, Checks, Facts, Phase};
 

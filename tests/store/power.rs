@@ -7,9 +7,16 @@ use super::disk::Disk;
 use super::load::{self, Load};
 use super::peers::{Kind, Store};
 use super::proxy::{Proxy, Script};
+use super::support::BOUND;
+use std::process::Child;
 use std::thread;
+use std::time::{Duration, Instant};
 
 const CUTS: u64 = 4;
+/// Messages of each device between two cuts.
+const PART: u64 = 12;
+/// Each cut comes so many operations of the disk later in its part.
+const OPERATIONS: u64 = 9;
 /// How long a sync takes.
 const SYNC_US: u32 = 200;
 
@@ -25,18 +32,20 @@ fn the_store_has_all_that_was_acknowledged_before_each_cut() {
     let mut city = City::start_with(dir, &sections, |command| {
         disk.attach(command, "log/*.seg", SYNC_US, false);
     });
-    let (load, ports) = (Load::of(0, 30), city.gateway.ports);
-    let messages = load.messages.clone();
-    let publisher = thread::spawn(move || load::publish(ports, &messages));
-    let mut lost = 0;
+    let (mut load, ports, mut lost) = (Load::default(), city.gateway.ports, 0);
     for cut in 0..CUTS {
-        let before = city.look("store").stored;
-        city.until("store", |counts| counts.stored > before);
-        city.gateway.kill();
+        let part = Load::of(cut * PART, PART);
+        let messages = part.messages.clone();
+        let publisher = thread::spawn(move || load::publish(ports, &messages));
+        // In the middle of the part, and of what the store gets of the one before.
+        disk.arm(OPERATIONS * (cut + 1));
+        wait_for_end(&mut city.gateway.child);
         lost += disk.cut(cut * 25).bytes;
         city.start_again_with(|command| disk.attach(command, "log/*.seg", SYNC_US, false));
+        publisher.join().unwrap();
+        load = load.and(part);
+        city.until("store", |counts| counts.stored > 0);
     }
-    publisher.join().unwrap();
     let counts = city.delivered("store", load.count());
     assert_eq!((counts.rejected, counts.expired), (0, 0), "{counts:?}");
     same_as(&store, &load.readings);
@@ -45,4 +54,12 @@ fn the_store_has_all_that_was_acknowledged_before_each_cut() {
         proxy.did()
     );
     assert!(lost > 0, "the cuts took nothing away");
+}
+
+fn wait_for_end(child: &mut Child) {
+    let start = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(start.elapsed() < BOUND, "the power stays on");
+        thread::sleep(Duration::from_millis(5));
+    }
 }

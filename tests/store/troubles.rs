@@ -184,7 +184,7 @@ fn of_two_values_for_one_time_the_last_holds() {
     load.readings
         .retain(|reading| reading.device == "u.0" && reading.value != Scalar::Absent);
     load.messages.clear();
-    for value in (0..200).rev() {
+    for value in (0..60).rev() {
         let ms = load.readings[0].at_ns / 1_000_000;
         load.messages.push(Message {
             topic: "city/u.0".to_owned(),
@@ -194,10 +194,10 @@ fn of_two_values_for_one_time_the_last_holds() {
     }
     load.readings.truncate(1);
     city.publish(&load);
-    city.delivered("store", 200);
+    city.delivered("store", 60);
     same_as(&store, &load.readings);
     let done = city.command(&["stores", "rewind", "store", "--to", "2020-01-01T00:00:00Z"]);
     assert!(done.status.success(), "{done:?}");
-    city.delivered("store", 200);
+    city.delivered("store", 60);
     same_as(&store, &load.readings);
 }
