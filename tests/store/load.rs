@@ -5,6 +5,7 @@ use bytes::BytesMut;
 use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v4::{Connect, Packet, Publish};
 use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::thread;
@@ -93,13 +94,30 @@ impl Load {
     /// So many messages of each device, from its `first` one on; the same numbers give the same load.
     pub fn of(first: u64, messages: u64) -> Self {
         let mut load = Self::default();
-        let now_ms = u64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
-        // A whole day, so that two calls of one test agree.
-        let first_ms = (now_ms - BACK_MS) / 86_400_000 * 86_400_000;
+        let first_ms = first_ms();
         for message in first..first + messages {
             for (device, place) in DEVICES {
-                load.message(device, place, message, first_ms);
+                load.items(device, place, message, first_ms, fill);
             }
+        }
+        load
+    }
+
+    /// So many messages of one device, with texts that do not compress: segments of the log fill.
+    pub fn bulky(messages: u64) -> Self {
+        let (mut load, mut noise) = (Self::default(), 0u64);
+        let first_ms = first_ms();
+        for message in 0..messages {
+            load.items("bulky", UNKNOWN, message, first_ms, |item, _| {
+                let mut text = String::new();
+                while text.len() < 240 {
+                    noise = noise
+                        .wrapping_mul(0x5851_F42D_4C95_7F2D)
+                        .wrapping_add(0x1405_7B7E_F767_814F);
+                    let _ = write!(text, "{:08x}", noise >> 32);
+                }
+                item.say("hardware_version", Scalar::Text(text), Judged::Good);
+            });
         }
         load
     }
@@ -127,7 +145,14 @@ impl Load {
         self
     }
 
-    fn message(&mut self, device: &str, place: Place, message: u64, first_ms: u64) {
+    fn items(
+        &mut self,
+        device: &str,
+        place: Place,
+        message: u64,
+        first_ms: u64,
+        mut fill: impl FnMut(&mut Item<'_>, u64),
+    ) {
         let mut items = Vec::new();
         for step in message * STEPS_PER_MESSAGE..(message + 1) * STEPS_PER_MESSAGE {
             let ms = first_ms + step * STEP_MS;
@@ -146,6 +171,12 @@ impl Load {
         let payload = serde_json::to_string(&items).unwrap();
         self.messages.push(Message { topic, payload });
     }
+}
+
+/// Whole days ago, so that two calls of one test agree.
+fn first_ms() -> u64 {
+    let now_ms = u64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+    (now_ms - BACK_MS) / 86_400_000 * 86_400_000
 }
 
 /// What a device says at one time.

@@ -69,12 +69,12 @@ fn a_store_that_hangs_slows_no_other() {
 fn what_retention_takes_is_counted_and_the_rest_arrives() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::new(Kind::Influx, dir.path());
-    let log = "[log]\nsegment_bytes = \"1MiB\"\nretain_bytes = \"2MiB\"\nmin_free = \"1MiB\"\n[intake]\nkeep_raw = \"64KiB\"\n";
+    let log = "[log]\nsegment_bytes = \"1MiB\"\nretain_bytes = \"2MiB\"\nmin_free = \"1MiB\"\n";
     let mut city = City::start(
         dir,
         &(log.to_owned() + &section("store", Kind::Influx, store.port, "")),
     );
-    let load = Load::of(0, 200);
+    let load = Load::bulky(800);
     city.publish(&load);
     let counts = city.until("store", |counts| {
         counts.logged == load.count() && counts.expired > 0

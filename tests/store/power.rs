@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 const CUTS: u64 = 4;
 /// Messages of each device between two cuts.
-const PART: u64 = 12;
+const PART: u64 = 6;
 /// Each cut comes so many operations of the disk later in its part.
 const OPERATIONS: u64 = 9;
 /// How long a sync takes.
