@@ -14,7 +14,7 @@ const ASKED_MAX: Duration = Duration::from_mins(5);
 pub fn delay(attempt: u32, jitter: u8) -> Duration {
     let doubled = FIRST.saturating_mul(1 << attempt.saturating_sub(1).min(16));
     let whole = doubled.min(DELAY_MAX);
-    whole - whole / 2 * u32::from(jitter) / 255
+    whole.saturating_sub(whole / 2 * u32::from(jitter) / 255)
 }
 
 /// What a `Retry-After` asks for (RFC 9110 §10.2.3): seconds, or a date; `None` if it is neither.

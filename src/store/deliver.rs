@@ -136,7 +136,8 @@ impl Delivery<'_> {
             let why = format!("every line is refused, so none is given up: {why}");
             self.pause(Trouble::Alarm, &why, None).await;
             before = self.context.accepted.get();
-            open = vec![first..self.batch.lines.len()];
+            open.clear();
+            open.push(first..self.batch.lines.len());
         }
         if !doubtful.is_empty() {
             debug_assert!(false, "doubts are settled with the last open part");

@@ -32,6 +32,8 @@ const TAKEN: [&str; 6] = [
 /// Times that `InfluxDB` takes: the ends of 64 bits are its own.
 const NANOS_MIN: i64 = i64::MIN + 2;
 const NANOS_MAX: i64 = i64::MAX - 1;
+/// Below it a whole number is written without an exponent.
+const WHOLE_MAX: f64 = 1e15;
 
 /// What became of a report's readings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -300,13 +302,9 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
 
 fn put_number(out: &mut Vec<u8>, number: f64) {
     // Whole numbers are most of what registers say, and half the work.
-    #[expect(clippy::cast_possible_truncation, reason = "checked just below")]
+    let is_whole = number.fract() == 0.0 && number.abs() < WHOLE_MAX;
+    #[expect(clippy::cast_possible_truncation, reason = "checked just above")]
     let whole = number as i64;
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "compared with the number itself"
-    )]
-    let is_whole = whole as f64 == number && whole.unsigned_abs() < 1 << 53;
     if is_whole && (whole != 0 || number.is_sign_positive()) {
         out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
     } else {

@@ -153,7 +153,7 @@ pub struct Look {
 
 /// All stores.
 pub struct Stores {
-    stores: Vec<Store>,
+    list: Vec<Store>,
     log: Log,
     tally: Option<Arc<Tally>>,
     intake: Arc<Intake>,
@@ -164,7 +164,7 @@ pub struct Stores {
 
 impl std::fmt::Debug for Stores {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names = self.stores.iter().map(|store| &store.config.name);
+        let names = self.list.iter().map(|store| &store.config.name);
         f.debug_list().entries(names).finish()
     }
 }
@@ -177,7 +177,7 @@ impl Stores {
     pub fn start(parts: Parts) -> Result<Self, Error> {
         let stop = CancellationToken::new();
         let mut threads = Vec::new();
-        let mut stores = Vec::new();
+        let mut list = Vec::new();
         let mut tally = None;
         if !parts.configs.is_empty() {
             let counting = Arc::new(Tally::open(parts.log.clone(), Arc::clone(&parts.state))?);
@@ -198,7 +198,7 @@ impl Stores {
                     stop: stop.clone(),
                 };
                 threads.push(spawn("store", move || worker.run(inbox))?);
-                stores.push(Store {
+                list.push(Store {
                     config,
                     status,
                     commands,
@@ -207,7 +207,7 @@ impl Stores {
             tally = Some(counting);
         }
         Ok(Self {
-            stores,
+            list,
             log: parts.log,
             tally,
             intake: parts.intake,
@@ -279,7 +279,7 @@ impl Stores {
                 lag_records,
             }
         };
-        self.stores.iter().map(look).collect()
+        self.list.iter().map(look).collect()
     }
 
     /// Sets a store back to the first record appended at or after `to`: from there on all is sent once
@@ -289,8 +289,8 @@ impl Stores {
     /// # Errors
     /// See [`RewindError`]; the store is where it was.
     pub async fn rewind(&self, name: &str, to: Timestamp) -> Result<Rewound, RewindError> {
-        let Some(store) = self.stores.iter().find(|store| *store.config.name == *name) else {
-            let names = self.stores.iter().map(|store| &*store.config.name);
+        let Some(store) = self.list.iter().find(|store| *store.config.name == *name) else {
+            let names = self.list.iter().map(|store| &*store.config.name);
             return Err(RewindError::Unknown {
                 name: name.chars().take(80).collect(),
                 nearest: nearest(name, names).map(Into::into),

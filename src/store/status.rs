@@ -85,6 +85,27 @@ pub struct Checks {
     pub write: Check,
 }
 
+impl Checks {
+    /// Each with its name.
+    pub const fn named(&self) -> [(&'static str, &Check); 3] {
+        [
+            ("reachable", &self.reachable),
+            ("target", &self.target),
+            ("write", &self.write),
+        ]
+    }
+
+    /// The first that failed, why, and whether an operator is needed.
+    pub(super) fn failure(&self) -> Option<(&'static str, String, bool)> {
+        self.named()
+            .into_iter()
+            .find_map(|(what, check)| match check {
+                Check::Failed(why) => Some((what, why.clone(), what != "reachable")),
+                Check::Ok(_) | Check::Unknown(_) => None,
+            })
+    }
+}
+
 impl Default for Checks {
     fn default() -> Self {
         let unknown = || Check::Unknown("not asked yet".to_owned());

@@ -4,7 +4,7 @@ use super::config::Config;
 use super::deliver::Context;
 use super::follow::{Ended, Parts, follow};
 use super::row::Row;
-use super::status::{Check, Status, Trouble};
+use super::status::{Check, Checks, Status, Trouble};
 use super::tally::Tally;
 use super::{Command, check, client, place};
 use crate::intake::Intake;
@@ -122,32 +122,44 @@ impl Worker {
         timeout(time, self.stop.cancelled()).await.err().map(|_| ())
     }
 
-    /// Asks the store at the start, until it answers. Never resolves.
+    /// Asks the store at the start, until all is well: what is wrong then is wrong for every batch.
+    /// Never resolves.
     async fn check(&self, client: &Client) {
+        let mut said = Checks::default();
         loop {
             let checks = check::check(client, self.config.target()).await;
-            let store = &*self.config.name;
-            let is_reachable = matches!(checks.reachable, Check::Ok(_));
-            for (what, check) in [
-                ("reachable", &checks.reachable),
-                ("target", &checks.target),
-                ("write", &checks.write),
-            ] {
-                match check {
-                    Check::Failed(why) => {
-                        tracing::error!(store, what, why, "check of a store failed")
-                    }
-                    Check::Ok(words) | Check::Unknown(words) => {
-                        tracing::info!(store, what, words, "checked a store")
-                    }
-                }
+            let failure = checks.failure();
+            if checks != said {
+                self.say(&checks);
+                said = checks.clone();
             }
             self.status.update(|facts| facts.checks = checks);
-            if is_reachable {
-                break;
+            match &failure {
+                None => {
+                    self.status
+                        .trouble_of_all(Trouble::None, "", self.clock.now());
+                    break;
+                }
+                // A store that is away is told of by who delivers.
+                Some((_, _, false)) => {}
+                Some((what, why, true)) => self.alarm(&format!("{what}: {why}")),
             }
             sleep(check::AGAIN).await;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
+    }
+
+    fn say(&self, checks: &Checks) {
+        let store = &*self.config.name;
+        for (what, check) in checks.named() {
+            match check {
+                Check::Failed(why) => {
+                    tracing::warn!(store, what, why, "a check of the store failed")
+                }
+                Check::Ok(words) | Check::Unknown(words) => {
+                    tracing::info!(store, what, words, "checked the store");
+                }
+            }
+        }
     }
 }

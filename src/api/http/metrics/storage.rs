@@ -70,7 +70,7 @@ pub(super) fn logs(out: &mut DescriptorEncoder<'_>, logs: &[(&str, &Log)]) -> Re
 }
 
 fn readers(out: &mut DescriptorEncoder<'_>, logs: &[(&str, &Log)]) -> Result<(), Error> {
-    let lags: Vec<_> = logs
+    let behind: Vec<_> = logs
         .iter()
         .flat_map(|(_, log)| {
             let watermark = log.watermark();
@@ -80,9 +80,9 @@ fn readers(out: &mut DescriptorEncoder<'_>, logs: &[(&str, &Log)]) -> Result<(),
             log.followers().into_iter().map(lag)
         })
         .collect();
-    let rows = lags
+    let rows = behind
         .iter()
-        .map(|(name, behind)| (vec![("reader", &**name)], double(*behind)));
+        .map(|(name, records)| (vec![("reader", &**name)], double(*records)));
     gauges(
         out,
         "reader_lag_records",
