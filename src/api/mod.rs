@@ -11,7 +11,8 @@
 //! ```
 //! Both servers only read. Each call has its own reader and its own place in the log, so that a slow
 //! or dead caller holds its own memory (a few MiB at most) and nothing else.
-mod bearer;
+mod caller;
+mod cut;
 mod device;
 pub mod grpc;
 pub mod http;
@@ -27,24 +28,30 @@ pub use overview::{Overview, Reader, overview, reader};
 pub use rates::Rates;
 pub use readiness::{Phase, Readiness};
 
-use crate::access::Access;
+use crate::access::{Access, Grant};
 use crate::catalogue::Catalogue;
 use crate::devices::Registry;
 use crate::history::History;
 use crate::intake::Intake;
 use crate::log::Log;
-use crate::model::{Clock, Timestamp};
+use crate::model::{Clock, Timestamp, proto};
 use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::store::Stores;
-use crate::telemetry::{Accounting, Metrics};
+use crate::telemetry::{Accounting, Metrics, Reloads};
+use cut::Cut;
 use jiff::tz::TimeZone;
+use selection::{Judge, Selection, Unfit};
 use std::sync::Arc;
 
 /// What both servers look at. Built once by `app`, shared by all calls.
 pub struct Shared {
     /// This gateway's name.
     pub node: Box<str>,
+    /// What became of the configuration.
+    pub config: Arc<Reloads>,
+    /// Names under which browsers and programs may call.
+    pub hosts: http::Hosts,
     /// Who may see what.
     pub access: Arc<Access>,
     /// Reports and events.
@@ -79,6 +86,26 @@ pub struct Shared {
     pub readiness: Readiness,
     /// When the process started.
     pub started_at: Timestamp,
+}
+
+impl Shared {
+    /// What leaves the gateway for the holder of a grant.
+    pub const fn cut<'a>(&'a self, grant: &'a Grant) -> Cut<'a> {
+        Cut::new(&self.devices, grant)
+    }
+
+    /// Checks a filter for the holder of a grant.
+    ///
+    /// # Errors
+    /// See [`Selection::check`].
+    pub fn select(&self, filter: &proto::Filter, grant: &Arc<Grant>) -> Result<Selection, Unfit> {
+        let judge = Judge {
+            catalogue: &self.catalogue,
+            grant,
+            sees: &|device| self.devices.seen_by(grant).has(device),
+        };
+        Selection::check(filter, &judge)
+    }
 }
 
 impl std::fmt::Debug for Shared {

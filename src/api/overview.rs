@@ -3,7 +3,7 @@ use super::{Phase, Shared};
 use crate::devices;
 use crate::log::{Log, Start};
 use crate::model::{Source, Timestamp};
-use crate::telemetry::Recent;
+use crate::telemetry::{ConfigState, Recent};
 use std::time::{Duration, Instant};
 
 /// How the gateway is.
@@ -31,6 +31,8 @@ pub struct Overview {
     pub devices: devices::Counts,
     /// Bytes free on the log's disk.
     pub free_bytes: u64,
+    /// What became of the configuration.
+    pub config: ConfigState,
     /// Why uplinks are refused now; `None`: they are taken.
     pub refusing: Option<String>,
 }
@@ -76,6 +78,7 @@ pub fn overview(shared: &Shared) -> Overview {
         readers,
         devices: shared.devices.counts(),
         free_bytes: shared.log.stat().free_bytes,
+        config: shared.config.state(),
         refusing: shared.log.refusing().map(|why| why.to_string()),
     }
 }

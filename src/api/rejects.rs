@@ -3,11 +3,14 @@
 //! The log is read forward only, so a walk back is made from windows, each twice as large as the one
 //! before. The work of one walk is bounded: a filter that matches little gives few or none, and the
 //! place to go on from.
+use super::Shared;
+use crate::access::Grant;
 use crate::log::record::Kind;
-use crate::log::{Log, ReadError, Start};
+use crate::log::{ReadError, Start};
 use crate::model::{Reject, Timestamp};
 use prost::Message;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Payload bytes of one walk; as base64 and text they take about three times as much.
@@ -24,7 +27,7 @@ const READ_BYTES: usize = 256 << 10;
 const CLOCK_SLACK: Duration = Duration::from_hours(1);
 
 /// Which rejects. An absent field allows all.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Wanted {
     /// Code out of the closed set.
     pub reason: Option<String>,
@@ -34,16 +37,19 @@ pub struct Wanted {
     pub from: Option<Timestamp>,
     /// Received before this.
     pub to: Option<Timestamp>,
+    /// What of them may be seen, and by whom.
+    pub grant: Arc<Grant>,
 }
 
 impl Wanted {
-    fn takes(&self, reject: &Reject) -> bool {
+    fn takes(&self, shared: &Shared, reject: &Reject) -> bool {
         let at = Timestamp::from_nanos(reject.received_at_ns);
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|w| w == found);
         is(&self.reason, &reject.reason)
             && is(&self.device, &reject.device_id)
             && self.from.is_none_or(|from| at >= from)
             && self.to.is_none_or(|to| at < to)
+            && shared.cut(&self.grant).sees_reject(&reject.device_id)
     }
 }
 
@@ -63,11 +69,12 @@ pub struct Found {
 /// # Errors
 /// The disk's.
 pub fn walk(
-    log: &Log,
+    shared: &Shared,
     wanted: &Wanted,
     before: Option<u64>,
     limit: usize,
 ) -> Result<Found, ReadError> {
+    let log = &shared.rejects;
     let position = |time| {
         log.reader(Start::Since(time))
             .map(|reader| reader.position())
@@ -88,14 +95,15 @@ pub fn walk(
     let (mut window, mut scanned, mut raw_bytes) = (WINDOW_MIN, 0, 0);
     while end > floor && page.rejects.len() < limit && scanned < SCAN_MAX {
         let start = floor.max(end.saturating_sub(window));
-        let window_found = window_of(log, wanted, start, end, limit - page.rejects.len())?;
+        let window_found = window_of(shared, wanted, start, end, limit - page.rejects.len())?;
         let mut reached = window_found.reached;
         page.reached_at = window_found.appended_at.or(page.reached_at);
-        for (sequence, reject) in window_found.rejects.into_iter().rev() {
+        for (sequence, mut reject) in window_found.rejects.into_iter().rev() {
             if raw_bytes >= RAW_BYTES_MAX {
                 page.next = Some(sequence + 1);
                 return Ok(page);
             }
+            shared.cut(&wanted.grant).reject(&mut reject);
             raw_bytes += reject.raw.len();
             page.rejects.push((sequence, reject));
             reached = reached.min(sequence);
@@ -120,7 +128,7 @@ struct Window {
 
 /// The newest `limit` matches in `start..end`.
 fn window_of(
-    log: &Log,
+    shared: &Shared,
     wanted: &Wanted,
     start: u64,
     end: u64,
@@ -131,7 +139,7 @@ fn window_of(
         reached: start,
         appended_at: None,
     };
-    let Ok(mut reader) = log.reader(Start::At(start)) else {
+    let Ok(mut reader) = shared.rejects.reader(Start::At(start)) else {
         // Retention has just passed the window, so nothing older is left either.
         return Ok(window);
     };
@@ -153,7 +161,7 @@ fn window_of(
             let Ok(reject) = Reject::decode(record.body) else {
                 continue;
             };
-            if wanted.takes(&reject) {
+            if wanted.takes(shared, &reject) {
                 window.rejects.push_back((sequence, reject));
             }
             if window.rejects.len() > limit {

@@ -4,6 +4,7 @@ use crate::access;
 use crate::api;
 use crate::devices;
 use crate::log::{self, FailedSync};
+use crate::model::settings::Problem;
 use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::state;
@@ -33,9 +34,9 @@ pub enum Error {
     /// MQTT sessions.
     #[error("cannot read MQTT sessions")]
     Sessions(#[from] mqtt::LoadError),
-    /// `mqtt.users_file`.
-    #[error("cannot use mqtt.users_file")]
-    Users(#[from] mqtt::UsersError),
+    /// The files that the configuration names.
+    #[error("{}", listed(.0))]
+    Files(Vec<Problem>),
     /// `[access]`.
     #[error("cannot set up access")]
     Access(#[from] access::LoadError),
@@ -80,6 +81,11 @@ pub enum Error {
     /// The drain took too long; what was not acknowledged will be sent again.
     #[error("not drained within {DRAIN_MAX:?}")]
     Grace,
+}
+
+fn listed(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("; ")
 }
 
 impl Error {

@@ -5,10 +5,14 @@
 //! is on its way, readers make durable what they hold, and the logs close last.
 mod disk;
 mod error;
+mod files;
 mod listeners;
+mod reload;
 
 pub use error::Error;
+pub use files::check;
 pub use listeners::Bound;
+pub use reload::Reload;
 
 use crate::api;
 use crate::config::Config;
@@ -21,8 +25,10 @@ use crate::model::proto::Severity;
 use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::store::{self, Stores};
+use crate::telemetry::{Reloads, Supervisor};
 use disk::Disk;
 use listeners::Listeners;
+use reload::Reloader;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
@@ -33,24 +39,37 @@ use xxhash_rust::xxh3::xxh3_64;
 /// From the first signal to the end: a supervisor's patience is longer, a person's at a terminal is not.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
+/// The machine around a gateway, besides devices and callers.
+#[derive(Debug, Default)]
+pub struct Host {
+    /// Where another configuration comes from; `None`: there will be none.
+    pub reload: Option<Reload>,
+    /// The service manager.
+    pub supervisor: Supervisor,
+}
+
 /// Runs a gateway until `stop`, then drains it. `bound` is told where it listens.
 ///
 /// # Errors
 /// Why it did not start, or how it ended.
 pub async fn run(
     config: Config,
+    mut host: Host,
     stop: impl Future<Output = ()>,
     bound: impl FnOnce(&Bound),
 ) -> Result<(), Error> {
     let clock = Clock::system();
     let listeners = Listeners::bind(&config).await?;
+    if let Some(reload) = &mut host.reload {
+        reload.watch_named(&config);
+    }
     let opening = config.clone();
     let opening_clock = clock.clone();
     // Recovery reads and syncs files.
     let disk = tokio::task::spawn_blocking(move || Disk::open(&opening, &opening_clock)).await??;
     let gateway = Gateway::build(&config, disk, clock)?;
     bound(&listeners.bound()?);
-    gateway.serve(config, listeners, stop).await
+    gateway.serve(config, host, listeners, stop).await
 }
 
 /// An opened gateway.
@@ -115,10 +134,10 @@ impl Gateway {
             seed: xxh3_64(&log.id().0.to_le_bytes()),
         };
         let sessions = Arc::new(sessions);
-        let users = config.mqtt.users_file.as_deref().map(mqtt::Users::load);
+        let files = files::open(config).map_err(Error::Files)?;
         let service = mqtt::Service {
             config: config.mqtt.clone(),
-            users: users.transpose()?,
+            door: mqtt::Door::new(files.users),
             intake: Arc::clone(&intake),
             accounting: Arc::clone(&accounting),
             sessions: Arc::clone(&sessions),
@@ -126,6 +145,8 @@ impl Gateway {
             clock: clock.clone(),
         };
         let shared = Arc::new(api::Shared {
+            config: Arc::new(Reloads::started(clock.now())),
+            hosts: api::http::Hosts::new(&config.node, &config.http.hosts),
             node: config.node.as_str().into(),
             access: Arc::new(access),
             log,
@@ -151,6 +172,7 @@ impl Gateway {
     async fn serve(
         self,
         config: Config,
+        host: Host,
         listeners: Listeners,
         stop: impl Future<Output = ()>,
     ) -> Result<(), Error> {
@@ -162,12 +184,16 @@ impl Gateway {
         } = listeners;
         let (halt_sources, halt_api) = (CancellationToken::new(), CancellationToken::new());
         let mut tasks: JoinSet<Result<(), Error>> = JoinSet::new();
-        let (shared, halt, http_config) = (Arc::clone(&self.shared), halt_api.clone(), config.http);
+        let (shared, halt) = (Arc::clone(&self.shared), halt_api.clone());
         tasks.spawn(async move {
-            api::http::serve(http, shared, &http_config, halt).await;
+            api::http::serve(http, shared, halt).await;
             Ok(())
         });
-        let (shared, halt, grpc_config) = (Arc::clone(&self.shared), halt_api.clone(), config.grpc);
+        let (shared, halt, grpc_config) = (
+            Arc::clone(&self.shared),
+            halt_api.clone(),
+            config.grpc.clone(),
+        );
         tasks.spawn(async move { Ok(api::grpc::serve(grpc, shared, &grpc_config, halt).await?) });
 
         let (access, clock) = (Arc::clone(&self.shared.access), self.shared.clock.clone());
@@ -189,6 +215,14 @@ impl Gateway {
         let (service, halt) = (Arc::clone(&self.shared.coap), halt_sources.clone());
         sources.spawn(async move { Ok(coap::run(coap, service, halt).await?) });
         readiness.set(api::Phase::Ready);
+        let supervisor = Arc::new(host.supervisor);
+        supervisor.ready();
+        tasks.spawn(feed(Arc::clone(&supervisor), halt_api.clone()));
+        if let Some(reload) = host.reload {
+            let shared = Arc::clone(&self.shared);
+            let reloader = Reloader::new(reload, config, shared, Arc::clone(&supervisor));
+            tasks.spawn(reloader.run(halt_api.clone()));
+        }
 
         let mut outcome = tokio::select! {
             () = stop => Ok(()),
@@ -198,6 +232,7 @@ impl Gateway {
             Some(ended) = sources.join_next() => flat(ended),
         };
         info!("draining");
+        supervisor.stopping();
         readiness.set(api::Phase::Draining);
         self.shared.stores.halt();
         let drain = async {
@@ -228,6 +263,19 @@ impl Gateway {
         self.shared.access.close();
         info!("closed");
     }
+}
+
+/// Tells the service manager's watchdog that tasks still get their turn.
+async fn feed(supervisor: Arc<Supervisor>, halt: CancellationToken) -> Result<(), Error> {
+    if let Some(every) = supervisor.alive_every() {
+        let mut tick = tokio::time::interval(every);
+        while tokio::select! { () = halt.cancelled() => false, _ = tick.tick() => true } {
+            supervisor.alive();
+        }
+    } else {
+        halt.cancelled().await;
+    }
+    Ok(())
 }
 
 fn flat(ended: Result<Result<(), Error>, JoinError>) -> Result<(), Error> {

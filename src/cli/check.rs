@@ -1,5 +1,6 @@
-//! `citygate check`: everything that is wrong with a configuration, at once.
+//! `citygate check`: everything that is wrong with a configuration and the files that it names, at once.
 use super::{Error, Exit, output};
+use crate::app;
 use crate::config::Config;
 use crate::model::settings::show_duration;
 use serde::Serialize;
@@ -9,7 +10,7 @@ const EXAMPLES: &str = "\
 Example:
   citygate check --config citygate.toml
 
-Environment variables are laid over the file, as for run. Exit code 1 if anything is wrong.";
+Environment variables are laid over the file, as for run. The files that it names are read, too. Exit code 1 if anything is wrong.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -38,6 +39,11 @@ struct Wrong<'a> {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     let loaded = super::load_config(&args.config);
+    // A file that is named and missing is a problem like any other: `run` would not start.
+    let loaded = loaded.and_then(|config| match app::check(&config) {
+        problems if problems.is_empty() => Ok(config),
+        problems => Err(problems),
+    });
     let problems = loaded.as_ref().err().map(Vec::as_slice).unwrap_or_default();
     if args.json {
         output::json(&Checked {

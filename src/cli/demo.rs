@@ -7,7 +7,7 @@ mod city;
 use super::scoreboard::Score;
 use super::signals::Signals;
 use super::{Error, Exit, output, simulate};
-use crate::app::{self, Bound};
+use crate::app::{self, Bound, Host};
 use crate::config::Config;
 use crate::model::Clock;
 use crate::sim::{self, Load, Plan};
@@ -177,10 +177,10 @@ async fn demo(args: &Args, config: Config) -> Result<Exit, Error> {
             let _ = tell.take().map(|tell| tell.send(Box::new(*bound)));
         };
         let stop = || stop_gateway.clone().cancelled_owned();
-        let mut result = app::run(config.clone(), stop(), &mut tell).await;
+        let mut result = app::run(config.clone(), Host::default(), stop(), &mut tell).await;
         if let Err(app::Error::Bind { .. }) = result {
             // Somebody else took a port between the look and the bind.
-            result = app::run(with_any_ports(config), stop(), &mut tell).await;
+            result = app::run(with_any_ports(config), Host::default(), stop(), &mut tell).await;
         }
         stop_city.cancel();
         result.map_err(|error| super::run::ended(&error))

@@ -1,10 +1,13 @@
-//! `citygate run`: a gateway until SIGTERM or SIGINT.
-use super::signals::Signals;
+//! `citygate run`: a gateway until SIGTERM or SIGINT, with another configuration at SIGHUP.
+use super::signals::{Hangups, Signals};
 use super::{Error, Exit};
-use crate::app;
-use crate::telemetry;
+use crate::app::{self, Host, Reload};
+use crate::model::Watch;
+use crate::telemetry::{self, Supervisor};
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -14,6 +17,7 @@ Examples:
   CITYGATE_DATA_DIR=/var/lib/citygate citygate run
 
 Each key of the configuration is also an environment variable, such as CITYGATE_LOG__RETAIN=30d.
+SIGHUP, or a change of a file that is named, reads the configuration again.
 SIGTERM and SIGINT drain within 5 s; a second one ends at once.";
 
 #[derive(Debug, clap::Args)]
@@ -31,11 +35,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
-    let loaded = match &args.config {
+    // Looked at before it is read, so that no change is missed.
+    let watch = Watch::new(args.config.clone());
+    let file = args.config.clone();
+    let load = move || match &file {
         Some(file) => super::load_config(file),
         None => super::default_config(),
     };
-    let config = match loaded {
+    let config = match load() {
         Ok(config) => config,
         Err(problems) => {
             // Standard error may be closed; the exit code says it, too.
@@ -48,15 +55,27 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Error::cannot_start("cannot start threads", &error))?;
     let result = runtime.block_on(async {
-        let signals = Signals::catch()
-            .map_err(|error| Error::cannot_start("cannot catch signals", &error))?;
+        let cannot = |error| Error::cannot_start("cannot catch signals", &error);
+        let signals = Signals::catch().map_err(cannot)?;
+        let hangups = Hangups::catch().map_err(cannot)?;
         let stop = CancellationToken::new();
-        let gateway = app::run(config, stop.clone().cancelled_owned(), |bound| {
+        let asked = Arc::new(Notify::new());
+        let host = Host {
+            reload: Some(Reload {
+                file: args.config.clone(),
+                watch,
+                load: Box::new(load),
+                asked: Arc::clone(&asked),
+            }),
+            supervisor: Supervisor::of(|name| std::env::var_os(name)),
+        };
+        let gateway = app::run(config, host, stop.clone().cancelled_owned(), |bound| {
             info!(mqtt = %bound.mqtt, coap = %bound.coap, grpc = %bound.grpc, http = %bound.http, "listening");
         });
         tokio::select! {
             result = gateway => result.map_err(|error| ended(&error)),
             never = signals.cancel(stop) => match never {},
+            never = hangups.each(&asked) => match never {},
         }
     });
     result.map(|()| Exit::Ok)

@@ -2,7 +2,10 @@
 //!
 //! Each module reads its own section into a struct of its own; this file gathers them and checks
 //! what concerns more than one.
+mod changes;
 mod env;
+
+pub use changes::Changes;
 
 use crate::access;
 use crate::api;
@@ -19,7 +22,7 @@ use crate::store;
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use toml::Table;
+use toml::{Table, Value};
 
 /// Sections of the contract that this version cannot serve. Accepting them in silence would leave
 /// an operator waiting for readings that nobody takes.
@@ -30,6 +33,9 @@ const LATER: &[(&str, &str)] = &[
         "TLS is not in this version; gRPC and HTTP serve loopback only",
     ),
 ];
+
+/// Keys that name files, besides those that end in `_file`.
+const FILES: &[&str] = &["ca", "cert", "client_ca", "client_cert", "inventory"];
 
 /// Everything that `run` needs to know.
 #[derive(Clone, Debug)]
@@ -64,6 +70,8 @@ pub struct Config {
     pub stores: Vec<store::Config>,
     /// `[[route]]`
     pub routes: intake::Routes,
+    /// Everything as written, the environment laid over it.
+    pub keys: Table,
     /// Shipped metrics and kinds, and `[[metric]]`, `[[kind]]`.
     pub catalogue: Catalogue,
 }
@@ -102,14 +110,22 @@ impl Config {
         })?;
         let mut problems = Vec::new();
         env::overlay(&mut table, variables, &mut problems);
+        let keys = table.clone();
         let mut top = Section::new("", table, &mut problems);
-        let config = Self::read(&mut top);
+        let config = Self::read(&mut top, keys);
         top.finish();
         if problems.is_empty() {
             Ok(config)
         } else {
             Err(problems)
         }
+    }
+
+    /// The files that it names, by keys such as `users_file`.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        named_files(&self.keys, &mut files);
+        files
     }
 
     /// The configuration of an empty file.
@@ -120,7 +136,7 @@ impl Config {
         Self::parse("", []).expect("an empty file has no mistakes")
     }
 
-    fn read(top: &mut Section<'_>) -> Self {
+    fn read(top: &mut Section<'_>, keys: Table) -> Self {
         for (key, rule) in LATER {
             if let Some(value) = top.raw(key) {
                 top.problem(key, value, *rule);
@@ -163,7 +179,24 @@ impl Config {
             devices,
             stores: store::Config::read_all(top),
             routes: intake::Routes::read(top, &catalogue),
+            keys,
             catalogue,
+        }
+    }
+}
+
+fn named_files(keys: &Table, files: &mut Vec<PathBuf>) {
+    for (key, value) in keys {
+        match value {
+            Value::String(path) if key.ends_with("_file") || FILES.contains(&key.as_str()) => {
+                files.push(path.into());
+            }
+            Value::Table(keys) => named_files(keys, files),
+            Value::Array(items) => {
+                let tables = items.iter().filter_map(Value::as_table);
+                tables.for_each(|keys| named_files(keys, files));
+            }
+            _ => {}
         }
     }
 }
@@ -256,6 +289,15 @@ mod tests {
                 .iter()
                 .any(|p| p.rule.contains("not in this version"))
         );
+    }
+
+    #[test]
+    fn files_that_are_named_are_listed() {
+        let keys =
+            "a = 'x'\n[mqtt]\nusers_file = 'u'\n[tls]\ncert = 'c'\n[[store]]\ntoken_file = 't'";
+        let mut files = Vec::new();
+        named_files(&keys.parse().unwrap(), &mut files);
+        assert_eq!(files, ["u", "t", "c"].map(PathBuf::from));
     }
 
     #[test]

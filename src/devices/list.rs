@@ -1,8 +1,9 @@
 //! Lists, counts and what needs attention: a look at every device's mark, in order.
 use super::query::{Concern, Counts, Page, Query, Stranger};
+use super::sight::{Allowed, Sight};
 use super::states;
 use super::table::{Mark, NOBODY, Table};
-use super::view::{Level, State};
+use super::view::{Device, Level, State};
 use crate::model::Timestamp;
 use crate::model::settings;
 use std::cmp::Reverse;
@@ -10,23 +11,6 @@ use std::collections::BinaryHeap;
 
 /// Names that are compared for [`Table::nearest`].
 const NEAREST_MAX: usize = 2_000;
-
-/// Which names a query's kinds and districts allow: a look per name, not per device.
-struct Allowed(Option<Vec<bool>>);
-
-impl Allowed {
-    fn new(wanted: &[Box<str>], names: &[Box<str>], matches: impl Fn(&str, &str) -> bool) -> Self {
-        let allowed = |name: &str| wanted.iter().any(|prefix| matches(prefix, name));
-        Self((!wanted.is_empty()).then(|| names.iter().map(|name| allowed(name)).collect()))
-    }
-
-    fn has(&self, name: u16) -> bool {
-        let Some(allowed) = &self.0 else {
-            return true;
-        };
-        allowed.get(usize::from(name)).copied().unwrap_or_default()
-    }
-}
 
 /// "meter" is of "meter.gas", "met" is not. Devices without a kind are `unknown`.
 fn is_kind(prefix: &str, kind: &str) -> bool {
@@ -87,20 +71,28 @@ fn count(counts: &mut Counts, mark: &Mark) {
 impl Table {
     /// A page, and the counts of all that devices, kinds, districts, search and parent cover.
     pub fn list(&self, query: &Query, now: Timestamp) -> Page {
+        self.list_of(query, now, &Sight::everything())
+    }
+
+    /// As [`Table::list`], of what is seen.
+    pub fn list_of(&self, query: &Query, now: Timestamp, sight: &Sight<'_>) -> Page {
         let texts = self.names.texts();
         let mut pass = Pass {
             query,
             kinds: Allowed::new(&query.kinds, texts, is_kind),
             districts: Allowed::new(&query.districts, texts, |p, name| name.starts_with(p)),
-            parent: (!query.parent.is_empty())
-                .then(|| self.ids.find(&query.parent).unwrap_or(NOBODY - 1)),
+            parent: (!query.parent.is_empty()).then(|| {
+                let parent = self.ids.find(&query.parent);
+                let seen = parent.filter(|parent| sight.mark(self, *parent).is_some());
+                seen.unwrap_or(NOBODY - 1)
+            }),
             counts: Counts::default(),
             numbers: Vec::new(),
             next: None,
         };
         let mut look = |number: u32| {
-            if let Some(mark) = self.mark(number) {
-                pass.look(number, mark);
+            if let Some(mark) = sight.mark(self, number) {
+                pass.look(number, &mark);
             }
         };
         let has = |number: u32| {
@@ -121,20 +113,26 @@ impl Table {
         } else {
             (0u32..).take(self.len()).for_each(&mut look);
         }
-        let show = |number: &u32| self.show(*number, now, query.values);
         Page {
-            devices: pass.numbers.iter().filter_map(show).collect(),
+            devices: sight.show_all(self, &pass.numbers, now, query.values),
             next: pass.next,
             counts: pass.counts,
-            version: self.changes.version(),
+            version: sight.version(self),
         }
     }
 
     /// Of all devices.
     pub fn count(&self) -> Counts {
+        self.count_of(&Sight::everything())
+    }
+
+    /// Of all that are seen.
+    pub fn count_of(&self, sight: &Sight<'_>) -> Counts {
         let mut counts = Counts::default();
-        for mark in &self.marks {
-            count(&mut counts, mark);
+        for number in (0u32..).take(self.len()) {
+            if let Some(mark) = sight.mark(self, number) {
+                count(&mut counts, &mark);
+            }
         }
         counts
     }
@@ -142,10 +140,18 @@ impl Table {
     /// What needs somebody, the worst first, then the latest. Devices that are silent because what
     /// carries them is, have no line of their own.
     pub fn concerns(&self, max: usize, now: Timestamp) -> Vec<Concern> {
+        self.concerns_of(max, now, &Sight::everything())
+    }
+
+    /// As [`Table::concerns`], of what is seen.
+    pub fn concerns_of(&self, max: usize, now: Timestamp, sight: &Sight<'_>) -> Vec<Concern> {
         let mut worst = BinaryHeap::with_capacity(max + 1);
-        for (number, mark) in (0u32..).zip(&self.marks) {
-            let urgency = Self::urgency(mark);
-            if urgency == 0 || self.is_folded(mark) {
+        for number in (0u32..).take(self.len()) {
+            let Some(mark) = sight.mark(self, number) else {
+                continue;
+            };
+            let urgency = Self::urgency(&mark);
+            if urgency == 0 || self.is_folded(&mark, sight) {
                 continue;
             }
             worst.push(Reverse((urgency, self.changes.get(number), number)));
@@ -153,22 +159,20 @@ impl Table {
                 worst.pop();
             }
         }
-        let show = |Reverse((_, _, number)): Reverse<(u8, u64, u32)>| {
-            let device = self.show(number, now, false)?;
+        let worst = worst.into_sorted_vec().into_iter();
+        let numbers: Vec<u32> = worst.map(|Reverse((_, _, number))| number).collect();
+        let devices = sight.show_all(self, &numbers, now, false).into_iter();
+        let concern = |device: Device| {
             let silent = states::is_silent(device.state);
             let folded = if silent { device.children_silent } else { 0 };
-            Some(Concern { device, folded })
+            Concern { device, folded }
         };
-        worst
-            .into_sorted_vec()
-            .into_iter()
-            .filter_map(show)
-            .collect()
+        devices.map(concern).collect()
     }
 
     /// Silent, as what carries it, and otherwise well.
-    fn is_folded(&self, mark: &Mark) -> bool {
-        let parent = self.mark(mark.parent);
+    fn is_folded(&self, mark: &Mark, sight: &Sight<'_>) -> bool {
+        let parent = sight.mark(self, mark.parent);
         mark.parent != NOBODY
             && states::is_silent(mark.state)
             && mark.level != Level::Fault
@@ -178,6 +182,11 @@ impl Table {
     /// The id most like `name`, if one is close: of those that share half of it, for a slip of a
     /// letter leaves the other half as it is.
     pub fn nearest(&self, name: &str) -> Option<Box<str>> {
+        self.nearest_of(name, &Sight::everything())
+    }
+
+    /// As [`Table::nearest`], of what is seen.
+    pub fn nearest_of(&self, name: &str, sight: &Sight<'_>) -> Option<Box<str>> {
         let mut half = name.len() / 2;
         while !name.is_char_boundary(half) {
             half -= 1;
@@ -188,7 +197,8 @@ impl Table {
             let before = numbers.len();
             self.ids.search(part, |number| {
                 let like = self.ids.get(number).len().abs_diff(name.len()) <= 2;
-                if like && numbers.len() < before + NEAREST_MAX / 2 {
+                let room = numbers.len() < before + NEAREST_MAX / 2;
+                if like && room && sight.mark(self, number).is_some() {
                     numbers.push(number);
                 }
             });

@@ -210,6 +210,11 @@ impl Registry {
         self.shared.read().nearest(name)
     }
 
+    /// Judges devices by other limits from now on, within seconds also those that are silent.
+    pub fn reload(&self, config: Config) {
+        self.shared.write().reload(config);
+    }
+
     /// How many devices are in which state and health.
     pub fn counts(&self) -> Counts {
         self.shared.read().count()
@@ -291,7 +296,11 @@ impl Registry {
         }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.shared.clock.now()
+    }
+
+    pub(super) fn table(&self) -> RwLockReadGuard<'_, Table> {
+        self.shared.read()
     }
 }

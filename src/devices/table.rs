@@ -334,6 +334,12 @@ impl Table {
         self.listen_from(self.started_at);
     }
 
+    /// Judges by other limits from now on: everybody is judged again at the next ticks.
+    pub(super) fn reload(&mut self, config: Config) {
+        self.config = config;
+        self.due.fill(0);
+    }
+
     /// Silence counts from `now`: before, nobody listened.
     pub(super) fn listen_from(&mut self, now: Timestamp) {
         self.started_at = now;

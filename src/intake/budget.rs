@@ -24,6 +24,11 @@ impl Budgets {
         }
     }
 
+    /// Another `bytes_max`, also for the hours that have begun.
+    pub(super) const fn limit(&mut self, bytes_max: u64) {
+        self.bytes_max = bytes_max;
+    }
+
     /// Charges every one of `senders` (hashes), unless one of them has used up its hour. The reject
     /// that exceeds the budget is the last one written. `now` in seconds.
     pub(super) fn charge(&mut self, senders: &[u64], bytes: u64, now: u32) -> bool {

@@ -14,14 +14,15 @@ impl Intake {
     /// The device that the topic or the credentials name: for wills. `None` if no route matches or
     /// the name is no device id.
     pub fn device_of(&self, topic: &str, client: &str, user: &str) -> Option<String> {
-        let target = self.routes.find(topic, Source::Mqtt)?;
+        let settings = self.settings();
+        let target = settings.routes.find(topic, Source::Mqtt)?;
         let (device, _) = self.name(&target, client, user);
         DeviceId::check(&device).ok().map(str::to_owned)
     }
 
     /// Does a route lead from the topic, for this source?
     pub fn serves(&self, topic: &str, source: Source) -> bool {
-        self.routes.find(topic, source).is_some()
+        self.settings().routes.find(topic, source).is_some()
     }
 
     /// The device's name, and what the inventory knows of it.

@@ -27,6 +27,7 @@ mod rebuild;
 mod reject;
 mod report;
 mod route;
+mod settings;
 mod settle;
 mod sightings;
 mod stored;
@@ -53,7 +54,8 @@ use crate::model::Clock;
 use crate::telemetry::Accounting;
 use commit::State;
 use jiff::tz::TimeZone;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use settings::Settings;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::Notify;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -86,7 +88,7 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Intake {
     catalogue: Arc<Catalogue>,
-    routes: Routes,
+    settings: RwLock<Arc<Settings>>,
     inventory: Inventory,
     node: String,
     zone: TimeZone,
@@ -124,7 +126,7 @@ impl Intake {
         Self {
             seed: xxh3_64(&parts.log.id().0.to_le_bytes()),
             catalogue: parts.catalogue,
-            routes: parts.routes,
+            settings: RwLock::new(Arc::new(Settings::new(parts.routes, &config))),
             inventory: parts.inventory,
             node: parts.node,
             zone: parts.zone,

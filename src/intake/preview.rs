@@ -65,7 +65,8 @@ impl Intake {
     /// What would become of an uplink if it came once more, by the routes and the catalogue of now.
     /// Nothing is appended, and nobody is asked whether the device may report.
     pub fn again(&self, kept: &Kept<'_>) -> Preview {
-        let Some(target) = self.routes.find(kept.topic, kept.source) else {
+        let settings = self.settings();
+        let Some(target) = settings.routes.find(kept.topic, kept.source) else {
             return Preview::refused(reject::no_route(kept.source, kept.topic));
         };
         let decode = match target.shape {
@@ -79,7 +80,7 @@ impl Intake {
             kind: kept.kind,
             zone: &self.zone,
             received_at: kept.received_at,
-            readings_max: self.config.readings_max,
+            readings_max: settings.readings_max,
         };
         decoded(&self.catalogue, kept.payload, &assumed, decode)
     }

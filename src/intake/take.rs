@@ -3,6 +3,7 @@ use super::dedup::Transmission;
 use super::pending::{Part, Pending, Record, Taken};
 use super::report::Sender;
 use super::route::{self, Shape};
+use super::settings::Settings;
 use super::uplink::{Delivery, Uplink, Verdict};
 use super::{Intake, budget, choice, reject};
 use crate::codecs::{Decode, Decoded, Fault, Faults, Limits, Reason, json};
@@ -18,11 +19,12 @@ impl Intake {
     /// Decodes, normalises and encodes one uplink into `pending`. Returns what is wrong with it, the
     /// first thing, where nothing of it can be used.
     pub fn take(&self, uplink: &Uplink<'_>, pending: &mut Pending) -> Option<Fault> {
+        let settings = self.settings();
         let records = pending.records.len();
         let mut faults = Faults::default();
         let mut seen = Seen::default();
         let mut rejected = Verdict::RejectedPayload;
-        if let Err(fault) = self.read(uplink, pending, &mut faults, &mut seen) {
+        if let Err(fault) = self.read(uplink, &settings, pending, &mut faults, &mut seen) {
             if fault.reason.is_authorisation() {
                 rejected = Verdict::RejectedNotAuthorised;
             }
@@ -33,7 +35,7 @@ impl Intake {
             unassured: uplink.unassured,
             transmission: self.transmission(uplink),
             records: records..pending.records.len(),
-            arrival: self.arrival(uplink, records, pending),
+            arrival: arrival(uplink, settings.keep_raw, records, pending),
             parts: pending.parts.len()..pending.parts.len(),
             parts_key: None,
             rejected,
@@ -48,23 +50,6 @@ impl Intake {
         }
         pending.uplinks.push(taken);
         first
-    }
-
-    /// What the log keeps of the uplink itself.
-    fn arrival(&self, uplink: &Uplink<'_>, first: usize, pending: &mut Pending) -> Range<usize> {
-        if pending.records.len() == first {
-            return 0..0;
-        }
-        let keep = uplink.payload.len().min(self.config.keep_raw);
-        let arrival = Arrival {
-            address: Some(uplink.address),
-            topic: &route::shown(uplink.topic),
-            client: uplink.client,
-            content_format: uplink.content_format,
-            raw: uplink.payload.get(..keep).unwrap_or_default(),
-            raw_len: uplink.payload.len() as u64,
-        };
-        pending.body(|out| arrival.encode(out))
     }
 
     fn transmission(&self, uplink: &Uplink<'_>) -> Option<Transmission> {
@@ -143,13 +128,6 @@ impl Intake {
         });
     }
 
-    /// Limits of a codec.
-    pub(super) const fn limits(&self) -> Limits {
-        Limits {
-            readings_max: self.config.readings_max,
-        }
-    }
-
     pub(super) fn known(&self, device: &str, entry: Option<&Entry>) -> Result<(), Fault> {
         DeviceId::check(device)
             .map_err(|error| Fault::whole(Reason::InvalidDeviceId, error.to_string()))?;
@@ -164,11 +142,12 @@ impl Intake {
     fn read<'a>(
         &'a self,
         uplink: &Uplink<'a>,
+        settings: &'a Settings,
         pending: &mut Pending,
         faults: &mut Faults,
         seen: &mut Seen<'a>,
     ) -> Result<(), Fault> {
-        let target = self
+        let target = settings
             .routes
             .find(uplink.topic, uplink.source)
             .ok_or_else(|| reject::no_route(uplink.source, uplink.topic))?;
@@ -192,7 +171,7 @@ impl Intake {
             Shape::Telemetry | Shape::Gateway => {
                 let codec = choice::codec(&target, uplink)?;
                 seen.profile = codec.0;
-                self.telemetry(uplink, &sender, codec, pending, faults)
+                self.telemetry(uplink, &sender, codec, settings.limits(), pending, faults)
             }
             Shape::Attributes => {
                 seen.profile = "json";
@@ -217,12 +196,13 @@ impl Intake {
         uplink: &Uplink<'_>,
         sender: &Sender<'_>,
         (profile, decode): (&'static str, Decode),
+        limits: Limits,
         pending: &mut Pending,
         faults: &mut Faults,
     ) -> Result<(), Fault> {
         let mut scratch = std::mem::take(&mut pending.scratch);
         let mut decoded: Decoded<'_> = std::mem::take(&mut scratch.decoded);
-        let done = decode(uplink.payload, self.limits(), &mut decoded);
+        let done = decode(uplink.payload, limits, &mut decoded);
         if done.is_ok() {
             std::mem::swap(faults, &mut decoded.faults);
             let mut run = 0..0;
@@ -244,6 +224,28 @@ impl Intake {
         pending.scratch = scratch;
         done
     }
+}
+
+/// What the log keeps of the uplink itself, but for `keep_raw` bytes of its payload nothing of that.
+fn arrival(
+    uplink: &Uplink<'_>,
+    keep_raw: usize,
+    first: usize,
+    pending: &mut Pending,
+) -> Range<usize> {
+    if pending.records.len() == first {
+        return 0..0;
+    }
+    let keep = uplink.payload.len().min(keep_raw);
+    let arrival = Arrival {
+        address: Some(uplink.address),
+        topic: &route::shown(uplink.topic),
+        client: uplink.client,
+        content_format: uplink.content_format,
+        raw: uplink.payload.get(..keep).unwrap_or_default(),
+        raw_len: uplink.payload.len() as u64,
+    };
+    pending.body(|out| arrival.encode(out))
 }
 
 /// What was found out of an uplink, also of one that is rejected.

@@ -61,9 +61,30 @@ impl Watch {
         changed
     }
 
-    /// The files.
-    pub fn files(&self) -> &[PathBuf] {
-        &self.files
+    /// The files are about to be read for another reason: how they are now is what is known of them.
+    /// Blocks for a `stat` per file.
+    pub fn accept(&mut self) {
+        self.known = look(&self.files);
+        self.last.clone_from(&self.known);
+    }
+
+    /// Watches these files from now on. Those that it watched before it knows already; the others it
+    /// looks at, so they are to be read after this: true if there are such. Blocks for a `stat` per file.
+    pub fn set(&mut self, files: impl IntoIterator<Item = PathBuf>) -> bool {
+        let mut next = Self::new(files);
+        let mut joined = false;
+        let seen = next.known.iter_mut().zip(&mut next.last);
+        for (file, (known, last)) in next.files.iter().zip(seen) {
+            let before = self.files.iter().position(|own| own == file);
+            let before = before.and_then(|at| self.known.get(at).zip(self.last.get(at)));
+            if let Some((known_before, last_before)) = before {
+                (*known, *last) = (*known_before, *last_before);
+            } else {
+                joined = true;
+            }
+        }
+        *self = next;
+        joined
     }
 }
 
@@ -120,6 +141,24 @@ mod tests {
         // Same content, same length, and, where the clock is coarse, the same time.
         fs::rename(&other, &file).unwrap();
         assert!(!watch.changed() && watch.changed());
+    }
+
+    #[test]
+    fn files_may_join_and_what_is_known_of_the_others_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let [a, b] = ["a", "b"].map(|name| dir.path().join(name));
+        fs::write(&a, "1").unwrap();
+        let mut watch = watch(&a);
+        fs::write(&a, "12").unwrap();
+        assert!(watch.set([a.clone(), b.clone()]));
+        assert!(!watch.set([a.clone(), b.clone()]));
+        assert!(
+            !watch.changed() && watch.changed(),
+            "`a` was written before"
+        );
+        fs::write(&b, "1").unwrap();
+        watch.accept();
+        assert!(!watch.changed() && !watch.changed());
     }
 
     #[test]

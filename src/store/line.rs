@@ -186,15 +186,13 @@ fn put_head(out: &mut Vec<u8>, report: &ReportView<'_>, labels: &mut [(&str, &st
     ]
     .into_iter()
     .peekable();
-    labels.sort_unstable_by_key(|(name, _)| tag_order(name));
-    let mut before = None;
-    for (name, value) in labels.iter().copied() {
-        while let Some((own_name, own_value)) = own.next_if(|(own, _)| (*own, "") < tag_order(name))
-        {
-            put_tag(out, "", own_name, own_value);
+    labels.sort_by(|(a, _), (b, _)| (tag_order(a), *a).cmp(&(tag_order(b), *b)));
+    for (at, (name, value)) in labels.iter().enumerate() {
+        while let Some((name, value)) = own.next_if(|(own, _)| (*own, "") < tag_order(name)) {
+            put_tag(out, "", name, value);
         }
-        // Of two values for one name one must go: a line with both is refused.
-        if before.replace(name) != Some(name) {
+        // Of two values for one name the later counts, as in protobuf's maps.
+        if labels.get(at + 1).is_none_or(|(next, _)| next != name) {
             put_tag(out, tag_order(name).1, name, value);
         }
     }
@@ -318,3 +316,6 @@ fn end(out: &mut Vec<u8>, time: Timestamp) {
     out.extend_from_slice(itoa::Buffer::new().format(nanos).as_bytes());
     out.push(b'\n');
 }
+
+#[cfg(test)]
+mod tests;

@@ -154,7 +154,7 @@ impl Worker {
         for (what, check) in checks.named() {
             match check {
                 Check::Failed(why) => {
-                    tracing::warn!(store, what, why, "a check of the store failed")
+                    tracing::warn!(store, what, why, "a check of the store failed");
                 }
                 Check::Ok(words) | Check::Unknown(words) => {
                     tracing::info!(store, what, words, "checked the store");

@@ -1,11 +1,16 @@
-//! What operators see of the process: counters of promise 2, metrics, logs.
+//! What operators see of the process: counters of promise 2, metrics, logs, and what a service
+//! manager is told.
 mod accounting;
 pub mod buckets;
 mod latency;
 mod metrics;
+mod reloads;
+mod supervisor;
 mod tracing_setup;
 
 pub use accounting::{Accounting, Counts};
 pub use latency::{Distribution, Latency, Recent};
 pub use metrics::Metrics;
+pub use reloads::{ConfigState, Reloads};
+pub use supervisor::Supervisor;
 pub use tracing_setup::{TracingError, init};

@@ -118,7 +118,7 @@ fn build(dir: &Path, clock: Clock) -> Shared {
     }));
     let mqtt = Arc::new(mqtt::Service {
         config: mqtt::Config::default(),
-        users: None,
+        door: mqtt::Door::default(),
         intake: intake.clone(),
         accounting: accounting.clone(),
         sessions: Arc::new(mqtt::Sessions::in_memory(1)),
@@ -144,6 +144,8 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         seed: 1,
     });
     Shared {
+        config: Arc::default(),
+        hosts: http::Hosts::new("test-1", &[]),
         access: Arc::new(citygate::access::Access::open()),
         node: "test-1".into(),
         log,
@@ -177,7 +179,7 @@ impl Gateway {
         });
         let (shared, halt) = (self.shared.clone(), self.halt.clone());
         self.servers.spawn(async move {
-            http::serve(http, shared, &http::Config::default(), halt).await;
+            http::serve(http, shared, halt).await;
         });
     }
 

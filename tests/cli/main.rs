@@ -10,6 +10,8 @@ mod demo;
 mod devices;
 mod full;
 mod live;
+mod reload;
+mod stop;
 #[path = "../support/mod.rs"]
 mod support;
 mod usage;

@@ -164,7 +164,8 @@ impl Gateway {
         self.wait()
     }
 
-    fn signal(&self, signal: rustix::process::Signal) {
+    /// Sends a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, signal).expect("it is our child");
     }

@@ -1,10 +1,12 @@
 //! What a caller asks of the registry, checked.
-use crate::api::selection::{Selection, Violations};
+use crate::access::Grant;
+use crate::api::Shared;
+use crate::api::selection::{Selection, Unfit, Violations};
 use crate::api::token::{MALFORMED, PageToken};
-use crate::catalogue::Catalogue;
 use crate::devices::{Level, Page, Query, Registry, State};
 use crate::model::proto;
 use prost::Message;
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Devices on a page.
@@ -149,26 +151,43 @@ impl List {
     /// Checks every field.
     ///
     /// # Errors
-    /// All wrong ones.
+    /// All wrong ones; else what the grant does not cover.
     pub fn check(
+        request: proto::ListDevicesRequest,
+        shared: &Shared,
+        grant: &Arc<Grant>,
+    ) -> Result<Self, Unfit> {
+        let filter = request.filter.clone().unwrap_or_default();
+        Self::within(request, shared.select(&filter, grant), grant)
+    }
+
+    fn within(
         mut request: proto::ListDevicesRequest,
-        catalogue: &Catalogue,
-    ) -> Result<Self, Violations> {
-        let filter = request.filter.take().unwrap_or_default();
-        let (selection, mut wrong) = match Selection::check(&filter, catalogue) {
-            Ok(selection) => (selection, Violations::default()),
-            Err(wrong) => (Selection::default(), wrong),
+        selected: Result<Selection, Unfit>,
+        grant: &Arc<Grant>,
+    ) -> Result<Self, Unfit> {
+        let (selection, mut wrong, outside) = match selected {
+            Ok(selection) => (selection, Violations::default(), None),
+            Err(Unfit::Wrong(wrong)) => (Selection::granted(grant), wrong, None),
+            Err(outside) => (
+                Selection::granted(grant),
+                Violations::default(),
+                Some(outside),
+            ),
         };
         let mut query = query_of(&request, &mut wrong);
         let token = std::mem::take(&mut request.page_token);
         request.page_size = 0;
-        request.filter = Some(filter);
+        request.filter.get_or_insert_default();
         let hash = xxh3_64(&request.encode_to_vec());
         if !token.is_empty() {
             match PageToken::decode(&token, hash) {
                 Some(token) => query.after = Some(token.skip),
                 None => wrong.add("page_token", MALFORMED),
             }
+        }
+        if let (Some(outside), true) = (outside, wrong.0.is_empty()) {
+            return Err(outside);
         }
         if wrong.0.is_empty() {
             selection.narrow(&mut query);
@@ -179,14 +198,15 @@ impl List {
                 request: hash,
             })
         } else {
-            Err(wrong)
+            Err(wrong.into())
         }
     }
 
     /// The page. Looks at every device: for a thread that may block.
     pub fn page(mut self, registry: &Registry) -> proto::ListDevicesResponse {
         loop {
-            let page = registry.list(&self.query);
+            let seen = registry.seen_by(self.watched.selection.grant());
+            let page = seen.list(&self.query);
             let devices = page.devices.iter().map(|device| self.watched.shown(device));
             let devices: Vec<_> = devices.collect();
             let bytes: usize = devices.iter().map(Message::encoded_len).sum();
@@ -223,9 +243,22 @@ impl List {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
+    use crate::api::selection::Judge;
+    use crate::catalogue::Catalogue;
 
     fn check(request: proto::ListDevicesRequest) -> Result<List, Violations> {
-        List::check(request, &Catalogue::shipped())
+        let grant = Arc::new(Grant::everything("a"));
+        let judge = Judge {
+            catalogue: &Catalogue::shipped(),
+            grant: &grant,
+            sees: &|_| true,
+        };
+        let filter = request.filter.clone().unwrap_or_default();
+        let selected = Selection::check(&filter, &judge);
+        List::within(request, selected, &grant).map_err(|unfit| match unfit {
+            Unfit::Wrong(wrong) => wrong,
+            Unfit::Outside(outside) => panic!("nothing is outside: {outside}"),
+        })
     }
 
     #[test]

@@ -7,8 +7,12 @@
 //! is added to the server lies behind this, unknown methods included.
 use super::status;
 use crate::access::Pass;
-use crate::api::{Shared, bearer};
+use crate::access::audit::What;
+use crate::api::Shared;
+use crate::api::caller::{self, Peer};
+use crate::model::proto;
 use axum::extract::{Request, State};
+use axum::http::Extensions;
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::Stream;
@@ -16,6 +20,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tonic::Status;
+use tonic::transport::server::TcpConnectInfo;
 
 /// Services that need no token.
 const OPEN: [&str; 2] = ["/grpc.health.v1.Health/", "/grpc.reflection."];
@@ -30,14 +35,63 @@ pub(super) async fn admit(
     if OPEN.iter().any(|service| path.starts_with(service)) {
         return next.run(request).await;
     }
-    match bearer::admit(&shared.access, request.headers(), shared.clock.now()) {
+    let peer = peer_of(request.extensions());
+    let rpc = path.rsplit('/').next().unwrap_or_default().to_owned();
+    match shared.enter(peer, &rpc, caller::token(request.headers())) {
         Ok(pass) => {
-            request.extensions_mut().insert(pass);
-            next.run(request).await
+            request.extensions_mut().insert(pass.clone());
+            let response = next.run(request).await;
+            // An error before the first response comes as headers.
+            let status = response.headers().get("grpc-status");
+            if status.is_some_and(|status| status == PERMISSION_DENIED) {
+                let detail = "outside the grant";
+                shared.audit(What::Refused, pass.grant(), peer.ip(), &rpc, detail);
+            }
+            response
         }
         Err(denied) => status::denied(denied).into_http(),
     }
 }
+
+/// [`tonic::Code::PermissionDenied`] as a header has it.
+const PERMISSION_DENIED: &str = "7";
+
+fn peer_of(extensions: &Extensions) -> Peer {
+    let info = extensions.get::<TcpConnectInfo>();
+    Peer {
+        address: info.and_then(TcpConnectInfo::remote_addr),
+        tls: false,
+    }
+}
+
+/// Notes in the audit log that readings leave.
+pub(super) fn exported<T>(
+    shared: &Shared,
+    pass: &Pass,
+    rpc: &str,
+    request: &tonic::Request<T>,
+    filter: Option<&proto::Filter>,
+) {
+    let peer = peer_of(request.extensions()).ip();
+    let detail = filter.map_or_else(String::new, |filter| {
+        let lists = [
+            ("devices", &filter.devices),
+            ("kinds", &filter.kinds),
+            ("districts", &filter.districts),
+            ("metrics", &filter.metrics),
+        ];
+        let given = lists.iter().filter(|(_, names)| !names.is_empty());
+        let texts = given.map(|(name, names)| {
+            let shown: Vec<&str> = names.iter().take(NAMED_MAX).map(String::as_str).collect();
+            format!("{name}={}", shown.join(","))
+        });
+        texts.collect::<Vec<_>>().join(" ")
+    });
+    shared.audit(What::Export, pass.grant(), peer, rpc, &detail);
+}
+
+/// Names of one list of a filter in the audit log.
+const NAMED_MAX: usize = 8;
 
 /// The pass that [`admit`] handed on.
 ///

@@ -5,7 +5,6 @@ use super::admit::{Responses, pass_of};
 use super::status;
 use super::watch::{Limits, Watch};
 use crate::api::device::{self, List, Watched, named};
-use crate::api::selection::Selection;
 use crate::api::{Shared, grpc};
 use crate::model::proto;
 use futures_util::stream::unfold;
@@ -74,8 +73,9 @@ impl DeviceService for Service {
         &self,
         request: Request<proto::ListDevicesRequest>,
     ) -> Result<Response<proto::ListDevicesResponse>, Status> {
-        let list = List::check(request.into_inner(), &self.shared.catalogue)
-            .map_err(|wrong| status::invalid(&wrong))?;
+        let pass = pass_of(&request)?;
+        let list = List::check(request.into_inner(), &self.shared, pass.grant())
+            .map_err(|unfit| status::unfit(&unfit))?;
         let page = self.scan(move |shared| list.page(&shared.devices)).await?;
         Ok(Response::new(page))
     }
@@ -84,18 +84,20 @@ impl DeviceService for Service {
         &self,
         request: Request<proto::GetDeviceRequest>,
     ) -> Result<Response<proto::GetDeviceResponse>, Status> {
+        let pass = pass_of(&request)?;
         let name = request.into_inner().device_id;
         named("device_id", &name).map_err(|wrong| status::invalid(&wrong))?;
         let found = self.scan(move |shared| {
+            let seen = shared.devices.seen_by(pass.grant());
             // The version first: what changes meanwhile comes again in a watch, and is not missed.
-            let version = shared.devices.version();
-            let found = shared.devices.get(&name);
+            let version = seen.version();
+            let found = seen.get(&name);
             found
                 .map(|found| proto::GetDeviceResponse {
                     device: Some(device::message(&found)),
                     cursor: device::cursor(&shared.devices, version),
                 })
-                .ok_or_else(|| unknown(&name, shared.devices.nearest(&name)))
+                .ok_or_else(|| unknown(&name, seen.nearest(&name)))
         });
         found.await?.map(Response::new)
     }
@@ -110,12 +112,21 @@ impl DeviceService for Service {
         let pass = pass_of(&request)?;
         let request = request.into_inner();
         let filter = request.filter.unwrap_or_default();
-        let selection = Selection::check(&filter, &self.shared.catalogue)
-            .map_err(|wrong| status::invalid(&wrong))?;
+        let selection = self.shared.select(&filter, pass.grant());
+        let selection = selection.map_err(|unfit| status::unfit(&unfit))?;
         let registry = &self.shared.devices;
-        let after = match request.after_cursor.as_str() {
-            "" => registry.version(),
-            text => device::after(registry, text).map_err(|cause| status::place(&cause))?,
+        let (after, told) = match request.after_cursor.as_str() {
+            "" => {
+                // All that has changed so far is behind the watcher; told is only what it may know.
+                let now = registry.version();
+                let grant = Arc::clone(pass.grant());
+                let told = self.scan(move |shared| shared.devices.seen_by(&grant).version());
+                (now, told.await?.min(now))
+            }
+            text => {
+                let after = device::after(registry, text).map_err(|cause| status::place(&cause))?;
+                (after, after)
+            }
         };
         let permit = self.watches.clone().try_acquire_owned();
         let permit = permit.map_err(|_| status::exhausted("watches", self.watches_max))?;
@@ -129,7 +140,7 @@ impl DeviceService for Service {
             heartbeat: self.heartbeat,
             halt: self.halt.clone(),
         };
-        let watch = Watch::new(self.shared.clone(), after, watched, limits);
+        let watch = Watch::new(self.shared.clone(), (after, told), watched, limits);
         let responses = unfold(watch, Watch::step);
         Ok(Response::new(Responses::new(pass, responses)))
     }

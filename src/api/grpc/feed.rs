@@ -5,8 +5,11 @@
 //! ```
 //! A feed holds the frames it has read and its place inside the first one, so that a response can
 //! end in the middle of a frame. It is moved to a blocking thread as a whole while it is far behind.
+//! What the caller's grant does not cover is left out here, before anything is counted or measured.
 use super::frame::Draft;
+use crate::api::cut::Cut;
 use crate::api::selection::Selection;
+use crate::devices::Registry;
 use crate::log::record::{self, Kind, RecordView};
 use crate::log::{Frame, ReadError, Reader};
 use crate::model::wire::{Fields, LEN, WireError, put_key, put_varint};
@@ -14,6 +17,7 @@ use crate::model::{ReportView, Timestamp, proto};
 use prost::Message;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Bytes of frames asked of the log at a time: enough to make a read worth its call.
 const READ_BYTES: usize = 256 << 10;
@@ -25,6 +29,8 @@ const SCAN_BYTES_MAX: usize = 8 << 20;
 pub struct Feed {
     reader: Reader,
     selection: Arc<Selection>,
+    /// Which devices of an event, or on the way of a report, are granted.
+    devices: Registry,
     frames: VecDeque<Arc<Frame>>,
     /// Place in the first frame's body.
     offset: usize,
@@ -34,6 +40,8 @@ pub struct Feed {
     next: u64,
     /// Append time of what was looked at last.
     appended_at: Option<Timestamp>,
+    /// Append time of what was sent last.
+    sent_at: Option<Timestamp>,
     /// Came after records that had to leave first.
     failed: Option<ReadError>,
     /// Reused for reports that a metric filter strips.
@@ -51,15 +59,17 @@ pub struct Filled {
 
 impl Feed {
     /// Starts where `reader` stands.
-    pub fn new(reader: Reader, selection: Selection) -> Self {
+    pub fn new(reader: Reader, selection: Selection, devices: Registry) -> Self {
         Self {
             next: reader.position(),
             reader,
             selection: Arc::new(selection),
+            devices,
             frames: VecDeque::new(),
             offset: 0,
             at: 0,
             appended_at: None,
+            sent_at: None,
             failed: None,
             stripped: Vec::new(),
         }
@@ -70,9 +80,17 @@ impl Feed {
         self.next.saturating_sub(1)
     }
 
-    /// Append time of what was looked at last.
-    pub const fn appended_at(&self) -> Option<Timestamp> {
-        self.appended_at
+    /// How far behind what is sent now is: of whoever may see everything, what was looked at last; else
+    /// what was sent last, for the rest is nobody's business.
+    pub fn behind(&self, filled: &Filled, watermark: u64, now: Timestamp) -> Duration {
+        let grant = self.selection.grant();
+        let at = if grant.is_unrestricted() {
+            self.appended_at.filter(|_| self.seen() < watermark)
+        } else {
+            let sent = !filled.caught_up && !filled.draft.is_empty();
+            self.sent_at.filter(|_| sent)
+        };
+        at.map_or(Duration::ZERO, |at| now.since(at))
     }
 
     /// Resolves when there is more to read. Cancel-safe.
@@ -147,21 +165,26 @@ impl Feed {
 
     /// Adds one record if it is wanted; false when there is no room for it.
     fn take(&mut self, record: &RecordView<'_>, draft: &mut Draft) -> bool {
-        let everything = self.selection.is_all();
         let mut body = record.body;
         match record.kind {
-            Kind::Report if everything => {}
+            Kind::Report if self.selection.is_all() => {}
             Kind::Report => match self.strip(body) {
                 Ok(Stripped::Whole) => {}
                 Ok(Stripped::Part) => body = &self.stripped,
                 Ok(Stripped::Nothing) | Err(_) => return true,
             },
-            Kind::Event if everything || self.wants_event(body) => {}
-            Kind::Event | Kind::Reject | Kind::Release => return true,
+            Kind::Event if self.selection.is_all_events() => {}
+            Kind::Event => match self.cut_event(body) {
+                Stripped::Whole => {}
+                Stripped::Part => body = &self.stripped,
+                Stripped::Nothing => return true,
+            },
+            Kind::Reject | Kind::Release => return true,
         }
         if !draft.fits(body.len()) {
             return false;
         }
+        self.sent_at = self.appended_at;
         if record.kind == Kind::Event {
             draft.push_event(self.at, body);
         } else {
@@ -179,21 +202,45 @@ impl Feed {
         {
             return Ok(Stripped::Nothing);
         }
-        if !self.selection.strips_readings() {
+        let hides_via = Cut::new(&self.devices, self.selection.grant()).hides_via(report.via);
+        if !self.selection.strips_readings() && !hides_via {
             return Ok(Stripped::Whole);
         }
-        strip_readings(&report, &self.selection, &mut self.stripped)
+        strip_readings(&report, &self.selection, hides_via, &mut self.stripped)
     }
 
-    /// Events of a device are filtered as its reports are, but not by metric. Those of the gateway
-    /// itself go to whoever filters nothing.
-    fn wants_event(&self, body: &[u8]) -> bool {
-        proto::Event::decode(body).is_ok_and(|event| {
-            !event.device_id.is_empty()
-                && self
-                    .selection
-                    .takes_device(&event.device_id, &event.kind, &event.district)
-        })
+    /// What is granted and wanted of an event; a part lies in `self.stripped`. Events of a device are
+    /// filtered as its reports are, but not by metric. Those of the gateway itself go to whoever
+    /// filters nothing and is granted them.
+    fn cut_event(&mut self, body: &[u8]) -> Stripped {
+        let Ok(mut event) = proto::Event::decode(body) else {
+            return Stripped::Nothing;
+        };
+        let grant = self.selection.grant();
+        let cut = Cut::new(&self.devices, grant);
+        let wanted = if event.device_id.is_empty() {
+            self.selection.takes_gateway()
+        } else {
+            let takes = |(kind, district): (Box<str>, Box<str>)| {
+                self.selection
+                    .takes_device(&event.device_id, &kind, &district)
+            };
+            cut.place(&event).is_some_and(takes)
+        };
+        if !wanted {
+            return Stripped::Nothing;
+        }
+        let details = event.detail.len();
+        cut.details(&mut event);
+        if event.detail.len() == details {
+            return Stripped::Whole;
+        }
+        self.stripped.clear();
+        match event.encode(&mut self.stripped) {
+            Ok(()) => Stripped::Part,
+            // A Vec grows; it has room for whatever was decoded out of a frame.
+            Err(_) => Stripped::Nothing,
+        }
     }
 }
 
@@ -204,10 +251,12 @@ enum Stripped {
     Nothing,
 }
 
-/// Copies the report's own fields and the wanted readings into `out`, byte for byte.
+/// Copies the report's own fields and the wanted readings into `out`, byte for byte; not who carried it,
+/// where that is hidden.
 fn strip_readings(
     report: &ReportView<'_>,
     selection: &Selection,
+    hides_via: bool,
     out: &mut Vec<u8>,
 ) -> Result<Stripped, WireError> {
     out.clear();
@@ -218,7 +267,9 @@ fn strip_readings(
         let Some((field, value)) = fields.next()? else {
             break;
         };
-        if field != READINGS {
+        if field == VIA && hides_via {
+            left_out = true;
+        } else if field != READINGS {
             let len = before.len() - fields.rest().len();
             out.extend_from_slice(before.get(..len).unwrap_or_default());
         } else if selection.takes_metric(metric_of(value.bytes())?) {
@@ -239,6 +290,8 @@ fn strip_readings(
 
 /// `Report.readings`.
 const READINGS: u32 = 8;
+/// `Report.via`.
+const VIA: u32 = 10;
 
 /// `Reading.metric`, without looking at the rest when it comes first, as it does in the log.
 fn metric_of(reading: &[u8]) -> Result<&str, WireError> {
@@ -255,6 +308,8 @@ fn metric_of(reading: &[u8]) -> Result<&str, WireError> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::access::Grant;
+    use crate::api::selection::Judge;
     use crate::catalogue::Catalogue;
     use proptest::prelude::*;
 
@@ -263,7 +318,12 @@ mod tests {
             metrics: metrics.iter().map(|metric| (*metric).to_owned()).collect(),
             ..proto::Filter::default()
         };
-        Selection::check(&filter, &Catalogue::shipped()).unwrap()
+        let judge = Judge {
+            catalogue: &Catalogue::shipped(),
+            grant: &Arc::new(Grant::everything("a")),
+            sees: &|_| true,
+        };
+        Selection::check(&filter, &judge).unwrap()
     }
 
     fn report(metrics: &[&str]) -> proto::Report {
@@ -286,7 +346,7 @@ mod tests {
         selection: &Selection,
         out: &mut Vec<u8>,
     ) -> Result<Stripped, WireError> {
-        strip_readings(&ReportView::parse(report)?, selection, out)
+        strip_readings(&ReportView::parse(report)?, selection, false, out)
     }
 
     proptest! {

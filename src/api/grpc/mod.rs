@@ -15,11 +15,10 @@ mod watch;
 
 pub use incoming::accept;
 
-use crate::api::selection::Selection;
 use crate::api::{Phase, Shared};
 use crate::model::proto;
 use crate::model::settings::Section;
-use admit::{Responses, admit, pass_of};
+use admit::{Responses, admit, exported, pass_of};
 use axum::middleware::from_fn_with_state;
 use devices::DeviceServiceServer;
 use futures_util::stream::unfold;
@@ -207,10 +206,17 @@ impl TelemetryService for Service {
         }
         let peer = request.remote_addr();
         let pass = pass_of(&request)?;
+        exported(
+            &self.shared,
+            &pass,
+            "Subscribe",
+            &request,
+            request.get_ref().filter.as_ref(),
+        );
         let request = request.into_inner();
         let filter = request.filter.clone().unwrap_or_default();
-        let selection = Selection::check(&filter, &self.shared.catalogue)
-            .map_err(|wrong| status::invalid(&wrong))?;
+        let selection = self.shared.select(&filter, pass.grant());
+        let selection = selection.map_err(|unfit| status::unfit(&unfit))?;
         let start = subscribe::start_of(&request, &self.shared)?;
         let permit = self.streams.clone().try_acquire_owned();
         let permit = permit.map_err(|_| status::exhausted("subscriptions", self.streams_max))?;
@@ -238,11 +244,19 @@ impl TelemetryService for Service {
             return Err(status::draining());
         }
         let pass = pass_of(&request)?;
+        exported(
+            &self.shared,
+            &pass,
+            "Query",
+            &request,
+            request.get_ref().filter.as_ref(),
+        );
         let permit = self.queries.clone().try_acquire_owned();
         let permit = permit.map_err(|_| status::exhausted("queries", QUERIES_MAX))?;
         let query = query::Query::open(
             self.shared.clone(),
             &request.into_inner(),
+            pass.grant(),
             permit,
             self.halt.clone(),
         )?;

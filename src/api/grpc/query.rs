@@ -6,8 +6,9 @@
 use super::frame::RESPONSE_BYTES_MAX;
 use super::status;
 use super::subscribe::time_of;
+use crate::access::Grant;
 use crate::api::Shared;
-use crate::api::selection::{Selection, Violations};
+use crate::api::selection::Violations;
 use crate::history::{self, QueryError};
 use crate::model::{Timestamp, proto};
 use prost::Message;
@@ -31,6 +32,7 @@ pub struct Query {
     /// Ends what a blocking thread is reading for it.
     stop: Arc<AtomicBool>,
     halt: CancellationToken,
+    grant: Arc<Grant>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -69,17 +71,19 @@ impl Query {
     /// Checks the request and starts.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT`.
+    /// `INVALID_ARGUMENT`, `PERMISSION_DENIED`.
     pub fn open(
         shared: Arc<Shared>,
         request: &proto::QueryRequest,
+        grant: &Arc<Grant>,
         permit: OwnedSemaphorePermit,
         halt: CancellationToken,
     ) -> Result<Self, Status> {
         let filter = request.filter.clone().unwrap_or_default();
-        let invalid = |wrong| status::invalid(&wrong);
-        let selection = Selection::check(&filter, &shared.catalogue).map_err(invalid)?;
-        let (from, to) = span_of(request, shared.clock.now()).map_err(invalid)?;
+        let selection = shared.select(&filter, grant);
+        let selection = selection.map_err(|unfit| status::unfit(&unfit))?;
+        let span = span_of(request, shared.clock.now());
+        let (from, to) = span.map_err(|wrong| status::invalid(&wrong))?;
         let query = shared.history.query(selection.into_history(), from, to);
         shared.metrics.queries.inc();
         Ok(Self {
@@ -87,6 +91,7 @@ impl Query {
             rows: Some(Rows { query, held: None }),
             shared,
             halt,
+            grant: Arc::clone(grant),
             _permit: permit,
         })
     }
@@ -94,8 +99,9 @@ impl Query {
     /// The next response; `None` at the end or after an error. For `unfold`.
     pub async fn step(mut self) -> Option<(Result<proto::QueryResponse, Status>, Self)> {
         let mut rows = self.rows.take()?;
+        let (shared, grant) = (Arc::clone(&self.shared), Arc::clone(&self.grant));
         let filled = tokio::task::spawn_blocking(move || {
-            let filled = rows.fill();
+            let filled = rows.fill(&shared, &grant);
             (rows, filled)
         });
         // Whatever ends this, `Drop` stops the thread.
@@ -112,18 +118,23 @@ impl Query {
                 self.rows = Some(rows);
                 Ok(response)
             }
-            Ok((_, Err(error))) => Err(failure(&error)),
+            Ok((_, Err(error))) => Err(failure(&error, &self.shared, &self.grant)),
             Err(_) => Err(Status::internal("the reader of this query is gone")),
         };
         Some((response, self))
     }
 }
 
-fn failure(error: &QueryError) -> Status {
+fn failure(error: &QueryError, shared: &Shared, grant: &Grant) -> Status {
     match error {
-        QueryError::TooManySeries { limit, .. } => status::error(
+        QueryError::TooManySeries { limit, device } => status::error(
             Code::ResourceExhausted,
-            error.to_string(),
+            // Whose they are is not told of a device that is not seen.
+            if grant.sees_all_devices() || shared.devices.seen_by(grant).has(device) {
+                error.to_string()
+            } else {
+                format!("a device has more than {limit} series in this time: name devices")
+            },
             "TOO_MANY_SERIES",
             &[("limit", limit.to_string())],
         ),
@@ -137,17 +148,21 @@ fn failure(error: &QueryError) -> Status {
 
 impl Rows {
     /// Fills one response; an empty one is the end. Blocks on the disk.
-    fn fill(&mut self) -> Result<proto::QueryResponse, QueryError> {
+    fn fill(&mut self, shared: &Shared, grant: &Grant) -> Result<proto::QueryResponse, QueryError> {
         let mut response = proto::QueryResponse::default();
         let mut bytes = 0;
         loop {
-            let report = match self.held.take() {
+            let mut report = match self.held.take() {
                 Some(report) => report,
                 None => match self.query.next() {
                     Some(report) => report?,
                     None => return Ok(response),
                 },
             };
+            // The selection is the grant's already; who carried the report is not in it.
+            if !shared.cut(grant).report(&mut report) {
+                continue;
+            }
             bytes += report.encoded_len() + WRAP_BYTES_MAX;
             // A report alone may be larger than it was in the log by little; it is sent as it is.
             if bytes > RESPONSE_BYTES_MAX && !response.reports.is_empty() {

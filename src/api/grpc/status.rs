@@ -3,7 +3,7 @@
 //! The three messages are written out here rather than taken from tonic-types, which brings eleven
 //! more of them and their generated code for nothing.
 use crate::access::Denied;
-use crate::api::selection::Violations;
+use crate::api::selection::{Outside, Unfit, Violations};
 use crate::log::{CursorError, Log, ReadError};
 use prost::Message;
 use prost_types::Any;
@@ -108,6 +108,25 @@ pub fn invalid(violations: &Violations) -> Status {
     };
     let details = vec![info("INVALID_FIELD", &[]), any("BadRequest", &bad)];
     with(Code::InvalidArgument, violations.to_string(), details)
+}
+
+/// A filter that is wrong, or that asks for more than is granted.
+pub fn unfit(unfit: &Unfit) -> Status {
+    match unfit {
+        Unfit::Wrong(wrong) => invalid(wrong),
+        Unfit::Outside(outside) => self::outside(outside),
+    }
+}
+
+/// `PERMISSION_DENIED` that says what is not granted.
+pub fn outside(outside: &Outside) -> Status {
+    let metadata = [("field", outside.field.clone())];
+    error(
+        Code::PermissionDenied,
+        outside.to_string(),
+        "OUTSIDE_GRANT",
+        &metadata,
+    )
 }
 
 /// `UNAUTHENTICATED`: no token, or one that admits nobody.

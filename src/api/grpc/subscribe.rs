@@ -103,7 +103,7 @@ impl Subscription {
             .map_err(|cause| status::cursor(&cause, &shared.log))?;
         shared.metrics.subscribers.inc();
         Ok(Self {
-            feed: Some(Feed::new(reader, selection)),
+            feed: Some(Feed::new(reader, selection, shared.devices.clone())),
             limits,
             heartbeat_at: Instant::now(),
             started: false,
@@ -187,12 +187,9 @@ impl Subscription {
     fn response(&mut self, filled: Filled) -> Result<SubscribeFrame, Status> {
         self.heartbeat_at = Instant::now() + self.limits.heartbeat;
         let feed = self.feed.as_ref().ok_or_else(lost)?;
+        let (watermark, now) = (self.shared.log.watermark(), self.shared.clock.now());
+        let lag = feed.behind(&filled, watermark, now);
         let draft = filled.draft;
-        let behind = feed.seen() < self.shared.log.watermark();
-        let lag = match feed.appended_at() {
-            Some(appended_at) if behind => self.shared.clock.now().since(appended_at),
-            _ => Duration::ZERO,
-        };
         self.shared
             .metrics
             .sent(draft.records(), Draft::len(&draft));

@@ -27,6 +27,9 @@ pub(super) struct Watch {
     watched: Arc<Watched>,
     /// The version that the watcher has seen.
     after: u64,
+    /// The version that it is told: where a grant hides devices, that of the last one that it saw, so
+    /// that nobody counts the changes of others.
+    told: u64,
     limits: Limits,
     heartbeat_at: Instant,
     /// Nothing is sent before.
@@ -51,6 +54,8 @@ pub(super) struct Limits {
 struct Seen {
     devices: Vec<proto::Device>,
     after: u64,
+    /// Version of the last of the devices.
+    last: Option<u64>,
 }
 
 impl Drop for Watch {
@@ -60,13 +65,20 @@ impl Drop for Watch {
 }
 
 impl Watch {
-    pub(super) fn new(shared: Arc<Shared>, after: u64, watched: Watched, limits: Limits) -> Self {
+    /// `places`: what the watcher has seen, and what it is told of it.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        places: (u64, u64),
+        watched: Watched,
+        limits: Limits,
+    ) -> Self {
         let now = Instant::now();
         shared.metrics.watches.inc();
         Self {
             shared,
             watched: Arc::new(watched),
-            after,
+            after: places.0,
+            told: places.1,
             limits,
             heartbeat_at: now,
             quiet_until: now,
@@ -103,6 +115,11 @@ impl Watch {
             let before = self.after;
             let seen = self.look().await?;
             self.after = seen.after;
+            self.told = if self.watched.selection.grant().sees_all_devices() {
+                seen.after
+            } else {
+                seen.last.unwrap_or(self.told)
+            };
             if !seen.devices.is_empty() {
                 self.quiet_until = Instant::now() + GATHER;
                 return Ok(self.response(seen.devices));
@@ -144,17 +161,19 @@ impl Watch {
         self.heartbeat_at = Instant::now() + self.limits.heartbeat;
         proto::WatchDevicesResponse {
             devices,
-            cursor: device::cursor(&self.shared.devices, self.after),
+            cursor: device::cursor(&self.shared.devices, self.told),
         }
     }
 }
 
 /// As many changed devices as fit one response, in the order of their changes.
 fn look(shared: &Shared, watched: &Watched, after: u64) -> Seen {
-    let (changed, end) = shared.devices.changed(after, DEVICES_MAX);
+    let registry = shared.devices.seen_by(watched.selection.grant());
+    let (changed, end) = registry.changed(after, DEVICES_MAX);
     let mut seen = Seen {
         devices: Vec::new(),
         after: end,
+        last: None,
     };
     let mut bytes = 0;
     let mut last = after;
@@ -170,6 +189,7 @@ fn look(shared: &Shared, watched: &Watched, after: u64) -> Seen {
                 break;
             }
             seen.devices.push(message);
+            seen.last = Some(device.version);
         }
         last = device.version;
     }

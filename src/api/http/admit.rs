@@ -7,10 +7,12 @@
 //! Open is only what [`is_open`] lists. A route that is added and forgotten here needs a pass; what it
 //! needs beyond that is a column of the table of routes, which no row can leave out.
 use super::Http;
+use super::page::login;
 use super::problem::Problem;
-use super::routes::ROUTES;
+use super::routes::{ROUTES, Route};
+use crate::access::audit::What;
 use crate::access::{Denied, Grant, Pass};
-use crate::api::bearer;
+use crate::api::caller::{self, Peer};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -46,7 +48,7 @@ const LOGIN: [&str; 2] = ["/login", "/logout"];
 
 /// Is this path open to everybody?
 fn is_open(path: &str) -> bool {
-    let open_route = |route: &super::routes::Route| route.needs == Needs::Nothing;
+    let open_route = |route: &Route| route.needs == Needs::Nothing;
     LOGIN.contains(&path)
         || path.starts_with(ASSETS)
         || ROUTES
@@ -61,17 +63,43 @@ fn is_open(path: &str) -> bool {
 pub(super) fn admit(http: &Http, request: &mut Request) -> Result<(), Box<Response>> {
     same_origin(request.method(), request.headers())
         .map_err(|problem| Box::new(problem.into_response()))?;
-    let (headers, now) = (request.headers(), http.shared.clock.now());
-    match bearer::admit(&http.shared.access, headers, now) {
+    let path = request.uri().path();
+    if is_open(path) {
+        return Ok(());
+    }
+    let (peer, headers) = (peer_of(request), request.headers());
+    let credential = caller::token_or_cookie(headers);
+    match http.shared.enter(peer, path, credential) {
         Ok(pass) => _ = request.extensions_mut().insert(pass),
-        Err(_) if is_open(request.uri().path()) => {}
-        Err(denied) => return Err(Box::new(refusal(denied))),
+        Err(denied) => {
+            let mut response = refusal(denied);
+            if wants_page(request) {
+                let (mut parts, _) = response.into_parts();
+                let page = login::ask(http, headers, denied);
+                parts.headers.extend(page.headers().clone());
+                response = Response::from_parts(parts, page.into_body());
+            }
+            return Err(Box::new(response));
+        }
     }
     Ok(())
 }
 
+/// The other end, as the server has noted it.
+pub(super) fn peer_of(request: &Request) -> Peer {
+    let peer = request.extensions().get::<Peer>();
+    peer.copied().unwrap_or_default()
+}
+
+/// Does a person's browser ask for a page?
+fn wants_page(request: &Request) -> bool {
+    let accepts = request.headers().get(header::ACCEPT);
+    let accepts = accepts.and_then(|accepts| accepts.to_str().ok());
+    *request.method() == Method::GET && accepts.is_some_and(|accepts| accepts.contains("text/html"))
+}
+
 /// 401 as RFC 6750 §3 has it, 429 for whoever was wrong too often.
-fn refusal(denied: Denied) -> Response {
+pub(super) fn refusal(denied: Denied) -> Response {
     let invalid = "Bearer realm=\"citygate\", error=\"invalid_token\"";
     let (status, name, value) = match denied {
         Denied::Missing => (
@@ -119,16 +147,53 @@ fn same_origin(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::FORBIDDEN, detail))
 }
 
-/// The middleware of one route: does the grant cover what the route needs?
-pub(super) async fn require(State(needs): State<Needs>, request: Request, next: Next) -> Response {
-    let pass = request.extensions().get::<Pass>();
-    let met = match pass {
-        Some(pass) => needs.are_met(pass.grant()),
-        None => needs == Needs::Nothing,
+/// Routes by which readings leave in number; the audit log says who asked.
+const EXPORTS: [&str; 4] = [
+    "/v1/devices/{id}/readings",
+    "/v1/devices/{id}/timeline",
+    "/v1/devices/{id}/timeline/{sequence}",
+    "/v1/rejects",
+];
+
+/// The middleware of one route: does the grant cover what the route needs? Notes exports, and what the
+/// grant refuses.
+pub(super) async fn require(
+    State((http, route)): State<(Http, &'static Route)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let pass = request.extensions().get::<Pass>().cloned();
+    let Some(pass) = pass else {
+        return if route.needs == Needs::Nothing {
+            next.run(request).await
+        } else {
+            refusal(Denied::Missing)
+        };
     };
-    if met {
-        return next.run(request).await;
+    let (peer, uri) = (peer_of(&request).ip(), request.uri().clone());
+    let note = |what, detail| {
+        let (shared, path) = (&http.shared, uri.path());
+        shared.audit(what, pass.grant(), peer, path, detail);
+    };
+    let response = if route.needs.are_met(pass.grant()) {
+        match route.needs {
+            Needs::Operate => note(What::Operate, uri.query().unwrap_or_default()),
+            _ if EXPORTS.contains(&route.path) => {
+                note(What::Export, uri.query().unwrap_or_default());
+            }
+            Needs::Nothing | Needs::Data | Needs::Gateway => {}
+        }
+        next.run(request).await
+    } else {
+        not_granted(route.needs)
+    };
+    if response.status() == StatusCode::FORBIDDEN {
+        note(What::Refused, "outside the grant");
     }
+    response
+}
+
+fn not_granted(needs: Needs) -> Response {
     let what = match needs {
         Needs::Operate => "to change anything",
         Needs::Nothing | Needs::Data | Needs::Gateway => "the gateway itself",

@@ -3,17 +3,19 @@ use super::Http;
 use super::json::{self, text_of_u64};
 use super::params::Params;
 use super::problem::Problem;
+use crate::access::{Grant, Pass};
 use crate::api::Shared;
 use crate::api::device::{self, List, PAGE_DEFAULT, PAGE_MAX, named};
-use crate::api::selection::Violations;
+use crate::api::selection::{Outside, Unfit, Violations};
 use crate::devices::{Level, State, Stranger};
 use crate::model::settings::nearest;
 use crate::model::{Timestamp, proto};
-use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{self, Path};
 use axum::http::{StatusCode, Uri, header};
+use axum::{Extension, Json};
 use serde::Serialize;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How far back `/v1/strangers` looks by default.
@@ -33,8 +35,12 @@ struct Page<'a> {
 }
 
 /// `/v1/devices?state&health&kind&district&q&heard_not_accepted&parent&values&metric&limit&page_token`.
-pub async fn list(extract::State(http): extract::State<Http>, uri: Uri) -> Result<Body, Problem> {
-    let list = wanted(&http.shared, &uri)?;
+pub async fn list(
+    extract::State(http): extract::State<Http>,
+    Extension(pass): Extension<Pass>,
+    uri: Uri,
+) -> Result<Body, Problem> {
+    let list = wanted(&http.shared, &uri, pass.grant())?;
     let body = http.read(move |shared| {
         let page = list.page(&shared.devices);
         body(&Page {
@@ -57,7 +63,7 @@ pub(super) fn body(page: &impl Serialize) -> Result<Body, Problem> {
 }
 
 /// The request as gRPC would have it, so that one place checks both.
-fn wanted(shared: &Shared, uri: &Uri) -> Result<List, Problem> {
+fn wanted(shared: &Shared, uri: &Uri, grant: &Arc<Grant>) -> Result<List, Problem> {
     let mut params = Params::of(uri)?;
     let mut request = proto::ListDevicesRequest {
         filter: Some(proto::Filter {
@@ -81,9 +87,14 @@ fn wanted(shared: &Shared, uri: &Uri) -> Result<List, Problem> {
     };
     let limit = params.limit("limit", PAGE_DEFAULT, PAGE_MAX);
     request.page_size = i32::try_from(limit).unwrap_or_default();
-    match List::check(request, &shared.catalogue) {
+    match List::check(request, shared, grant) {
         Ok(list) => params.finish().map(|()| list),
-        Err(wrong) => {
+        Err(Unfit::Outside(outside)) => params.finish().and(Err(Outside {
+            field: renamed(&outside.field),
+            ..outside
+        }
+        .into())),
+        Err(Unfit::Wrong(wrong)) => {
             for violation in wrong.0 {
                 params.wrong(&renamed(&violation.field), violation.description);
             }
@@ -134,24 +145,27 @@ pub(super) fn name(path: Result<Path<String>, PathRejection>) -> Result<String, 
 /// `/v1/devices/{id}`, by id or alias, with last values.
 pub async fn get(
     extract::State(http): extract::State<Http>,
+    Extension(pass): Extension<Pass>,
     path: Result<Path<String>, PathRejection>,
     uri: Uri,
 ) -> Result<Body, Problem> {
     let name = name(path)?;
     Params::of(&uri)?.finish()?;
     let found = http.read(move |shared| {
-        let found = shared.devices.get(&name);
-        let found = found.ok_or_else(|| unknown(shared, &name))?;
+        let found = shared.devices.seen_by(pass.grant()).get(&name);
+        let found = found.ok_or_else(|| unknown(shared, pass.grant(), &name))?;
         body(&json::Device::from(&device::message(&found)))
     });
     found.await
 }
 
-/// 404 that says who was probably meant, and whether anybody of this name was heard.
-pub(super) fn unknown(shared: &Shared, name: &str) -> Problem {
-    let nearest = shared.devices.nearest(name);
+/// 404 that says who was probably meant, and whether anybody of this name was heard. Of a device that is
+/// not granted the same as of one that does not exist.
+pub(super) fn unknown(shared: &Shared, grant: &Grant, name: &str) -> Problem {
+    let devices = shared.devices.seen_by(grant);
+    let nearest = devices.nearest(name);
     let mut detail = device::unknown(name, nearest.as_deref());
-    if let Some(stranger) = shared.devices.stranger(name) {
+    if let Some(stranger) = devices.stranger(name) {
         let Stranger {
             rejects,
             last,
@@ -219,14 +233,23 @@ impl From<Stranger> for StrangerJson {
 /// `/v1/strangers?since&limit`: who was heard and not accepted, in the last 15 minutes by default.
 pub async fn strangers(
     extract::State(http): extract::State<Http>,
+    Extension(pass): Extension<Pass>,
     uri: Uri,
 ) -> Result<Json<Strangers>, Problem> {
+    if !pass.grant().sees_all_devices() {
+        // Nobody knows of what kind they are, or where.
+        let detail = "this token does not grant every device, so none that is not known";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
     let mut params = Params::of(&uri)?;
     let since: Option<Timestamp> = params.time("since");
     let limit = params.limit("limit", PAGE_DEFAULT, PAGE_MAX);
     params.finish()?;
     let since = since.unwrap_or_else(|| http.shared.clock.now().minus(STRANGERS_SPAN));
-    let found = http.read(move |shared| Ok(shared.devices.strangers(since, limit)));
+    let found = http.read(move |shared| {
+        let devices = shared.devices.seen_by(pass.grant());
+        Ok(devices.strangers(since, limit))
+    });
     Ok(Json(Strangers {
         strangers: found.await?.into_iter().map(StrangerJson::from).collect(),
     }))

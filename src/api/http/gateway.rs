@@ -30,6 +30,7 @@ pub struct Gateway {
     devices: json::Counts,
     #[serde(serialize_with = "text_of_u64")]
     free_bytes: u64,
+    config: Config,
     #[serde(skip_serializing_if = "Option::is_none")]
     refusing: Option<String>,
 }
@@ -42,6 +43,20 @@ struct Ack {
     groups: u64,
     p50_ms: f64,
     p99_ms: f64,
+}
+
+/// The configuration that works, and why another one does not.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Config {
+    /// When what works now was read.
+    loaded_at: String,
+    /// When it was last tried to read another.
+    tried_at: String,
+    /// What was wrong then; empty: nothing.
+    problems: Vec<String>,
+    /// Keys whose new value waits for a restart.
+    needs_restart: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -88,6 +103,12 @@ impl From<Overview> for Gateway {
             },
             readers: seen.readers.iter().map(reader).collect(),
             devices: (&counts(&seen.devices)).into(),
+            config: Config {
+                loaded_at: json::time(seen.config.loaded_at),
+                tried_at: json::time(seen.config.tried_at),
+                problems: seen.config.problems,
+                needs_restart: seen.config.needs_restart,
+            },
             node: seen.node,
             free_bytes: seen.free_bytes,
             refusing: seen.refusing,

@@ -66,7 +66,7 @@ fn check(http: &Http, headers: &HeaderMap) -> Result<(), Problem> {
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     };
     let host = host.to_str().unwrap_or_default();
-    if !allowed(host, &http.hosts) {
+    if !allowed(host, &http.shared.hosts.names()) {
         let shown: String = host.chars().take(80).collect();
         let detail = format!(
             "{shown:?} is not a name of this gateway; use its address, or add the name to http.hosts"

@@ -7,6 +7,7 @@ mod admit;
 mod devices;
 mod gateway;
 mod guard;
+mod hosts;
 pub mod json;
 mod metrics;
 mod openapi;
@@ -21,6 +22,7 @@ mod server;
 mod stores;
 mod timeline;
 
+pub use hosts::Hosts;
 pub use server::serve;
 
 use crate::api::Shared;
@@ -80,17 +82,12 @@ impl Config {
 #[derive(Clone, Debug)]
 struct Http {
     shared: Arc<Shared>,
-    /// Lower-case names of this gateway.
-    hosts: Arc<[Box<str>]>,
     reads: Arc<Semaphore>,
 }
 
 impl Http {
-    fn new(shared: Arc<Shared>, config: &Config) -> Self {
-        let names = config.hosts.iter().map(String::as_str);
-        let hosts = names.chain([&*shared.node]);
+    fn new(shared: Arc<Shared>) -> Self {
         Self {
-            hosts: hosts.map(|name| name.to_ascii_lowercase().into()).collect(),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             shared,
         }
@@ -115,8 +112,8 @@ impl Http {
 
 fn router(http: Http) -> Router {
     let routes = routes::ROUTES.iter().fold(Router::new(), |router, route| {
-        let needs = from_fn_with_state(route.needs, admit::require);
-        router.route(route.path, (route.handler)().route_layer(needs))
+        let require = from_fn_with_state((http.clone(), route), admit::require);
+        router.route(route.path, (route.handler)().route_layer(require))
     });
     routes
         .merge(page::routes())

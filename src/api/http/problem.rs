@@ -1,5 +1,5 @@
 //! Errors as RFC 9457 describes them: `application/problem+json`.
-use crate::api::selection::{Violation, Violations};
+use crate::api::selection::{Outside, Unfit, Violation, Violations};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -76,6 +76,29 @@ impl From<Violations> for Problem {
         Self {
             violations: wrong.0.into_iter().map(field).collect(),
             ..Self::new(StatusCode::BAD_REQUEST, detail)
+        }
+    }
+}
+
+impl From<Outside> for Problem {
+    fn from(outside: Outside) -> Self {
+        let detail = outside.to_string();
+        let field = Field {
+            field: outside.field,
+            description: outside.description,
+        };
+        Self {
+            violations: vec![field],
+            ..Self::new(StatusCode::FORBIDDEN, detail)
+        }
+    }
+}
+
+impl From<Unfit> for Problem {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Wrong(wrong) => wrong.into(),
+            Unfit::Outside(outside) => outside.into(),
         }
     }
 }

@@ -6,16 +6,19 @@ use super::Http;
 use super::json::{self, text_of_u64};
 use super::params::Params;
 use super::problem::Problem;
+use crate::access::{Grant, Pass};
 use crate::api::Shared;
-use crate::api::selection::{Violations, check_metric};
+use crate::api::selection::{Outside, Selection, Violations, check_metric};
 use crate::api::token::{MALFORMED, PageToken, request_hash};
-use crate::history::{QueryError, Selection};
+use crate::history::QueryError;
 use crate::model::{DeviceId, Timestamp, proto};
+use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Readings on a page.
@@ -27,6 +30,7 @@ const SPAN_DEFAULT: Duration = Duration::from_hours(24);
 /// What to show.
 #[derive(Debug)]
 struct Wanted {
+    device: String,
     selection: Selection,
     from: Timestamp,
     to: Timestamp,
@@ -63,17 +67,18 @@ struct Item<'a> {
 /// default.
 pub async fn readings(
     State(http): State<Http>,
+    Extension(pass): Extension<Pass>,
     device: Result<Path<String>, PathRejection>,
     uri: Uri,
 ) -> Result<impl IntoResponse, Problem> {
     let Path(device) =
         device.map_err(|error| Problem::from(Violations::one("id", error.body_text())))?;
-    let wanted = wanted(&http.shared, &device, &uri)?;
+    let wanted = wanted(&http.shared, pass.grant(), &device, &uri)?;
     let body = http.read(move |shared| page(shared, wanted)).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], body))
 }
 
-fn wanted(shared: &Shared, device: &str, uri: &Uri) -> Result<Wanted, Problem> {
+fn wanted(shared: &Shared, grant: &Arc<Grant>, device: &str, uri: &Uri) -> Result<Wanted, Problem> {
     let mut params = Params::of(uri)?;
     if let Err(error) = DeviceId::check(device) {
         params.wrong("id", error.to_string());
@@ -106,11 +111,8 @@ fn wanted(shared: &Shared, device: &str, uri: &Uri) -> Result<Wanted, Problem> {
         skip = token.skip;
     }
     Ok(Wanted {
-        selection: Selection {
-            devices: vec![device.to_owned()],
-            metrics: metric.into_iter().collect(),
-            ..Selection::default()
-        },
+        selection: selected(grant, device, metric.as_deref())?,
+        device: device.to_owned(),
         from,
         to,
         skip,
@@ -119,12 +121,27 @@ fn wanted(shared: &Shared, device: &str, uri: &Uri) -> Result<Wanted, Problem> {
     })
 }
 
+fn selected(grant: &Arc<Grant>, device: &str, metric: Option<&str>) -> Result<Selection, Outside> {
+    let selection = Selection::granted(grant).of_device(device);
+    match metric {
+        Some(metric) => selection.of_metric("metric", metric),
+        None => Ok(selection),
+    }
+}
+
 /// The JSON of one page. Blocks on the disk.
 fn page(shared: &Shared, wanted: Wanted) -> Result<Vec<u8>, Problem> {
-    let reports = shared
-        .history
-        .query(wanted.selection, wanted.from, wanted.to);
+    let grant = Arc::clone(wanted.selection.grant());
+    let known = shared.devices.seen_by(&grant).has(&wanted.device);
+    if !known && !grant.sees_all_devices() {
+        return Err(super::devices::unknown(shared, &grant, &wanted.device));
+    }
+    let selection = wanted.selection.into_history();
+    let reports = shared.history.query(selection, wanted.from, wanted.to);
     let (reports, next) = take(reports, wanted.skip, wanted.limit).map_err(failure)?;
+    if !known && reports.is_empty() {
+        return Err(super::devices::unknown(shared, &grant, &wanted.device));
+    }
     let items = reports.iter().flat_map(|report| {
         report.readings.iter().map(|reading| Item {
             reading: json::Reading::from(reading),

@@ -4,14 +4,17 @@ use super::Http;
 use super::json::RejectJson;
 use super::params::Params;
 use super::problem::Problem;
+use crate::access::Pass;
 use crate::api::rejects::{Wanted, walk};
+use crate::api::selection::Outside;
 use crate::api::token::{MALFORMED, PageToken, request_hash};
 use crate::codecs::Reason;
 use crate::model::settings::nearest;
-use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
+use axum::{Extension, Json};
 use serde::Serialize;
+use std::sync::Arc;
 
 /// Rejects on a page.
 const LIMIT_DEFAULT: usize = 100;
@@ -28,13 +31,18 @@ pub struct Page {
 }
 
 /// `/v1/rejects?reason&device&from&to&limit&page_token`.
-pub async fn rejects(State(http): State<Http>, uri: Uri) -> Result<Json<Page>, Problem> {
+pub async fn rejects(
+    State(http): State<Http>,
+    Extension(pass): Extension<Pass>,
+    uri: Uri,
+) -> Result<Json<Page>, Problem> {
     let mut params = Params::of(&uri)?;
     let wanted = Wanted {
         reason: params.get("reason", reason),
         device: params.text("device"),
         from: params.time("from"),
         to: params.time("to"),
+        grant: Arc::clone(pass.grant()),
     };
     if let (Some(from), Some(to)) = (wanted.from, wanted.to)
         && from >= to
@@ -54,9 +62,13 @@ pub async fn rejects(State(http): State<Http>, uri: Uri) -> Result<Json<Page>, P
         PageToken::decode(text, request).ok_or_else(|| MALFORMED.to_owned())
     });
     params.finish()?;
+    let cut = http.shared.cut(pass.grant());
+    if let Some(device) = wanted.device.as_ref().filter(|name| !cut.sees_reject(name)) {
+        return Err(Outside::device("device", device).into());
+    }
     let page = http
         .read(move |shared| {
-            walk(&shared.rejects, &wanted, token.map(|token| token.at), limit)
+            walk(shared, &wanted, token.map(|token| token.at), limit)
                 .map_err(|error| Problem::internal("the rejects cannot be read", &error))
         })
         .await?;

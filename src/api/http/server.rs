@@ -1,9 +1,10 @@
 //! Connections: how many, how long, and how they end.
-use super::{Config, Http, router};
+use super::{Http, router};
 use crate::api::Shared;
+use crate::api::caller::Peer;
 use crate::api::grpc::accept;
 use crate::api::rates::SAMPLE_EVERY;
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -31,13 +32,8 @@ const AGE_MAX: Duration = Duration::from_mins(10);
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Serves until `halt`, then finishes what is being answered.
-pub async fn serve(
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    config: &Config,
-    halt: CancellationToken,
-) {
-    let app = router(Http::new(Arc::clone(&shared), config));
+pub async fn serve(listener: TcpListener, shared: Arc<Shared>, halt: CancellationToken) {
+    let app = router(Http::new(Arc::clone(&shared)));
     let mut samples = tokio::time::interval(SAMPLE_EVERY);
     samples.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -67,6 +63,12 @@ pub async fn serve(
 }
 
 async fn connection(stream: TcpStream, app: Router, halt: CancellationToken) {
+    let peer = Peer {
+        // Of a connection that has broken already there is none, nor anybody to answer.
+        address: stream.peer_addr().ok(),
+        tls: false,
+    };
+    let app = app.layer(Extension(peer));
     let mut serving = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())

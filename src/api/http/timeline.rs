@@ -4,6 +4,7 @@ use super::devices::{Body, body, name, unknown};
 use super::json::{self, RejectJson, printable, text_of_u64};
 use super::params::Params;
 use super::problem::Problem;
+use crate::access::{Grant, Pass};
 use crate::api::Shared;
 use crate::api::selection::Violations;
 use crate::api::timeline::{
@@ -12,12 +13,14 @@ use crate::api::timeline::{
 use crate::api::token::{MALFORMED, PageToken, request_hash};
 use crate::intake;
 use crate::model::{Timestamp, proto};
+use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// A page.
 #[derive(Debug, Serialize)]
@@ -194,9 +197,9 @@ impl<'a> From<&'a Decoded> for DecodedJson<'a> {
     }
 }
 
-fn failure(shared: &Shared, error: Error) -> Problem {
+fn failure(shared: &Shared, grant: &Grant, error: Error) -> Problem {
     match error {
-        Error::Unknown(name) => unknown(shared, &name),
+        Error::Unknown(name) => unknown(shared, grant, &name),
         Error::Gone(detail) => Problem::new(StatusCode::NOT_FOUND, detail),
         Error::Log(cause) => Problem::internal("the log cannot be read", &cause),
         Error::History(cause) => super::readings::failure(cause),
@@ -206,6 +209,7 @@ fn failure(shared: &Shared, error: Error) -> Problem {
 /// `/v1/devices/{id}/timeline?from&to&limit&page_token`: `to` is exclusive.
 pub async fn timeline(
     State(http): State<Http>,
+    Extension(pass): Extension<Pass>,
     path: Result<Path<String>, PathRejection>,
     uri: Uri,
 ) -> Result<Body, Problem> {
@@ -236,9 +240,11 @@ pub async fn timeline(
         to,
         limit,
         place,
+        grant: Arc::clone(pass.grant()),
     };
     let answer = http.read(move |shared| {
-        let page = timeline::page(shared, &wanted).map_err(|error| failure(shared, error))?;
+        let page = timeline::page(shared, &wanted);
+        let page = page.map_err(|error| failure(shared, &wanted.grant, error))?;
         let token = page.next.map(|next| PageToken {
             request,
             at: next.at.as_nanos().cast_unsigned(),
@@ -256,6 +262,7 @@ pub async fn timeline(
 /// `/v1/devices/{id}/timeline/{sequence}?log=reports|rejects`: one entry, its bytes decoded once more.
 pub async fn entry(
     State(http): State<Http>,
+    Extension(pass): Extension<Pass>,
     path: Result<Path<(String, u64)>, PathRejection>,
     uri: Uri,
 ) -> Result<Body, Problem> {
@@ -271,8 +278,9 @@ pub async fn entry(
     params.finish()?;
     let which = which.unwrap_or(Which::Reports);
     let answer = http.read(move |shared| {
-        let found = timeline::entry(shared, &name, which, sequence);
-        let (entry, decoded) = found.map_err(|error| failure(shared, error))?;
+        let grant = pass.grant();
+        let found = timeline::entry(shared, grant, &name, which, sequence);
+        let (entry, decoded) = found.map_err(|error| failure(shared, grant, error))?;
         body(&EntryJson {
             decoded: Some(DecodedJson::from(&decoded)),
             ..EntryJson::from(&entry)

@@ -2,6 +2,7 @@
 use super::archive::{Archive, Kept, Look};
 use super::recent::{NOT_KEPT, entry_of};
 use super::{Entry, Error, What};
+use crate::access::Grant;
 use crate::api::Shared;
 use crate::intake::{self, Preview};
 use crate::log::record::Kind;
@@ -34,11 +35,15 @@ pub struct Decoded {
 /// It is not there, or another device's.
 pub fn entry(
     shared: &Shared,
+    grant: &Grant,
     name: &str,
     which: Which,
     sequence: u64,
 ) -> Result<(Entry, Decoded), Error> {
-    let device = shared.devices.get(name);
+    let device = shared.devices.seen_by(grant).get(name);
+    if device.is_none() && !grant.sees_all_devices() {
+        return Err(Error::Unknown(name.to_owned()));
+    }
     let id = device.as_ref().map_or(name, |device| &*device.id);
     let log = match which {
         Which::Reports => &shared.log,
@@ -56,9 +61,24 @@ pub fn entry(
         Kind::Reject => reject_of(sequence, &kept),
         Kind::Report | Kind::Event | Kind::Release => entry_of(sequence, *kept),
     };
-    let entry = entry.filter(|entry| is_of(entry, id)).ok_or_else(gone)?;
+    let mut entry = entry.filter(|entry| is_of(entry, id)).ok_or_else(gone)?;
     let kind = device.as_ref().map_or("unknown", |device| &*device.kind);
-    let decoded = decoded(shared, &entry, kind);
+    let cut = shared.cut(grant);
+    let whole = entry.clone();
+    if !cut.entry(&mut entry) {
+        return Err(gone());
+    }
+    // Out of all bytes, if they may be read at all; what is not granted is left out behind.
+    let readable = match &entry.what {
+        What::Uplink(uplink) => uplink.arrived.is_some(),
+        What::Reject(_) => grant.metrics.is_all(),
+        What::Event(..) | What::State(..) => true,
+    };
+    let mut decoded = decoded(shared, if readable { &whole } else { &entry }, kind);
+    cut.decoded(&mut decoded);
+    if let What::Reject(reject) = &mut entry.what {
+        cut.reject(reject);
+    }
     Ok((entry, decoded))
 }
 
@@ -95,7 +115,12 @@ struct Bytes<'e> {
 fn bytes_of<'e>(entry: &'e Entry, kind: &'e str) -> Result<Bytes<'e>, &'static str> {
     match &entry.what {
         What::Uplink(uplink) => {
-            let arrived = uplink.arrived.as_ref().ok_or(NOT_KEPT)?;
+            let why = if uplink.note.is_empty() {
+                NOT_KEPT
+            } else {
+                uplink.note
+            };
+            let arrived = uplink.arrived.as_ref().ok_or(why)?;
             Ok(Bytes {
                 source: uplink.report.source.into(),
                 topic: &arrived.topic,

@@ -4,13 +4,16 @@ use super::past::{Past, Search, past};
 use super::recent::{GONE, NOT_KEPT, recent};
 use super::{Entry, Error, Page, Place, Wanted, What};
 use crate::api::Shared;
+use crate::api::cut::Cut;
 use crate::api::rejects::{self, Found, walk};
+use crate::api::selection::Selection;
 use crate::devices::{Device, TraceKind};
 use crate::model::{Reject, Timestamp};
 use prost::Message;
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bytes of reports and payloads on a page; as JSON they take about four times as much.
@@ -24,7 +27,10 @@ const NANO: Duration = Duration::from_nanos(1);
 /// # Errors
 /// Nothing is known of the name, or the disk's.
 pub fn page(shared: &Shared, wanted: &Wanted) -> Result<Page, Error> {
-    let device = shared.devices.get(&wanted.name);
+    let device = shared.devices.seen_by(&wanted.grant).get(&wanted.name);
+    if device.is_none() && !wanted.grant.sees_all_devices() {
+        return Err(Error::Unknown(wanted.name.clone()));
+    }
     // Nothing lies further ahead: intake does not believe such times.
     let ahead = shared.clock.now().plus(AHEAD);
     let heard = device.as_ref().map(|device| device.last_seen.plus(AHEAD));
@@ -43,6 +49,7 @@ pub fn page(shared: &Shared, wanted: &Wanted) -> Result<Page, Error> {
     let id = device.as_ref().map_or(&*wanted.name, |device| &*device.id);
     let rejects = refused(shared, device.as_ref(), id, wanted, &place)?;
     let mut merge = Merge {
+        cut: shared.cut(&wanted.grant),
         timed,
         reached,
         rejects,
@@ -56,7 +63,11 @@ pub fn page(shared: &Shared, wanted: &Wanted) -> Result<Page, Error> {
     if device.is_none()
         && merge.entries.is_empty()
         && next.is_none()
-        && shared.devices.stranger(&wanted.name).is_none()
+        && shared
+            .devices
+            .seen_by(&wanted.grant)
+            .stranger(&wanted.name)
+            .is_none()
     {
         return Err(Error::Unknown(wanted.name.clone()));
     }
@@ -90,7 +101,9 @@ fn timed(
     } = past(
         &shared.history,
         &Search {
-            device: &device.id,
+            selection: Selection::granted(&wanted.grant)
+                .of_device(&device.id)
+                .into_history(),
             from: wanted.from,
             to: place.at,
             count: wanted.limit.saturating_add(skip).saturating_add(1),
@@ -100,6 +113,8 @@ fn timed(
         },
     )?;
     entries.extend(older);
+    let cut = shared.cut(&wanted.grant);
+    entries.retain_mut(|entry| cut.entry(entry));
     // Stable: of one time, what the registry remembers comes first.
     entries.sort_by_key(|entry| Reverse(entry.at));
     let mut entries = VecDeque::from(entries);
@@ -137,9 +152,10 @@ fn refused(
         from: wanted.from,
         to: wanted.to,
         reason: None,
+        grant: Arc::clone(&wanted.grant),
     };
     Ok(walk(
-        &shared.rejects,
+        shared,
         &rejects,
         before,
         wanted.limit.saturating_add(1),
@@ -147,6 +163,7 @@ fn refused(
 }
 
 struct Merge<'l> {
+    cut: Cut<'l>,
     timed: VecDeque<Entry>,
     /// How far back `timed` is complete; `None`: to the end.
     reached: Option<Timestamp>,
@@ -206,22 +223,26 @@ impl Merge<'_> {
         let Some(mut entry) = self.timed.pop_front() else {
             return Ok(false);
         };
-        if let What::Uplink(uplink) = &mut entry.what {
-            if uplink.note == GONE {
-                match self.archive.look(entry.sequence)? {
-                    Look::Found(kept) => {
-                        let Kept { arrived, .. } = *kept;
-                        uplink.note = if arrived.is_some() { "" } else { NOT_KEPT };
-                        uplink.arrived = arrived;
-                    }
-                    Look::Gone => {}
-                    Look::Spent if self.entries.is_empty() => {}
-                    Look::Spent => {
-                        self.timed.push_front(entry);
-                        return Ok(false);
-                    }
+        if let What::Uplink(uplink) = &mut entry.what
+            && uplink.note == GONE
+        {
+            match self.archive.look(entry.sequence)? {
+                Look::Found(kept) => {
+                    let Kept { arrived, .. } = *kept;
+                    uplink.note = if arrived.is_some() { "" } else { NOT_KEPT };
+                    uplink.arrived = arrived;
+                }
+                Look::Gone => {}
+                Look::Spent if self.entries.is_empty() => {}
+                Look::Spent => {
+                    self.timed.push_front(entry);
+                    return Ok(false);
                 }
             }
+        }
+        // Once more: its bytes may just have come. It stays an entry; what is none is not in the list.
+        self.cut.entry(&mut entry);
+        if let What::Uplink(uplink) = &entry.what {
             let raw = uplink.arrived.as_ref().map_or(0, |kept| kept.raw.len());
             self.bytes += raw + uplink.report.encoded_len();
         }

@@ -11,6 +11,7 @@
 //! still have a place to go on from. Events and state changes beyond the registry's memory are not
 //! searched for: a device's events are a needle in a log of a billion readings.
 mod archive;
+mod cut;
 mod decode;
 mod merge;
 mod past;
@@ -20,10 +21,12 @@ pub use archive::Arrived;
 pub use decode::{Decoded, Which, entry};
 pub use merge::page;
 
+use crate::access::Grant;
 use crate::devices::{Device, State};
 use crate::history::QueryError;
 use crate::log::ReadError;
 use crate::model::{Reject, Timestamp, proto};
+use std::sync::Arc;
 
 /// Entries on a page.
 pub const PAGE_DEFAULT: usize = 50;
@@ -78,6 +81,8 @@ pub struct Wanted {
     pub limit: usize,
     /// Where an earlier page ended.
     pub place: Option<Place>,
+    /// What of it may be seen.
+    pub grant: Arc<Grant>,
 }
 
 /// Where a page ends, in the two orders that are merged.

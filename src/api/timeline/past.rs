@@ -32,7 +32,8 @@ pub(super) struct Past {
 
 /// What to look for.
 pub(super) struct Search<'s> {
-    pub(super) device: &'s str,
+    /// Of one device, as far as it is granted.
+    pub(super) selection: Selection,
     pub(super) from: Option<Timestamp>,
     /// Inclusive.
     pub(super) to: Timestamp,
@@ -97,16 +98,12 @@ fn window(
     wanted: usize,
     may_shrink: bool,
 ) -> Result<Window, QueryError> {
-    let selection = Selection {
-        devices: vec![search.device.to_owned()],
-        ..Selection::default()
-    };
     let mut window = Window {
         reports: VecDeque::new(),
         scanned: 0,
         dense: false,
     };
-    for report in history.query(selection, start, end) {
+    for report in history.query(search.selection.clone(), start, end) {
         let report = report?;
         window.scanned += 1;
         if window.scanned > WINDOW_MAX && may_shrink {

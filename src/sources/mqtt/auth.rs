@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
 
 /// Users that a file may name: a table in memory, read once.
 const USERS_MAX: usize = 1_000_000;
@@ -73,8 +74,11 @@ impl Secret {
         sha.finalize().into()
     }
 
-    fn of(password: &str) -> Self {
-        let salt = format!("{:016x}", RandomState::new().hash_one(0));
+    /// One user and password give one secret for as long as the process lives, so that a file that is
+    /// read again changes nothing for those who have not changed.
+    fn of(name: &str, password: &str) -> Self {
+        static SALTS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        let salt = format!("{:016x}", SALTS.hash_one(name));
         Self {
             hash: Self::hash(&salt, password),
             salt: salt.into(),
@@ -108,10 +112,15 @@ impl Secret {
     }
 }
 
+/// What a user proved to know.
+#[derive(Clone, Debug)]
+pub struct Known(Arc<Secret>);
+
 /// The users of `mqtt.users_file`.
 #[derive(Clone, Debug)]
 pub struct Users {
-    secrets: HashMap<Box<str>, Secret>,
+    secrets: HashMap<Box<str>, Arc<Secret>>,
+    files: Vec<PathBuf>,
     /// Compared with when the name is unknown, so that names cannot be guessed by time.
     nobody: Secret,
 }
@@ -167,7 +176,8 @@ impl Users {
         }
         let mut users = Self {
             secrets: HashMap::new(),
-            nobody: Secret::of(""),
+            files: vec![path.to_owned()],
+            nobody: Secret::of("", ""),
         };
         for (name, hash, file) in rows {
             let secret = match (hash, file) {
@@ -176,13 +186,17 @@ impl Users {
                     let file = path.parent().unwrap_or(Path::new("")).join(file);
                     let text = fs::read_to_string(&file).map_err(|source| io(&file, source))?;
                     let text = text.trim_end_matches(['\r', '\n']);
-                    Some(Secret::parse(text).unwrap_or_else(|| Secret::of(text)))
+                    let of = || Secret::of(name.as_deref().unwrap_or_default(), text);
+                    let secret = Secret::parse(text).unwrap_or_else(of);
+                    users.files.push(file);
+                    Some(secret)
                 }
                 _ => None,
             };
             let (Some(name), Some(secret)) = (name, secret) else {
                 continue; // noted above
             };
+            let secret = Arc::new(secret);
             if users.secrets.insert(name.clone().into(), secret).is_some() {
                 problems.push(Problem::new("user.name", &name, "must be there once"));
             }
@@ -196,15 +210,26 @@ impl Users {
         })
     }
 
-    /// May this user connect?
-    pub fn allows(&self, login: Option<&(String, String)>) -> bool {
+    /// May this user connect? Says by what, if so.
+    pub fn known(&self, login: Option<&(String, String)>) -> Option<Known> {
         let (name, password) = login.map_or(("", ""), |(name, password)| (name, password));
-        if let Some(secret) = self.secrets.get(name) {
-            secret.matches(password)
-        } else {
+        let Some(secret) = self.secrets.get(name) else {
             self.nobody.matches(password);
-            false
-        }
+            return None;
+        };
+        let matches = secret.matches(password);
+        matches.then(|| Known(Arc::clone(secret)))
+    }
+
+    /// Is this still the user's secret?
+    pub fn still(&self, name: &str, known: Option<&Known>) -> bool {
+        let now = self.secrets.get(name);
+        now.zip(known).is_some_and(|(now, known)| *now == known.0)
+    }
+
+    /// The files that were read.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 }
 
@@ -233,11 +258,12 @@ mod tests {
             "[[user]]\nname = 'a'\npassword_sha256 = 'salt:{hash}'\n[[user]]\nname = 'b'\npassword_file = 'secret'"
         ));
         let users = users.expect("valid");
-        assert!(users.allows(Some(&login("a", "secret"))));
-        assert!(users.allows(Some(&login("b", "plain text"))));
-        assert!(!users.allows(Some(&login("a", "plain text"))));
-        assert!(!users.allows(Some(&login("nobody", ""))));
-        assert!(!users.allows(None));
+        let allows = |login: Option<&_>| users.known(login).is_some();
+        assert!(allows(Some(&login("a", "secret"))));
+        assert!(allows(Some(&login("b", "plain text"))));
+        assert!(!allows(Some(&login("a", "plain text"))));
+        assert!(!allows(Some(&login("nobody", ""))));
+        assert!(!allows(None));
     }
 
     #[test]

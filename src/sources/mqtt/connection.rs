@@ -152,6 +152,10 @@ impl Connection {
         if self.greeted.handle.halting() && self.stop.is_none() {
             self.stop = Some(End::Halted);
         }
+        let greeted = &mut *self.greeted;
+        if !self.service.door.keeps(&greeted.user, &mut greeted.ticket) {
+            self.stop.get_or_insert(End::Fault(Fault::Login));
+        }
         loop {
             self.settle();
             if let Err(cause) = self.flush() {

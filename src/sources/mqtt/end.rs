@@ -50,6 +50,8 @@ impl End {
     const fn reason(self) -> Option<u8> {
         match self {
             Self::Left { .. } | Self::Closed | Self::Lost(_) => None,
+            // 0x86 is for a CONNACK only (MQTT 5 §2.4).
+            Self::Fault(Fault::Login) => Some(0x87),
             Self::Fault(fault) => Some(fault.reason()),
             Self::Refused(Refusal::DiskFull | Refusal::Budget) => Some(0x97),
             Self::Refused(Refusal::Backlog) => Some(0x89),
@@ -76,6 +78,7 @@ impl End {
             Self::Lost(_) => "connection lost",
             Self::Fault(Fault::KeepAlive) => "silent for one and a half keep-alive intervals",
             Self::Fault(Fault::NotReading) => "did not read its answers",
+            Self::Fault(Fault::Login) => "its user was removed or has another password",
             Self::Fault(_) => "broke the protocol",
             Self::Refused(_) => "refused",
             Self::TakenOver => "taken over",

@@ -1,5 +1,6 @@
 //! From the first byte to the CONNACK.
 use super::connect::{self, Connect, Will};
+use super::door::Ticket;
 use super::end;
 use super::fault::Fault;
 use super::listener::Service;
@@ -41,6 +42,8 @@ pub struct Greeted {
     pub handle: Arc<Handle>,
     /// Longest silence before the device counts as gone.
     pub silence_max: Duration,
+    /// What it was let in by.
+    pub ticket: Ticket,
     /// What to say then.
     pub will: Option<Box<Will>>,
 }
@@ -120,12 +123,10 @@ async fn welcome(
         Some(_) => return Err(Denied::Busy(version, 0x89)),
         None => {}
     }
-    if let Some(users) = &service.users
-        && !users.allows(connect.login.as_ref())
-    {
+    let Some(ticket) = service.door.admit(connect.login.as_ref()) else {
         return Err(Denied::Fault(Some(version), Fault::Login));
-    }
-    let (greeted, out) = open(service, connect).await?;
+    };
+    let (greeted, out) = open(service, connect, ticket).await?;
     if halt.is_cancelled() {
         // The listener may have told all connections to stop just before this one was known.
         service.sessions.stop_all();
@@ -165,7 +166,11 @@ async fn first_packet(stream: &TcpStream) -> Result<(Connect, Vec<u8>), Denied> 
 }
 
 /// Opens the session and, when it is durable, writes the CONNACK.
-async fn open(service: &Service, connect: Connect) -> Result<(Box<Greeted>, Vec<u8>), Denied> {
+async fn open(
+    service: &Service,
+    connect: Connect,
+    ticket: Ticket,
+) -> Result<(Box<Greeted>, Vec<u8>), Denied> {
     let version = connect.version;
     let cap = service.config.expiry_max_secs();
     let expiry_secs = connect.expiry_secs.unwrap_or(cap).min(cap);
@@ -222,6 +227,7 @@ async fn open(service: &Service, connect: Connect) -> Result<(Box<Greeted>, Vec<
         expiry_secs,
         handle,
         silence_max,
+        ticket,
         will: connect.will,
     };
     Ok((Box::new(greeted), out))

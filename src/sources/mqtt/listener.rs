@@ -1,7 +1,7 @@
 //! Accepts connections and owns their tasks.
 use super::connection;
 use super::end;
-use super::{Config, Sessions, Stats, Users};
+use super::{Config, Door, Sessions, Stats, Users};
 use crate::intake::Intake;
 use crate::model::Clock;
 use crate::telemetry::Accounting;
@@ -31,8 +31,8 @@ const SWEEP_TICKS: u32 = 60;
 pub struct Service {
     /// `[mqtt]`.
     pub config: Config,
-    /// Those of `mqtt.users_file`; `None`: everybody may connect.
-    pub users: Option<Users>,
+    /// Asks for users, if there are any.
+    pub door: Door,
     /// Takes the uplinks.
     pub intake: Arc<Intake>,
     /// Protocol errors are counted here; all else is counted by intake.
@@ -46,6 +46,13 @@ pub struct Service {
 }
 
 impl Service {
+    /// Connections need these users from now on, those that are open, too. `None`: everybody may
+    /// connect.
+    pub fn reload(&self, users: Option<Users>) {
+        self.door.replace(users);
+        self.sessions.wake_all();
+    }
+
     /// For `/v1/sources`.
     pub fn state(&self) -> crate::sources::State {
         crate::sources::State {

@@ -18,6 +18,7 @@
 mod auth;
 mod connect;
 mod connection;
+mod door;
 mod end;
 mod fault;
 mod greet;
@@ -32,6 +33,7 @@ mod window;
 mod wire_tests;
 
 pub use auth::{Users, UsersError};
+pub use door::Door;
 pub use fault::Fault;
 pub use listener::{Error, Service, run};
 pub use session::disk::SessionDisk;

@@ -323,13 +323,22 @@ impl Sessions {
 
     /// Tells every connection to stop reading, to send the acks that are still due, and to close.
     pub fn stop_all(&self) {
+        self.each_live(Handle::stop);
+    }
+
+    /// Has every connection look around.
+    pub fn wake_all(&self) {
+        self.each_live(|handle| handle.waiter.notify_one());
+    }
+
+    fn each_live(&self, tell: impl Fn(&Handle)) {
         let table = lock(&self.shared);
-        for (_, handle) in table
+        let live = table
             .entries
             .values()
-            .filter_map(|entry| entry.live.as_ref())
-        {
-            handle.stop();
+            .filter_map(|entry| entry.live.as_ref());
+        for (_, handle) in live {
+            tell(handle);
         }
     }
 

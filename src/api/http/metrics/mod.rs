@@ -5,6 +5,7 @@ mod coap;
 mod devices;
 mod process;
 mod storage;
+mod stores;
 mod uplinks;
 
 use super::Http;
@@ -115,8 +116,10 @@ impl Collector for Scrape {
             &[("readings", &shared.log), ("rejects", &shared.rejects)],
         )?;
         storage::history(&mut out, shared)?;
+        stores::stores(&mut out, shared)?;
         devices::devices(&mut out, shared)?;
         process::served(&mut out, shared)?;
+        process::config(&mut out, shared)?;
         process::process(&mut out, shared)
     }
 }

@@ -46,6 +46,24 @@ pub(super) fn served(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result
     counters(out, "http_requests", "HTTP requests answered", rows)
 }
 
+pub(super) fn config(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(), Error> {
+    let state = shared.config.state();
+    let failed = f64::from(u8::from(!state.problems.is_empty()));
+    let help = "1 while the configuration that was last read is wrong, and an older one works on";
+    gauges(out, "config_reload_failed", help, alone(failed))?;
+    let (secs, _) = state.loaded_at.as_secs_nanos();
+    let secs = double(u64::try_from(secs).unwrap_or_default());
+    let help = "When the configuration that works was read, in seconds since 1970";
+    gauges(out, "config_reload_last_success", help, alone(secs))?;
+    let keys = double(state.needs_restart.len() as u64);
+    let help = "Keys of the configuration whose new value waits for a restart";
+    gauges(out, "config_needs_restart", help, alone(keys))?;
+    let rows = [("loaded", state.loaded), ("failed", state.failed)];
+    let rows = rows.map(|(outcome, count)| (vec![("outcome", outcome)], count));
+    let help = "Configurations read since the start, but for the first";
+    counters(out, "config_reloads", help, rows)
+}
+
 pub(super) fn process(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(), Error> {
     let now = shared.clock.now();
     let ready = shared.readiness.reasons(now).is_empty();

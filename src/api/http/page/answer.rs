@@ -13,9 +13,11 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 /// Below this size a gzip header costs more than it saves.
 const GZIP_MIN: usize = 256;
 
-const FIXED: [(HeaderName, &str); 4] = [
+const FIXED: [(HeaderName, &str); 5] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+    // With none at all a browser says `Origin: null` when a form of ours is sent.
+    (header::REFERRER_POLICY, "same-origin"),
     // Kept, and asked for each time: the ETag then saves the body.
     (header::CACHE_CONTROL, "no-cache"),
     (header::VARY, "Accept-Encoding, Accept-Language, Cookie"),

@@ -4,27 +4,60 @@ use super::lang::{self, Lang};
 use super::layout::{self, Frame, Place};
 use super::live::Sections;
 use super::view::{self, View};
+use crate::access::{Grant, Pass};
 use crate::api::Shared;
+use crate::api::caller;
 use crate::api::http::Http;
 use crate::api::http::problem::Problem;
-use axum::extract::Query;
+use axum::Extension;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use maud::Markup;
+use std::sync::Arc;
 
 /// A language is chosen for a year.
 const COOKIE_SECS: u32 = 365 * 24 * 3600;
+
+/// Who asks for a page, and how.
+#[derive(Debug)]
+pub struct Caller {
+    uri: Uri,
+    headers: HeaderMap,
+    pass: Pass,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let pass = Extension::<Pass>::from_request_parts(parts, state).await;
+        // The guard lets nobody through without.
+        let Extension(pass) =
+            pass.map_err(|error| Problem::internal("nobody asks for this page", &error))?;
+        Ok(Self {
+            uri: parts.uri.clone(),
+            headers: parts.headers.clone(),
+            pass,
+        })
+    }
+}
 
 /// What a request asks of every page.
 #[derive(Debug)]
 pub struct Asked {
     /// Of the request.
     pub headers: HeaderMap,
+    /// What the caller may see.
+    pub grant: Arc<Grant>,
     lang: Lang,
     /// Parameters of the page itself.
     pub pairs: Vec<(String, String)>,
     /// Path and those parameters.
     target: String,
+    /// By the page's cookie, which can be given back.
+    logged_in: bool,
     /// Only what changed.
     pub live: bool,
     /// The section that is to come first.
@@ -54,11 +87,12 @@ const PARAMS_MAX: usize = 16;
 impl Asked {
     /// Takes the parameters that concern all pages off the others; a switch of the language is
     /// answered at once.
-    fn read(uri: &Uri, headers: HeaderMap) -> Result<Self, Box<Response>> {
+    fn read(caller: Caller) -> Result<Self, Box<Response>> {
+        let Caller { uri, headers, pass } = caller;
         let bad = |detail: String| {
             Box::new(Problem::new(StatusCode::BAD_REQUEST, detail).into_response())
         };
-        let Query(mut pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+        let Query(mut pairs) = Query::<Vec<(String, String)>>::try_from_uri(&uri)
             .map_err(|error| bad(error.body_text()))?;
         if pairs.len() > PARAMS_MAX {
             return Err(bad(format!("more than {PARAMS_MAX} query parameters")));
@@ -78,6 +112,8 @@ impl Asked {
         }
         Ok(Self {
             lang: Lang::of(&headers),
+            grant: Arc::clone(pass.grant()),
+            logged_in: caller::cookie(&headers).is_some(),
             headers,
             pairs,
             target,
@@ -105,6 +141,7 @@ impl Asked {
             place: page.place,
             target: &self.target,
             refresh_secs: page.refresh_secs,
+            logged_in: self.logged_in,
         };
         let html = layout::document(view, &frame, &page.head, &page.sections);
         answer::page(&self.headers, page.status, &html)
@@ -112,7 +149,7 @@ impl Asked {
 }
 
 /// Back to the same page, with the language in a cookie.
-fn switched(lang: Lang, target: &str) -> Response {
+pub fn switched(lang: Lang, target: &str) -> Response {
     let cookie = format!(
         "{}={}; Path=/; Max-Age={COOKIE_SECS}; SameSite=Lax",
         lang::COOKIE,
@@ -135,11 +172,10 @@ pub fn redirect(target: &str) -> Response {
 /// Gathers and renders on a thread that may block.
 pub async fn render(
     http: &Http,
-    uri: &Uri,
-    headers: HeaderMap,
+    caller: Caller,
     make: impl FnOnce(&Shared, &View<'_>, &Asked) -> Result<Page, Box<Response>> + Send + 'static,
 ) -> Response {
-    let asked = match Asked::read(uri, headers) {
+    let asked = match Asked::read(caller) {
         Ok(asked) => asked,
         Err(response) => return *response,
     };

@@ -3,33 +3,21 @@ use super::text;
 use super::timeline::{Decoded, Detail, Refused, Row, What};
 use super::view::View;
 use super::words;
+use crate::access::Grant;
 use crate::api::Shared;
 use crate::api::timeline::{self, Arrived, Entry, Place, Wanted, Which};
 use crate::model::{Quality, Reject, Timestamp, Value, proto};
 
 /// The newest entries of a device, behind `place`, and where they end. One that cannot be read leaves an empty list: the rest of the page
 /// is worth more than its timeline.
-pub fn rows(
-    shared: &Shared,
-    view: &View<'_>,
-    device: &str,
-    limit: usize,
-    place: Option<Place>,
-) -> (Vec<Row>, Option<Place>) {
-    let wanted = Wanted {
-        name: device.to_owned(),
-        from: None,
-        to: None,
-        limit,
-        place,
-    };
-    match timeline::page(shared, &wanted) {
+pub fn rows(shared: &Shared, view: &View<'_>, wanted: &Wanted) -> (Vec<Row>, Option<Place>) {
+    match timeline::page(shared, wanted) {
         Ok(page) => {
             let rows = page.entries.iter().map(|entry| row(view, entry));
             (rows.collect(), page.next)
         }
         Err(error) => {
-            tracing::error!(%error, device, "a timeline cannot be read");
+            tracing::error!(%error, device = wanted.name, "a timeline cannot be read");
             (Vec::new(), None)
         }
     }
@@ -71,14 +59,15 @@ fn row(view: &View<'_>, entry: &Entry) -> Row {
 }
 
 /// One entry, `u` or `e` (reports and events) or `r` (rejects) and its sequence; `None`: not there.
-pub fn detail(shared: &Shared, device: &str, name: &str) -> Option<Detail> {
+pub fn detail(shared: &Shared, grant: &Grant, device: &str, name: &str) -> Option<Detail> {
     let (letter, sequence) = name.split_at_checked(1)?;
     let which = match letter {
         "u" | "e" => Which::Reports,
         "r" => Which::Rejects,
         _ => return None,
     };
-    let (entry, decoded) = timeline::entry(shared, device, which, sequence.parse().ok()?).ok()?;
+    let (entry, decoded) =
+        timeline::entry(shared, grant, device, which, sequence.parse().ok()?).ok()?;
     let mut detail = Detail {
         at: entry.at,
         ..Detail::default()

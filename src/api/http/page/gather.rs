@@ -9,11 +9,14 @@ use super::timeline::{self, Row};
 use super::tunnel;
 use super::values;
 use super::view::View;
+use crate::access::Grant;
+use crate::api::selection::Selection;
+use crate::api::timeline as past;
 use crate::api::{Shared, overview};
 use crate::devices::{Device, Page, Query, Stranger};
-use crate::history::Selection;
 use crate::model::{Timestamp, proto};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How far back strangers are shown.
@@ -26,50 +29,53 @@ const NEAR_MAX: usize = 4;
 const NEAR_AMONG_MAX: usize = 200;
 
 /// The one device that a search means: by its id or alias, or as the only one found.
-pub fn hit(shared: &Shared, filter: &Filter) -> Option<Box<str>> {
+pub fn hit(shared: &Shared, grant: &Grant, filter: &Filter) -> Option<Box<str>> {
     if filter.q.is_empty() || filter.after.is_some() {
         return None;
     }
-    if let Some(device) = shared.devices.get(&filter.q) {
+    let seen = shared.devices.seen_by(grant);
+    if let Some(device) = seen.get(&filter.q) {
         return Some(device.id);
     }
     let query = Query {
         limit: 2,
         ..filter.query()
     };
-    match <[Device; 1]>::try_from(shared.devices.list(&query).devices) {
+    match <[Device; 1]>::try_from(seen.list(&query).devices) {
         Ok([only]) => Some(only.id),
         Err(_) => None,
     }
 }
 
 /// `/`.
-pub fn home(shared: &Shared, filter: Filter) -> Home {
+pub fn home(shared: &Shared, grant: &Grant, filter: Filter) -> Home {
+    let seen = shared.devices.seen_by(grant);
     let mut home = Home {
-        gateway: overview(shared).into(),
+        gateway: grant.gateway.then(|| overview(shared).into()),
         ..Home::default()
     };
     if filter.is_list() {
-        let page: Page = shared.devices.list(&filter.query());
+        let page: Page = seen.list(&filter.query());
         home.counts = page.counts;
         home.found = Some(page);
     } else {
-        home.counts = shared.devices.counts();
-        home.concerns = shared.devices.concerns(home::CONCERNS_MAX * 8);
+        home.counts = seen.counts();
+        home.concerns = seen.concerns(home::CONCERNS_MAX * 8);
         // Who was never accepted stands among the strangers, and shall not hide the others.
         let is_stranger = |device: &Device| device.heard_not_accepted && device.reports == 0;
         home.concerns
             .retain(|concern| !is_stranger(&concern.device));
-        home.strangers = strangers(shared, home::STRANGERS_MAX + 1);
+        let told = grant.sees_all_devices();
+        home.strangers = told.then(|| strangers(shared, grant, home::STRANGERS_MAX + 1));
     }
     home.filter = filter;
     home
 }
 
 /// Who was heard and not accepted lately, the newest first.
-pub fn strangers(shared: &Shared, max: usize) -> Vec<Stranger> {
+pub fn strangers(shared: &Shared, grant: &Grant, max: usize) -> Vec<Stranger> {
     let since = shared.clock.now().minus(STRANGERS_SINCE);
-    shared.devices.strangers(since, max)
+    shared.devices.seen_by(grant).strangers(since, max)
 }
 
 /// What the page of a device shows beside the device itself.
@@ -85,29 +91,38 @@ pub struct Gathered {
     pub chart: Option<Chart>,
 }
 
+/// Which chart.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The first that there is, by default.
+    pub metric: Option<&'a str>,
+    /// How far back.
+    pub range: Range,
+    /// A chart at all?
+    pub with_chart: bool,
+}
+
 /// Everything that `/d/{id}` shows.
 pub fn device(
     shared: &Shared,
+    grant: &Arc<Grant>,
     view: &View<'_>,
     device: &Device,
-    metric: Option<&str>,
-    range: Range,
-    with_chart: bool,
+    wanted: Wanted<'_>,
 ) -> Gathered {
     let children = if device.children > 0 {
-        shared
-            .devices
-            .list(&Query {
-                parent: device.id.clone(),
-                limit: device::CHILDREN_MAX,
-                ..Query::default()
-            })
-            .devices
+        let seen = shared.devices.seen_by(grant);
+        seen.list(&Query {
+            parent: device.id.clone(),
+            limit: device::CHILDREN_MAX,
+            ..Query::default()
+        })
+        .devices
     } else {
         Vec::new()
     };
     let metrics = device::numeric(view, device);
-    let chosen = metric.filter(|metric| metrics.contains(metric));
+    let chosen = wanted.metric.filter(|metric| metrics.contains(metric));
     // A tunnel's first chart is its first gas; else the first by name.
     let first = || {
         let gas = values::GASES
@@ -116,13 +131,26 @@ pub fn device(
             .find(|gas| metrics.contains(gas));
         gas.or(metrics.first().copied())
     };
-    let chart = chosen.or_else(first).filter(|_| with_chart);
-    let (rows, older) = entries::rows(shared, view, &device.id, timeline::ROWS_MAX, None);
+    let chart = chosen.or_else(first).filter(|_| wanted.with_chart);
+    let past = past::Wanted {
+        name: String::from(&*device.id),
+        from: None,
+        to: None,
+        limit: timeline::ROWS_MAX,
+        place: None,
+        grant: Arc::clone(grant),
+    };
+    let (rows, older) = entries::rows(shared, view, &past);
     Gathered {
         children,
         rows,
         older: older.is_some(),
-        chart: chart.map(|metric| chart_of(shared, view, device, metric, range)),
+        chart: chart.and_then(|metric| {
+            let selection = Selection::granted(grant).of_device(&device.id);
+            // The device shows no other metrics than those that are granted.
+            let selection = selection.of_metric("m", metric).ok()?;
+            Some(chart_of(shared, view, selection, metric, wanted.range))
+        }),
     }
 }
 
@@ -130,16 +158,11 @@ pub fn device(
 fn chart_of(
     shared: &Shared,
     view: &View<'_>,
-    device: &Device,
+    selection: Selection,
     metric: &str,
     range: Range,
 ) -> Chart {
     let (from, to, _) = range.window(view.now, view.zone);
-    let selection = Selection {
-        devices: vec![(*device.id).to_owned()],
-        metrics: vec![metric.to_owned()],
-        ..Selection::default()
-    };
     let mut chart = Chart {
         metric: metric.to_owned(),
         unit: view
@@ -156,12 +179,12 @@ fn chart_of(
         unreadable: false,
     };
     let mut series: BTreeMap<String, Columns> = BTreeMap::new();
-    let mut reports = shared.history.query(selection, from, to);
+    let mut reports = shared.history.query(selection.into_history(), from, to);
     for _ in 0..POINTS_MAX {
         match reports.next() {
             Some(Ok(report)) => add(&mut series, &report, from, to),
             Some(Err(error)) => {
-                tracing::error!(%error, device = &*device.id, "a chart's history cannot be read");
+                tracing::error!(%error, "a chart's history cannot be read");
                 chart.unreadable = true;
                 return chart;
             }
@@ -201,13 +224,13 @@ fn add(
 }
 
 /// `/new`.
-pub fn installed(shared: &Shared, id: String) -> Installed {
+pub fn installed(shared: &Shared, grant: &Grant, id: String) -> Installed {
     if id.is_empty() {
         return Installed::default();
     }
     let mut known = Installed {
-        device: shared.devices.get(&id),
-        stranger: shared.devices.stranger(&id),
+        device: shared.devices.seen_by(grant).get(&id),
+        stranger: shared.devices.seen_by(grant).stranger(&id),
         ..Installed::default()
     };
     // What was refused before the last report is over; parts of that report came with it.
@@ -220,15 +243,15 @@ pub fn installed(shared: &Shared, id: String) -> Installed {
         part: String::new(),
     });
     if known.device.is_none() && known.stranger.is_none() {
-        known.near = near(shared, &id);
+        known.near = near(shared, grant, &id);
     }
     known.id = id;
     known
 }
 
 /// Names that were heard and look like this one.
-fn near(shared: &Shared, id: &str) -> Vec<Near> {
-    let device = shared.devices.nearest(id).map(|name| Near {
+fn near(shared: &Shared, grant: &Grant, id: &str) -> Vec<Near> {
+    let device = shared.devices.seen_by(grant).nearest(id).map(|name| Near {
         name: (*name).to_owned(),
         is_device: true,
     });
@@ -239,7 +262,7 @@ fn near(shared: &Shared, id: &str) -> Vec<Near> {
             || (!name.is_empty() && lower.contains(&name))
             || crate::model::settings::nearest(&lower, [name.as_str()]).is_some()
     };
-    let strangers = strangers(shared, NEAR_AMONG_MAX)
+    let strangers = strangers(shared, grant, NEAR_AMONG_MAX)
         .into_iter()
         .filter(looks_alike);
     let strangers = strangers.map(|stranger| Near {
@@ -250,7 +273,7 @@ fn near(shared: &Shared, id: &str) -> Vec<Near> {
 }
 
 /// `/tunnel`: every device of a tunnel kind, sorted.
-pub fn tunnel(shared: &Shared) -> Vec<Device> {
+pub fn tunnel(shared: &Shared, grant: &Grant) -> Vec<Device> {
     // In one go: each look for a kind passes over every device of the city.
     let query = Query {
         kinds: vec!["tunnel".into()],
@@ -258,7 +281,7 @@ pub fn tunnel(shared: &Shared) -> Vec<Device> {
         limit: tunnel::DEVICES_MAX,
         ..Query::default()
     };
-    let mut devices = shared.devices.list(&query).devices;
+    let mut devices = shared.devices.seen_by(grant).list(&query).devices;
     devices.retain(values::in_tunnel);
     let now = shared.clock.now();
     for device in &mut devices {

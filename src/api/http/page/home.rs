@@ -58,12 +58,12 @@ pub struct Home {
     pub counts: Counts,
     /// What needs somebody, the worst first.
     pub concerns: Vec<Concern>,
-    /// Who was heard and not accepted lately.
-    pub strangers: Vec<Stranger>,
+    /// Who was heard and not accepted lately; `None`: not for the caller's eyes.
+    pub strangers: Option<Vec<Stranger>>,
     /// The list asked for; `None`: the first page.
     pub found: Option<Page>,
-    /// The gateway itself.
-    pub gateway: Gateway,
+    /// The gateway itself; `None`: not for the caller's eyes.
+    pub gateway: Option<Gateway>,
 }
 
 /// The search field. It stands above the sections, so that a refresh does not touch what is typed.
@@ -89,9 +89,13 @@ pub fn sections(view: &View<'_>, home: &Home) -> Sections {
         sections.push("list", found(view, home, page));
     } else {
         sections.push("list", concerns(view, &home.concerns));
-        sections.push("strangers", strangers(view, &home.strangers));
+        if let Some(known) = &home.strangers {
+            sections.push("strangers", strangers(view, known));
+        }
     }
-    sections.push("gateway", gateway(view, &home.gateway));
+    if let Some(known) = &home.gateway {
+        sections.push("gateway", gateway(view, known));
+    }
     sections.aside_from(2);
     sections
 }

@@ -29,6 +29,8 @@ pub struct Frame<'a> {
     pub target: &'a str,
     /// Seconds between two refreshes; `None`: this page does not change by itself.
     pub refresh_secs: Option<u32>,
+    /// Can the reader log out?
+    pub logged_in: bool,
 }
 
 /// A dot in a square, in the accent colour.
@@ -60,6 +62,34 @@ pub fn document(view: &View<'_>, frame: &Frame<'_>, head: &Markup, sections: &Se
                     (sections.markup())
                 }
                 (footer(view, frame))
+            }
+        }
+    };
+    document.into_string()
+}
+
+/// A document for whoever may see nothing yet: no place to go, no script.
+pub fn bare(view: &View<'_>, title: &str, target: &str, body: &Markup) -> String {
+    let other = view.lang.other();
+    let joint = if target.contains('?') { '&' } else { '?' };
+    let document = html! {
+        (DOCTYPE)
+        html lang=(view.lang.html()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · citygate" }
+                link rel="icon" href=(ICON);
+                link rel="stylesheet" href={ "/web/" (STYLE.name) };
+            }
+            body {
+                header class="top" {
+                    span class="brand" { b { "citygate" } }
+                    a class="lang" href={ (target) (joint) "lang=" (other.code()) }
+                        lang=(other.html()) hreflang=(other.html()) { (view.t(text::OTHER_LANGUAGE)) }
+                }
+                main id="main" { (body) }
             }
         }
     };
@@ -99,6 +129,9 @@ fn footer(view: &View<'_>, frame: &Frame<'_>) -> Markup {
                     (view.t(text::AS_OF)) " " (words::zoned(view.now, view.zone).strftime("%H:%M"))
                 }
                 " · " (view.t(text::TIMES_IN)) " " (words::zone_name(view.zone, view.now))
+            }
+            @if frame.logged_in {
+                form action="/logout" method="post" { button { (view.t(text::LOG_OUT)) } }
             }
             @if let Some(data) = data_path(frame) {
                 p { (view.t(text::ALSO)) " " a href=(data) { (data) } }

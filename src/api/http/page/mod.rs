@@ -23,6 +23,7 @@ mod lang;
 mod layout;
 mod list;
 mod live;
+pub mod login;
 mod sign;
 mod stranger;
 #[cfg(test)]
@@ -35,20 +36,21 @@ mod view;
 mod words;
 
 use super::Http;
-use crate::api::Shared;
 use crate::api::timeline as past;
+use crate::devices::Seen;
 use crate::model::Timestamp;
-use asked::{Page, redirect, render};
+use asked::{Caller, Page, redirect, render};
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use chart::Range;
 use filter::Filter;
 use layout::Place;
 use live::Sections;
 use maud::html;
+use std::sync::Arc;
 use view::{View, device_path};
 
 /// Seconds between refreshes of lists and devices; a bad line makes them longer.
@@ -66,19 +68,21 @@ pub fn routes() -> Router<Http> {
         .route("/new", get(new_page))
         .route("/strangers", get(strangers_page))
         .route("/tunnel", get(tunnel_page))
+        .route("/login", get(login::form).post(login::log_in))
+        .route("/logout", post(login::log_out))
         .route("/web/{file}", get(assets::asset))
 }
 
-async fn home_page(State(http): State<Http>, uri: Uri, headers: HeaderMap) -> Response {
-    render(&http, &uri, headers, |shared, view, asked| {
+async fn home_page(State(http): State<Http>, caller: Caller) -> Response {
+    render(&http, caller, |shared, view, asked| {
         let filter = Filter::read(asked.pairs.iter().cloned());
         if let Some(id) = (!asked.live)
-            .then(|| gather::hit(shared, &filter))
+            .then(|| gather::hit(shared, &asked.grant, &filter))
             .flatten()
         {
             return Err(Box::new(redirect(&device_path(&id))));
         }
-        let home = gather::home(shared, filter);
+        let home = gather::home(shared, &asked.grant, filter);
         Ok(Page {
             title: view.t(text::DEVICES).to_owned(),
             place: Place::Devices,
@@ -91,15 +95,11 @@ async fn home_page(State(http): State<Http>, uri: Uri, headers: HeaderMap) -> Re
     .await
 }
 
-async fn device_page(
-    State(http): State<Http>,
-    Path(id): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    render(&http, &uri, headers, move |shared, view, asked| {
-        let Some(mut device) = shared.devices.get(&id) else {
-            return Ok(no_device(shared, view, &id));
+async fn device_page(State(http): State<Http>, Path(id): Path<String>, caller: Caller) -> Response {
+    render(&http, caller, move |shared, view, asked| {
+        let seen = shared.devices.seen_by(&asked.grant);
+        let Some(mut device) = seen.get(&id) else {
+            return Ok(no_device(seen, view, &id));
         };
         values::mark_old(&mut device, view.now);
         if *device.id != *id {
@@ -111,7 +111,12 @@ async fn device_page(
             .unwrap_or_default();
         // A refresh leaves the chart alone: only who asks for it makes history be read.
         let with_chart = !asked.live || asked.want.as_deref() == Some("chart");
-        let gathered = gather::device(shared, view, &device, asked.param("m"), range, with_chart);
+        let wanted = gather::Wanted {
+            metric: asked.param("m"),
+            range,
+            with_chart,
+        };
+        let gathered = gather::device(shared, &asked.grant, view, &device, wanted);
         Ok(Page {
             title: (*device.id).to_owned(),
             place: Place::Devices,
@@ -133,8 +138,8 @@ async fn device_page(
     .await
 }
 
-fn no_device(shared: &Shared, view: &View<'_>, id: &str) -> Page {
-    let near = shared.devices.nearest(id);
+fn no_device(seen: Seen<'_>, view: &View<'_>, id: &str) -> Page {
+    let near = seen.nearest(id);
     let head = html! {
         h1 { (view.t(text::NO_SUCH_DEVICE)) }
         p { b { (words::cut(id, installed::ID_LEN_MAX)) } }
@@ -158,10 +163,9 @@ fn no_device(shared: &Shared, view: &View<'_>, id: &str) -> Page {
 async fn timeline_page(
     State(http): State<Http>,
     Path(id): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Response {
-    render(&http, &uri, headers, move |shared, view, asked| {
+    render(&http, caller, move |shared, view, asked| {
         let number = |name| asked.param(name).and_then(|text| text.parse::<i64>().ok());
         let place = number("at").map(|at| past::Place {
             at: Timestamp::from_nanos(at),
@@ -170,7 +174,15 @@ async fn timeline_page(
                 .unwrap_or(0),
             rejects: number("rejects").map_or(u64::MAX, i64::cast_unsigned),
         });
-        let (rows, next) = entries::rows(shared, view, &id, timeline::PAGE, place);
+        let wanted = past::Wanted {
+            name: id.clone(),
+            from: None,
+            to: None,
+            limit: timeline::PAGE,
+            place,
+            grant: Arc::clone(&asked.grant),
+        };
+        let (rows, next) = entries::rows(shared, view, &wanted);
         let head = html! {
             p { a href=(device_path(&id)) { "← " (view.t(text::BACK_TO_DEVICE)) } }
             h1 { (words::cut(&id, installed::ID_LEN_MAX)) }
@@ -190,11 +202,10 @@ async fn timeline_page(
 async fn entry_page(
     State(http): State<Http>,
     Path((id, entry)): Path<(String, String)>,
-    uri: Uri,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Response {
-    render(&http, &uri, headers, move |shared, view, asked| {
-        let detail = entries::detail(shared, &id, &entry);
+    render(&http, caller, move |shared, view, asked| {
+        let detail = entries::detail(shared, &asked.grant, &id, &entry);
         let gone = || html! { p { (view.t(text::GONE)) } };
         let shown = detail
             .as_ref()
@@ -225,11 +236,11 @@ async fn entry_page(
     .await
 }
 
-async fn new_page(State(http): State<Http>, uri: Uri, headers: HeaderMap) -> Response {
-    render(&http, &uri, headers, |shared, view, asked| {
+async fn new_page(State(http): State<Http>, caller: Caller) -> Response {
+    render(&http, caller, |shared, view, asked| {
         let id = asked.param("id").unwrap_or_default().trim();
         let id: String = id.chars().take(installed::ID_LEN_MAX).collect();
-        let known = gather::installed(shared, id);
+        let known = gather::installed(shared, &asked.grant, id);
         Ok(Page {
             title: view.t(text::JUST_INSTALLED).to_owned(),
             place: Place::New,
@@ -242,9 +253,9 @@ async fn new_page(State(http): State<Http>, uri: Uri, headers: HeaderMap) -> Res
     .await
 }
 
-async fn strangers_page(State(http): State<Http>, uri: Uri, headers: HeaderMap) -> Response {
-    render(&http, &uri, headers, |shared, view, _| {
-        let strangers = gather::strangers(shared, stranger::STRANGERS_MAX);
+async fn strangers_page(State(http): State<Http>, caller: Caller) -> Response {
+    render(&http, caller, |shared, view, asked| {
+        let strangers = gather::strangers(shared, &asked.grant, stranger::STRANGERS_MAX);
         Ok(Page {
             title: view.t(text::STRANGERS).to_owned(),
             place: Place::Devices,
@@ -257,10 +268,10 @@ async fn strangers_page(State(http): State<Http>, uri: Uri, headers: HeaderMap) 
     .await
 }
 
-async fn tunnel_page(State(http): State<Http>, uri: Uri, headers: HeaderMap) -> Response {
-    render(&http, &uri, headers, |shared, view, asked| {
+async fn tunnel_page(State(http): State<Http>, caller: Caller) -> Response {
+    render(&http, caller, |shared, view, asked| {
         let page = asked.param("page").and_then(|page| page.parse().ok());
-        let devices = gather::tunnel(shared);
+        let devices = gather::tunnel(shared, &asked.grant);
         Ok(Page {
             title: view.t(text::TUNNEL_TITLE).to_owned(),
             place: Place::Tunnel,

@@ -89,6 +89,34 @@ async fn connack_states_the_terms() {
 }
 
 #[tokio::test]
+async fn a_user_that_is_removed_is_let_go_and_the_others_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("users.toml");
+    std::fs::write(dir.path().join("secret"), "right").unwrap();
+    let users = |names: &[&str]| {
+        let users = names.iter();
+        let users =
+            users.map(|name| format!("[[user]]\nname = '{name}'\npassword_file = 'secret'\n"));
+        std::fs::write(&path, users.collect::<String>()).unwrap();
+        Users::load(&path).unwrap()
+    };
+    let rig = Rig::with(|_| {}, 0, Some(users(&["u", "v"]))).await;
+    let mut peers = Vec::new();
+    for (client, name) in [("a", b"u"), ("b", b"v")] {
+        let mut peer = rig.peer().await;
+        let login = [text(name), text(b"right")].concat();
+        peer.send(&connect_with(5, client, 0xc2, 0, &login)).await;
+        assert_eq!(peer.packet().await.1[1], 0);
+        peers.push(peer);
+    }
+    rig.service.reload(Some(users(&["v", "w"])));
+    assert_eq!(peers[0].rest().await, [0xe0, 1, 0x87]);
+    peers[1].send(&[0xc0, 0]).await;
+    assert_eq!(peers[1].packet().await.0, 0xd0);
+    rig.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn connects_that_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("users.toml");

@@ -80,7 +80,7 @@ impl Rig {
         let service = Arc::new(Service {
             sessions: Arc::new(Sessions::in_memory(config.sessions_max)),
             config,
-            users,
+            door: Door::new(users),
             intake: Arc::new(intake),
             accounting,
             stats: Arc::default(),

@@ -22,6 +22,7 @@ fn check(what: &str, view: &View<'_>, sections: &Sections) {
         place: Place::Devices,
         target: "/d/meter-0000001",
         refresh_secs: Some(5),
+        logged_in: true,
     };
     let page = layout::document(view, &frame, &html! {}, sections);
     let page = gzip(page.as_bytes()).len();
@@ -93,7 +94,8 @@ fn a_full_first_page_fits() {
     };
     let home = Home {
         concerns: (0..home::CONCERNS_MAX).map(concern).collect(),
-        strangers: (0..=home::STRANGERS_MAX).map(stranger).collect(),
+        gateway: Some(home::Gateway::default()),
+        strangers: Some((0..=home::STRANGERS_MAX).map(stranger).collect()),
         ..Home::default()
     };
     for lang in LANGS {

@@ -61,7 +61,8 @@ fn hostile_names_are_texts() {
                 .into_string(),
         );
         let home = Home {
-            strangers: vec![stranger(EVIL)],
+            gateway: Some(home::Gateway::default()),
+            strangers: Some(vec![stranger(EVIL)]),
             ..Home::default()
         };
         assert_escaped(&home::sections(&view, &home).markup().into_string());
@@ -118,6 +119,7 @@ fn the_frame_has_no_inline_code() {
         place: Place::Devices,
         target: "/?q=%22%3E%3Cscript%3Ealert(1)",
         refresh_secs: Some(5),
+        logged_in: true,
     };
     for lang in LANGS {
         let html = layout::document(&view(lang), &frame, &html! { "x" }, &Sections::default());

@@ -6,6 +6,18 @@ texts! {
     DEVICES: "Devices", "设备";
     JUST_INSTALLED: "Just installed", "新装确认";
     TUNNEL: "Tunnel", "管廊";
+    LOG_IN: "Log in", "登录";
+    LOG_OUT: "Log out", "退出登录";
+    LOGIN_LEAD: "This gateway shows its devices to whoever has a token.", "本网关仅向持有令牌者显示设备。";
+    LOGIN_LABEL: "Code of a login link, or a token", "登录链接的验证码或令牌";
+    LOGIN_HINT: "Whoever runs the gateway makes a link for you: citygate token link.", "请向网关管理员索取登录链接（citygate token link）。";
+    LOGIN_ONCE: "The link works once. Log in on this device?", "此链接只能使用一次。要在此设备上登录吗？";
+    LOGIN_STAYS: "It stays logged in for a month, or until you log out.", "登录状态保持一个月，或直至退出登录。";
+    LOGIN_UNKNOWN: "This code or token is not known here. It may have been revoked.", "此验证码或令牌无效，可能已被撤销。";
+    LOGIN_OVER: "This code or token has expired.", "此验证码或令牌已过期。";
+    LOGIN_USED: "This link has been used already. Ask for another.", "此链接已被使用，请索取新的链接。";
+    LOGIN_TOO_MANY: "Too many attempts. Wait a minute and try again.", "尝试次数过多，请稍后再试。";
+    LOGIN_UNAVAILABLE: "Nobody can be logged in now.", "目前无法登录。";
     OTHER_LANGUAGE: "中文", "English";
     SKIP: "Skip to content", "跳到正文";
     NO_CONNECTION_SINCE: "No connection since", "连接中断，自";

@@ -1,0 +1,71 @@
+//! Entries of a timeline as the holder of a grant sees them.
+use super::{Arrived, Decoded, Entry, Uplink, What};
+use crate::access::Grant;
+use crate::api::cut::Cut;
+
+/// Said where an uplink's bytes are kept, and not for everybody's eyes.
+const NOT_GRANTED: &str =
+    "this token does not grant the bytes of this uplink: other devices' values stand in them";
+
+impl Cut<'_> {
+    /// Leaves of an entry what is granted; false: nothing.
+    pub(super) fn entry(&self, entry: &mut Entry) -> bool {
+        if self.grant().is_unrestricted() {
+            return true;
+        }
+        match &mut entry.what {
+            What::Uplink(uplink) => self.uplink(uplink),
+            What::Event(event, arrived) => {
+                let device = event.device_id.clone();
+                if let Some(arrived) = arrived {
+                    quiet(arrived, &device, self.grant());
+                    // Whatever a device notes of itself may stand in them.
+                    arrived.raw.clear();
+                }
+                self.event(event)
+            }
+            // Walked as rejects, and cut there.
+            What::Reject(_) | What::State(..) => true,
+        }
+    }
+
+    fn uplink(&self, uplink: &mut Uplink) -> bool {
+        let own = uplink.report.via.is_empty();
+        if !self.report(&mut uplink.report) {
+            return false;
+        }
+        if let Some(arrived) = &mut uplink.arrived {
+            if self.grant().sees_all_devices() || (own && !arrived.shared) {
+                quiet(arrived, &uplink.report.device_id, self.grant());
+            } else {
+                uplink.arrived = None;
+                uplink.note = NOT_GRANTED;
+            }
+        }
+        true
+    }
+
+    /// Leaves of a decode what is granted.
+    pub(super) fn decoded(&self, decoded: &mut Decoded) {
+        if self.grant().metrics.is_all() {
+            return;
+        }
+        let preview = &mut decoded.preview;
+        let readings = std::mem::take(&mut preview.readings).into_iter();
+        let origins = std::mem::take(&mut preview.origins);
+        let both = readings.zip(origins);
+        let seen = both.filter(|(reading, _)| self.grant().sees_metric(&reading.metric));
+        (preview.readings, preview.origins) = seen.unzip();
+        preview.faults.clear();
+    }
+}
+
+/// Bytes hold every metric; a client may be another device's.
+fn quiet(arrived: &mut Arrived, device: &str, grant: &Grant) {
+    if !grant.metrics.is_all() {
+        arrived.raw.clear();
+    }
+    if !grant.sees_all_devices() && arrived.client != device {
+        arrived.client.clear();
+    }
+}

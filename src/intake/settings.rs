@@ -1,0 +1,49 @@
+//! What may change while uplinks are taken.
+use super::{Config, Intake, Routes, lock};
+use crate::codecs::Limits;
+use std::sync::{Arc, PoisonError};
+
+/// What an uplink is judged by, from its topic to its last reading: one snapshot for all of it.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) routes: Routes,
+    pub(super) keep_raw: usize,
+    pub(super) readings_max: usize,
+}
+
+impl Settings {
+    pub(super) const fn new(routes: Routes, config: &Config) -> Self {
+        Self {
+            routes,
+            keep_raw: config.keep_raw,
+            readings_max: config.readings_max,
+        }
+    }
+
+    /// Limits of a codec.
+    pub(super) const fn limits(&self) -> Limits {
+        Limits {
+            readings_max: self.readings_max,
+        }
+    }
+}
+
+impl Intake {
+    /// The settings of now. Held for one uplink, not for longer.
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        let settings = self.settings.read();
+        Arc::clone(&settings.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes the next uplinks by other routes, and by `keep_raw`, `readings_max` and `reject_budget`
+    /// of `config`; its other keys are left as they are. Uplinks that are being taken end by the old
+    /// ones. The routes' kinds must be those of this intake's catalogue.
+    pub fn reload(&self, routes: Routes, config: &Config) {
+        let settings = Arc::new(Settings::new(routes, config));
+        *self
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = settings;
+        lock(&self.state).budgets.limit(config.reject_budget);
+    }
+}
