@@ -39,6 +39,7 @@ use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::store::Stores;
 use crate::telemetry::{Accounting, Metrics, Reloads};
+use crate::tls;
 use cut::Cut;
 use jiff::tz::TimeZone;
 use selection::{Judge, Selection, Unfit};
@@ -54,6 +55,8 @@ pub struct Shared {
     pub hosts: http::Hosts,
     /// Who may see what.
     pub access: Arc<Access>,
+    /// The certificate in use, with `[tls]`.
+    pub tls: Option<Arc<tls::Server>>,
     /// Reports and events.
     pub log: Log,
     /// What could not become readings.

@@ -8,7 +8,11 @@ use crate::model::settings::Problem;
 use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::state;
+<<<<<<< HEAD
 use crate::store;
+=======
+use crate::tls;
+>>>>>>> main
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tokio::task::JoinError;
@@ -37,6 +41,9 @@ pub enum Error {
     /// The files that the configuration names.
     #[error("{}", listed(.0))]
     Files(Vec<Problem>),
+    /// The files of `[tls]`.
+    #[error("cannot use [tls]")]
+    Tls(#[from] tls::Error),
     /// `[access]`.
     #[error("cannot set up access")]
     Access(#[from] access::LoadError),

@@ -26,6 +26,7 @@ use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::store::{self, Stores};
 use crate::telemetry::{Reloads, Supervisor};
+use crate::tls;
 use disk::Disk;
 use listeners::Listeners;
 use reload::Reloader;
@@ -33,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// From the first signal to the end: a supervisor's patience is longer, a person's at a terminal is not.
@@ -59,7 +60,13 @@ pub async fn run(
     bound: impl FnOnce(&Bound),
 ) -> Result<(), Error> {
     let clock = Clock::system();
-    let listeners = Listeners::bind(&config).await?;
+    for warning in config.concerns(clock.now()).1 {
+        warn!("{warning}");
+    }
+    let tls = config.tls.clone();
+    let tls = tokio::task::spawn_blocking(move || tls.map(tls::Server::new).transpose());
+    let tls = tls.await??.map(Arc::new);
+    let listeners = Listeners::bind(&config, tls.as_ref()).await?;
     if let Some(reload) = &mut host.reload {
         reload.watch_named(&config);
     }
@@ -67,7 +74,7 @@ pub async fn run(
     let opening_clock = clock.clone();
     // Recovery reads and syncs files.
     let disk = tokio::task::spawn_blocking(move || Disk::open(&opening, &opening_clock)).await??;
-    let gateway = Gateway::build(&config, disk, clock)?;
+    let gateway = Gateway::build(&config, disk, tls, clock)?;
     bound(&listeners.bound()?);
     gateway.serve(config, host, listeners, stop).await
 }
@@ -79,7 +86,12 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn build(config: &Config, disk: Disk, clock: Clock) -> Result<Self, Error> {
+    fn build(
+        config: &Config,
+        disk: Disk,
+        tls: Option<Arc<tls::Server>>,
+        clock: Clock,
+    ) -> Result<Self, Error> {
         let Disk {
             state,
             sessions,
@@ -149,6 +161,7 @@ impl Gateway {
             hosts: api::http::Hosts::new(&config.node, &config.http.hosts),
             node: config.node.as_str().into(),
             access: Arc::new(access),
+            tls,
             log,
             rejects,
             history,
@@ -178,6 +191,7 @@ impl Gateway {
     ) -> Result<(), Error> {
         let Listeners {
             mqtt,
+            mqtt_tls,
             coap,
             grpc,
             http,
@@ -196,6 +210,13 @@ impl Gateway {
         );
         tasks.spawn(async move { Ok(api::grpc::serve(grpc, shared, &grpc_config, halt).await?) });
 
+        if let Some(tls) = self.shared.tls.clone() {
+            let watch = tls.watch(self.shared.clock.clone(), halt_api.clone());
+            tasks.spawn(async move {
+                watch.await;
+                Ok(())
+            });
+        }
         let (access, clock) = (Arc::clone(&self.shared.access), self.shared.clock.clone());
         let watch = access.watch(clock, halt_api.clone());
         tasks.spawn(async move {
@@ -211,7 +232,7 @@ impl Gateway {
 
         let mut sources: JoinSet<Result<(), Error>> = JoinSet::new();
         let (service, halt) = (Arc::clone(&self.shared.mqtt), halt_sources.clone());
-        sources.spawn(async move { Ok(mqtt::run(mqtt, service, halt).await?) });
+        sources.spawn(async move { Ok(mqtt::run(mqtt, mqtt_tls, service, halt).await?) });
         let (service, halt) = (Arc::clone(&self.shared.coap), halt_sources.clone());
         sources.spawn(async move { Ok(coap::run(coap, service, halt).await?) });
         readiness.set(api::Phase::Ready);
@@ -260,7 +281,7 @@ impl Gateway {
         self.shared.devices.close();
         self.shared.rejects.close();
         self.shared.log.close();
-        self.shared.access.close();
+        self.shared.access.close(self.shared.clock.now());
         info!("closed");
     }
 }

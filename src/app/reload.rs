@@ -170,6 +170,10 @@ impl Reloader {
             .intake
             .reload(config.routes.clone(), &config.intake);
         self.shared.mqtt.reload(files.users);
+        if let Some(tls) = &self.shared.tls {
+            // A mistake leaves what was in use; it is logged and counted there.
+            let _ = tls.reload(self.shared.clock.now());
+        }
         self.shared.hosts.reload(&config.http.hosts);
         self.shared.devices.reload(config.devices.clone());
         // It was checked a moment ago; a mistake that was made since then keeps what was in force.

@@ -2,7 +2,8 @@
 use super::{Error, Exit, output};
 use crate::app;
 use crate::config::Config;
-use crate::model::settings::show_duration;
+use crate::model::Clock;
+use crate::model::settings::{Problem, show_duration};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -28,6 +29,7 @@ pub(super) struct Args {
 struct Checked<'a> {
     ok: bool,
     problems: Vec<Wrong<'a>>,
+    warnings: Vec<Wrong<'a>>,
 }
 
 #[derive(Serialize)]
@@ -37,50 +39,69 @@ struct Wrong<'a> {
     rule: &'a str,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Error> {
-    let loaded = super::load_config(&args.config);
-    // A file that is named and missing is a problem like any other: `run` would not start.
-    let loaded = loaded.and_then(|config| match app::check(&config) {
-        problems if problems.is_empty() => Ok(config),
-        problems => Err(problems),
-    });
-    let problems = loaded.as_ref().err().map(Vec::as_slice).unwrap_or_default();
-    if args.json {
-        output::json(&Checked {
-            ok: loaded.is_ok(),
-            problems: problems
-                .iter()
-                .map(|problem| Wrong {
-                    key: &problem.key,
-                    value: &problem.value,
-                    rule: &problem.rule,
-                })
-                .collect(),
-        })?;
-    } else {
-        for problem in problems {
-            output::line(problem)?;
+impl<'a> From<&'a Problem> for Wrong<'a> {
+    fn from(problem: &'a Problem) -> Self {
+        Self {
+            key: &problem.key,
+            value: &problem.value,
+            rule: &problem.rule,
         }
     }
-    let Ok(config) = &loaded else {
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Error> {
+    let loaded = super::load_config(&args.config);
+    let now = Clock::system().now();
+    let (problems, warnings) = match &loaded {
+        Ok(config) => {
+            // A file that is named and missing is a problem like any other: `run` would not start.
+            let (of_now, warnings) = config.concerns(now);
+            (
+                app::check(config).into_iter().chain(of_now).collect(),
+                warnings,
+            )
+        }
+        Err(problems) => (problems.clone(), Vec::new()),
+    };
+    if args.json {
+        output::json(&Checked {
+            ok: problems.is_empty(),
+            problems: problems.iter().map(Wrong::from).collect(),
+            warnings: warnings.iter().map(Wrong::from).collect(),
+        })?;
+    } else {
+        for problem in &problems {
+            output::line(problem)?;
+        }
+        for warning in &warnings {
+            output::line(format_args!("warning: {warning}"))?;
+        }
+    }
+    let Some(config) = loaded.ok().filter(|_| problems.is_empty()) else {
         return Ok(Exit::Wrong);
     };
     if !args.json {
-        output::line(summary(config))?;
+        output::line(summary(&config))?;
     }
     Ok(Exit::Ok)
 }
 
 /// What a gateway with this configuration would do.
 fn summary(config: &Config) -> String {
+    let mqtt_tls = config.mqtt.tls_bind;
+    let mqtt_tls = mqtt_tls.map(|bind| format!(" and with TLS on {bind}"));
+    let over_tls = |tls| if tls { " with TLS" } else { "" };
     format!(
-        "ok: node {}, data in {}, MQTT on {}, CoAP on {}, gRPC on {}, HTTP on {}, log kept {}, history {}, zone {}",
+        "ok: node {}, data in {}, MQTT on {}{}, CoAP on {}, gRPC on {}{}, HTTP on {}{}, log kept {}, history {}, zone {}",
         config.node,
         config.data_dir.display(),
         config.mqtt.bind,
+        mqtt_tls.unwrap_or_default(),
         config.coap.bind,
         config.grpc.bind,
+        over_tls(config.grpc.tls),
         config.http.bind,
+        over_tls(config.http.tls),
         show_duration(config.log.retain),
         show_duration(config.history.retain),
         config.zone.iana_name().unwrap_or("UTC"),

@@ -70,7 +70,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
             supervisor: Supervisor::of(|name| std::env::var_os(name)),
         };
         let gateway = app::run(config, host, stop.clone().cancelled_owned(), |bound| {
-            info!(mqtt = %bound.mqtt, coap = %bound.coap, grpc = %bound.grpc, http = %bound.http, "listening");
+            let mqtt_tls = bound.mqtt_tls.map(tracing::field::display);
+            info!(mqtt = %bound.mqtt, mqtt_tls, coap = %bound.coap, grpc = %bound.grpc, http = %bound.http, "listening");
         });
         tokio::select! {
             result = gateway => result.map_err(|error| ended(&error)),

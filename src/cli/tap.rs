@@ -6,6 +6,8 @@
 mod print;
 mod watch;
 
+pub(super) use watch::{encoded, url};
+
 use super::signals::Signals;
 use super::{Error, Exit};
 use crate::model::Timestamp;

@@ -15,10 +15,15 @@ use crate::history;
 use crate::intake;
 use crate::inventory;
 use crate::log;
+use crate::model::Timestamp;
 use crate::model::settings::{Problem, Section};
 use crate::sources::coap;
 use crate::sources::mqtt;
+<<<<<<< HEAD
 use crate::store;
+=======
+use crate::tls;
+>>>>>>> main
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -29,8 +34,13 @@ use toml::{Table, Value};
 const LATER: &[(&str, &str)] = &[
     ("broker", "city brokers are not in this version"),
     (
+<<<<<<< HEAD
         "tls",
         "TLS is not in this version; gRPC and HTTP serve loopback only",
+=======
+        "store",
+        "external stores are not in this version; history is always kept",
+>>>>>>> main
     ),
 ];
 
@@ -56,6 +66,8 @@ pub struct Config {
     pub grpc: api::grpc::Config,
     /// `[http]`
     pub http: api::http::Config,
+    /// `[tls]`
+    pub tls: Option<tls::Config>,
     /// `[log]`
     pub log: log::Options,
     /// `[history]`
@@ -136,6 +148,39 @@ impl Config {
         Self::parse("", []).expect("an empty file has no mistakes")
     }
 
+    /// What is wrong or doubtful with a configuration that can be read: problems of this moment, with
+    /// which a gateway starts all the same, and warnings. Blocks.
+    pub fn concerns(&self, now: Timestamp) -> (Vec<Problem>, Vec<Problem>) {
+        let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+        if let Some(tls) = &self.tls
+            && let Some((validity, until)) = tls.validity(now)
+        {
+            let (kind, rule) = match validity {
+                tls::Validity::Good => (None, String::new()),
+                tls::Validity::Month | tls::Validity::Week => {
+                    (Some(&mut warnings), format!("ends soon, at {until}"))
+                }
+                tls::Validity::Expired => (Some(&mut problems), format!("has expired at {until}")),
+                tls::Validity::Early => (Some(&mut problems), "does not hold yet".to_owned()),
+            };
+            let cert = tls.cert.display();
+            if let Some(kind) = kind {
+                kind.push(Problem::new("tls.cert", cert, rule));
+            }
+        }
+        let served = [
+            ("grpc.bind", self.grpc.bind, self.grpc.tls),
+            ("http.bind", self.http.bind, self.http.tls),
+        ];
+        for (key, bind, tls) in served {
+            if !bind.ip().is_loopback() && !tls {
+                let rule = "tokens and readings cross the network unencrypted: use [tls]";
+                warnings.push(Problem::new(key, bind, rule));
+            }
+        }
+        (problems, warnings)
+    }
+
     fn read(top: &mut Section<'_>, keys: Table) -> Self {
         for (key, rule) in LATER {
             if let Some(value) = top.raw(key) {
@@ -153,25 +198,30 @@ impl Config {
                 devices::Config::read(section),
             )
         });
+        let has_tls = top.has("tls");
+        let tls = has_tls.then(|| top.section("tls", tls::Config::read));
         Self {
             node,
             data_dir: top
                 .path("data_dir")
                 .unwrap_or_else(|| PathBuf::from("data")),
             zone: top.section("site", zone),
-            mqtt: top.section("mqtt", mqtt::Config::read),
+            mqtt: top.section("mqtt", |section| mqtt::Config::read(section, has_tls)),
             coap: top.section("coap", coap::Config::read),
             access,
             grpc: top.section("grpc", |section| {
-                let config = api::grpc::Config::read(section);
+                let mut config = api::grpc::Config::read(section);
+                config.tls = over_tls(section, has_tls);
                 guard(section, config.bind, has_access);
                 config
             }),
             http: top.section("http", |section| {
-                let config = api::http::Config::read(section);
+                let mut config = api::http::Config::read(section);
+                config.tls = over_tls(section, has_tls);
                 guard(section, config.bind, has_access);
                 config
             }),
+            tls: tls.flatten(),
             log: top.section("log", log::Options::read),
             history: top.section("history", history::Config::read),
             intake: top.section("intake", intake::Config::read),
@@ -215,6 +265,15 @@ fn node(top: &mut Section<'_>) -> String {
         let fits = crate::model::DeviceId::check(&host).is_ok();
         if fits { host } else { "citygate".to_owned() }
     })
+}
+
+/// Is this served over TLS? With `[tls]` all is, but what opts out.
+fn over_tls(section: &mut Section<'_>, has_tls: bool) -> bool {
+    let wanted = section.flag("tls");
+    if wanted == Some(true) && !has_tls {
+        section.problem("tls", true, "needs [tls], with a certificate");
+    }
+    wanted.unwrap_or(has_tls)
 }
 
 fn zone(site: &mut Section<'_>) -> TimeZone {
@@ -283,7 +342,7 @@ mod tests {
 
     #[test]
     fn sections_of_later_versions_are_refused_with_words() {
-        let problems = Config::parse("[tls]\ncert = 'cert.pem'", []).unwrap_err();
+        let problems = Config::parse("[[broker]]\nurl = 'mqtt://broker'", []).unwrap_err();
         assert!(
             problems
                 .iter()

@@ -15,6 +15,8 @@ pub struct State {
     pub name: String,
     /// Address that it listens on.
     pub bind: String,
+    /// Address that it listens on with TLS, if it does.
+    pub tls_bind: Option<String>,
     /// Devices connected now.
     pub connections: u64,
     /// Sessions kept, connected or not.

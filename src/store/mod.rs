@@ -196,6 +196,7 @@ impl Stores {
                     state: Arc::clone(&parts.state),
                     tally: Arc::clone(&counting),
                     stop: stop.clone(),
+                    started_at: parts.log.watermark() + 1,
                 };
                 threads.push(spawn("store", move || worker.run(inbox))?);
                 list.push(Store {

@@ -14,7 +14,7 @@ use crate::state::State;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 const AGAIN: Duration = Duration::from_secs(5);
 /// Between two looks at a tally that is still counting.
 const COUNTING: Duration = Duration::from_millis(50);
+/// Between two looks at whether a store with a failed check takes readings by now.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What goes with it to its thread.
 pub struct Worker {
@@ -34,6 +36,8 @@ pub struct Worker {
     pub state: Arc<State>,
     pub tally: Arc<Tally>,
     pub stop: CancellationToken,
+    /// The next sequence when the gateway started, before anything could come: what "now" means.
+    pub started_at: u64,
 }
 
 impl Worker {
@@ -86,7 +90,7 @@ impl Worker {
         };
         tokio::select! {
             () = following => {}
-            () = self.check(&context.client) => {}
+            () = self.check(&context) => {}
         }
     }
 
@@ -100,7 +104,7 @@ impl Worker {
             self.pause(AGAIN).await?;
         };
         loop {
-            let wait = match place::open(&self.config, &self.log, &self.state, &self.tally) {
+            let wait = match place::open(&self.config, &self.log, &self.state, &self.tally, self.started_at) {
                 Ok(Some(row)) => {
                     self.status
                         .trouble_of_all(Trouble::None, "", self.clock.now());
@@ -124,10 +128,10 @@ impl Worker {
 
     /// Asks the store at the start, until all is well: what is wrong then is wrong for every batch.
     /// Never resolves.
-    async fn check(&self, client: &Client) {
+    async fn check(&self, context: &Context) {
         let mut said = Checks::default();
         loop {
-            let checks = check::check(client, self.config.target()).await;
+            let checks = check::check(&context.client, self.config.target()).await;
             let failure = checks.failure();
             if checks != said {
                 self.say(&checks);
@@ -144,7 +148,11 @@ impl Worker {
                 Some((_, _, false)) => {}
                 Some((what, why, true)) => self.alarm(&format!("{what}: {why}")),
             }
-            sleep(check::AGAIN).await;
+            // Nor is it waited for when delivery has found out that all is well.
+            let (accepted, asked) = (context.accepted.get(), Instant::now());
+            while context.accepted.get() == accepted && asked.elapsed() < check::AGAIN {
+                sleep(LOOK).await;
+            }
         }
         std::future::pending::<()>().await;
     }

@@ -19,6 +19,7 @@ use citygate::sources::coap;
 use citygate::sources::mqtt;
 use citygate::state::State;
 use citygate::telemetry::{Accounting, Metrics};
+use citygate::tls::Listener;
 use prost::Message;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -147,6 +148,7 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         config: Arc::default(),
         hosts: http::Hosts::new("test-1", &[]),
         access: Arc::new(citygate::access::Access::open()),
+        tls: None,
         node: "test-1".into(),
         log,
         rejects,
@@ -175,10 +177,12 @@ impl Gateway {
     fn serve(&mut self, grpc: TcpListener, http: TcpListener) {
         let (shared, config, halt) = (self.shared.clone(), self.config.clone(), self.halt.clone());
         self.servers.spawn(async move {
+            let grpc = Listener::plain(grpc);
             grpc::serve(grpc, shared, &config, halt).await.unwrap();
         });
         let (shared, halt) = (self.shared.clone(), self.halt.clone());
         self.servers.spawn(async move {
+            let http = Listener::plain(http);
             http::serve(http, shared, halt).await;
         });
     }

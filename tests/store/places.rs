@@ -76,11 +76,11 @@ fn what_retention_takes_is_counted_and_the_rest_arrives() {
     );
     let load = Load::bulky(800);
     city.publish(&load);
-    let counts = city.until("store", |counts| {
-        counts.logged == load.count() && counts.expired > 0
-    });
-    assert_eq!(counts.stored, 0, "{counts:?}");
+    city.until("store", |counts| counts.logged == load.count());
+    city.until_status("store", |status| status["retention_percent"] == 100);
     city.kill_and_restart();
+    let counts = city.until("store", |counts| counts.expired > 0);
+    assert_eq!(counts.stored, 0, "{counts:?}");
     store.start();
     let counts = city.delivered("store", load.count());
     assert_eq!(counts.stored + counts.expired, load.count(), "{counts:?}");

@@ -3,20 +3,16 @@
 //! tonic counts streams per connection but not connections, and waits for ever for a peer that says
 //! nothing. Here a connection holds a permit for as long as it lives, and must begin to speak HTTP/2
 //! in time; past the limit, callers wait in the kernel's accept queue.
-use futures_util::Stream;
+use crate::tls;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 use tonic::transport::server::{Connected, TcpConnectInfo};
-
-/// Pause after a failed accept: out of file descriptors, most likely, and then it fails at once again.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// From connect to a complete HTTP/2 preface; keep-alive watches the peer from then on.
 const PREFACE_MAX: Duration = Duration::from_secs(10);
@@ -25,7 +21,7 @@ const PREFACE_BYTES: usize = 24;
 
 /// A connection and its permit.
 pub struct Connection {
-    stream: TcpStream,
+    stream: tls::Stream,
     /// Until the preface is there: when it must be, and the bytes that are missing.
     preface: Option<(Pin<Box<Sleep>>, usize)>,
     _permit: OwnedSemaphorePermit,
@@ -33,13 +29,13 @@ pub struct Connection {
 
 /// Accepts up to `connections_max` at a time.
 pub fn incoming(
-    listener: TcpListener,
+    listener: tls::Listener,
     connections_max: usize,
-) -> impl Stream<Item = io::Result<Connection>> {
+) -> impl futures_util::Stream<Item = io::Result<Connection>> {
     let permits = Arc::new(Semaphore::new(connections_max));
-    futures_util::stream::unfold((listener, permits), |(listener, permits)| async move {
+    futures_util::stream::unfold((listener, permits), |(mut listener, permits)| async move {
         let permit = permits.clone().acquire_owned().await.ok()?;
-        let stream = accept(&listener).await;
+        let (stream, _) = listener.next().await;
         let connection = Connection {
             stream,
             preface: Some((Box::pin(sleep(PREFACE_MAX)), PREFACE_BYTES)),
@@ -49,28 +45,11 @@ pub fn incoming(
     })
 }
 
-/// The next connection, with small writes sent at once. Cancel-safe.
-pub async fn accept(listener: &TcpListener) -> TcpStream {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                // Fails only on a connection that is gone already, which its first read tells.
-                stream.set_nodelay(true).ok();
-                return stream;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
 impl Connected for Connection {
     type ConnectInfo = TcpConnectInfo;
 
     fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+        self.stream.tcp().connect_info()
     }
 }
 
@@ -131,11 +110,12 @@ mod tests {
     use futures_util::StreamExt;
     use std::net::Ipv4Addr;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
 
     async fn pair(peer_says: &[u8]) -> (TcpStream, Connection) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let mut accepted = Box::pin(incoming(listener, 1));
+        let mut accepted = Box::pin(incoming(tls::Listener::plain(listener), 1));
         let mut peer = TcpStream::connect(address).await.unwrap();
         peer.write_all(peer_says).await.unwrap();
         (peer, accepted.next().await.unwrap().unwrap())

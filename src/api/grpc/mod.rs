@@ -13,11 +13,10 @@ pub mod status;
 mod subscribe;
 mod watch;
 
-pub use incoming::accept;
-
 use crate::api::{Phase, Shared};
 use crate::model::proto;
 use crate::model::settings::Section;
+use crate::tls::Listener;
 use admit::{Responses, admit, exported, pass_of};
 use axum::middleware::from_fn_with_state;
 use devices::DeviceServiceServer;
@@ -26,7 +25,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use subscribe::Subscription;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -67,6 +65,8 @@ const DRAIN_MAX: Duration = Duration::from_secs(1);
 pub struct Config {
     /// Where to listen; 127.0.0.1:50051 by default.
     pub bind: SocketAddr,
+    /// Over TLS: with `[tls]`, unless it says `tls = false`.
+    pub tls: bool,
     /// `Subscribe` streams at a time; 256 by default.
     pub streams_max: usize,
     /// A response leaves at least this often: the contract's 10 s, which only tests shorten.
@@ -77,6 +77,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             bind: (Ipv4Addr::LOCALHOST, 50051).into(),
+            tls: false,
             streams_max: 256,
             heartbeat: Duration::from_secs(10),
         }
@@ -93,6 +94,7 @@ impl Config {
                 .integer("streams_max", 1, 10_000)
                 .and_then(|max| usize::try_from(max).ok())
                 .unwrap_or(default.streams_max),
+            tls: default.tls,
             heartbeat: default.heartbeat,
         }
     }
@@ -114,7 +116,7 @@ pub enum Error {
 /// # Errors
 /// The transport's.
 pub async fn serve(
-    listener: TcpListener,
+    listener: Listener,
     shared: Arc<Shared>,
     config: &Config,
     halt: CancellationToken,

@@ -152,6 +152,9 @@ struct SourceState {
     counts: SourceCounts,
     /// Where it listens.
     bind: String,
+    /// Where it listens with TLS; absent: nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_bind: Option<String>,
     /// Devices connected now.
     #[serde(serialize_with = "text_of_u64")]
     connections: u64,
@@ -177,6 +180,7 @@ pub async fn sources(State(http): State<Http>) -> Json<Sources> {
     let sources = states.map(|(source, state)| SourceState {
         counts: SourceCounts::new(source, shared.accounting.snapshot(source)),
         bind: state.bind,
+        tls_bind: state.tls_bind,
         connections: state.connections,
         sessions: state.sessions,
         last_error: state.last_error,

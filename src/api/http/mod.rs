@@ -45,6 +45,8 @@ const HOSTS_MAX: usize = 64;
 pub struct Config {
     /// Where to listen; 127.0.0.1:8080 by default.
     pub bind: SocketAddr,
+    /// Over TLS: with `[tls]`, unless it says `tls = false`.
+    pub tls: bool,
     /// Names under which browsers and programs may call this gateway, besides addresses, loopback
     /// names and the node's name.
     pub hosts: Vec<String>,
@@ -54,6 +56,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             bind: (Ipv4Addr::LOCALHOST, 8080).into(),
+            tls: false,
             hosts: Vec::new(),
         }
     }
@@ -73,6 +76,7 @@ impl Config {
         }
         Self {
             bind: section.address("bind").unwrap_or(default.bind),
+            tls: default.tls,
             hosts,
         }
     }

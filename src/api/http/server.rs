@@ -2,8 +2,8 @@
 use super::{Http, router};
 use crate::api::Shared;
 use crate::api::caller::Peer;
-use crate::api::grpc::accept;
 use crate::api::rates::SAMPLE_EVERY;
+use crate::tls::{Listener, Stream};
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -11,7 +11,6 @@ use hyper_util::service::TowerToHyperService;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -32,7 +31,7 @@ const AGE_MAX: Duration = Duration::from_mins(10);
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Serves until `halt`, then finishes what is being answered.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>, halt: CancellationToken) {
+pub async fn serve(mut listener: Listener, shared: Arc<Shared>, halt: CancellationToken) {
     let app = router(Http::new(Arc::clone(&shared)));
     let mut samples = tokio::time::interval(SAMPLE_EVERY);
     samples.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -41,14 +40,14 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, halt: Cancellatio
     loop {
         let accepted = async {
             let permit = permits.clone().acquire_owned().await;
-            (accept(&listener).await, permit)
+            (listener.next().await, permit)
         };
         tokio::select! {
             biased;
             () = halt.cancelled() => break,
             Some(_) = connections.join_next() => {}
             at = samples.tick() => shared.rates.sample(at.into_std(), &shared.accounting),
-            (stream, permit) = accepted => {
+            ((stream, _), permit) = accepted => {
                 let serving = connection(stream, app.clone(), halt.clone());
                 connections.spawn(async move {
                     let _permit = permit;
@@ -62,11 +61,11 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, halt: Cancellatio
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection(stream: TcpStream, app: Router, halt: CancellationToken) {
+async fn connection(stream: Stream, app: Router, halt: CancellationToken) {
     let peer = Peer {
         // Of a connection that has broken already there is none, nor anybody to answer.
-        address: stream.peer_addr().ok(),
-        tls: false,
+        address: stream.tcp().peer_addr().ok(),
+        tls: stream.is_tls(),
     };
     let app = app.layer(Extension(peer));
     let mut serving = pin!(

@@ -24,7 +24,7 @@ const ENTRIES: usize = 100;
 const RAW_MAX: usize = 80;
 
 /// `host:port` of `http://host:port`.
-pub(super) fn url(text: &str) -> Result<String, String> {
+pub(in crate::cli) fn url(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("http://").unwrap_or(text);
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     let (host, port) = rest.rsplit_once(':').unwrap_or((rest, "80"));
@@ -212,7 +212,7 @@ fn line(device: &str, entry: &Value) -> String {
 }
 
 /// A name as a part of a path.
-fn encoded(name: &str) -> String {
+pub(in crate::cli) fn encoded(name: &str) -> String {
     name.bytes()
         .map(|byte| match byte {
             b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b':' => {

@@ -58,6 +58,7 @@ impl Service {
     pub fn state(&self) -> State {
         let bound = self.stats.bound.get().unwrap_or(&self.config.bind);
         State {
+            tls_bind: None,
             name: "coap".to_owned(),
             bind: bound.to_string(),
             connections: 0,

@@ -13,10 +13,10 @@ use super::greet::{self, Greeted};
 use super::listener::Service;
 use super::window::{Progress, Window};
 use crate::intake::Refusal;
+use crate::tls::Stream;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -27,8 +27,8 @@ const OUT_KEPT: usize = 1 << 10;
 pub struct Connection {
     /// Shared by all.
     pub service: Arc<Service>,
-    /// The socket.
-    pub stream: TcpStream,
+    /// The socket, with or without TLS.
+    pub stream: Stream,
     /// The device's address.
     pub peer: SocketAddr,
     /// What CONNECT settled.
@@ -53,7 +53,7 @@ pub struct Connection {
 /// end of the process: what was read is in the log, what was not acknowledged comes again.
 pub async fn run(
     service: Arc<Service>,
-    mut stream: TcpStream,
+    mut stream: Stream,
     peer: SocketAddr,
     full: bool,
     halt: CancellationToken,
@@ -121,7 +121,7 @@ impl Connection {
                         Err(cause) => return End::Lost(cause.kind()),
                     }
                 }
-                ready = self.stream.writable(), if !self.out.is_empty() => {
+                ready = self.stream.writable(), if !self.is_flushed() => {
                     if let Err(cause) = ready {
                         return End::Lost(cause.kind());
                     }
@@ -140,8 +140,13 @@ impl Connection {
         }
     }
 
+    /// Has the socket taken all that was to be written?
+    fn is_flushed(&self) -> bool {
+        self.out.is_empty() && !self.stream.unsent()
+    }
+
     fn reads(&self) -> bool {
-        self.stop.is_none() && self.out.is_empty() && !self.unparsed && !self.is_full(0, 0)
+        self.stop.is_none() && self.is_flushed() && !self.unparsed && !self.is_full(0, 0)
     }
 
     /// Does all that can be done without waiting; `Some`: the connection is over.
@@ -161,7 +166,7 @@ impl Connection {
             if let Err(cause) = self.flush() {
                 return Some(End::Lost(cause.kind()));
             }
-            let room = self.stop.is_none() && self.out.is_empty() && !self.is_full(0, 0);
+            let room = self.stop.is_none() && self.is_flushed() && !self.is_full(0, 0);
             if !self.unparsed || !room {
                 break;
             }
@@ -170,7 +175,7 @@ impl Connection {
         let over = match &self.stop {
             // The peer will not hear what is still due.
             Some(End::Left { .. } | End::Closed | End::Lost(_) | End::TakenOver) => true,
-            Some(_) => self.window.is_empty() && self.out.is_empty(),
+            Some(_) => self.window.is_empty() && self.is_flushed(),
             None => false,
         };
         if over { self.stop.take() } else { None }
@@ -203,7 +208,10 @@ impl Connection {
         if self.out.is_empty() && self.out.capacity() > OUT_KEPT {
             self.out = Vec::new();
         }
-        if self.out.is_empty() && self.stop.is_none() {
+        if self.stream.unsent() && self.stream.push()? {
+            self.waiting_since = None;
+        }
+        if self.is_flushed() && self.stop.is_none() {
             self.waiting_since = None;
         } else {
             self.waiting_since.get_or_insert_with(Instant::now);
@@ -252,7 +260,7 @@ mod tests {
     }
 
     fn size_of_output<F>(
-        _: &impl Fn(Arc<Service>, TcpStream, SocketAddr, CancellationToken) -> F,
+        _: &impl Fn(Arc<Service>, Stream, SocketAddr, CancellationToken) -> F,
     ) -> usize {
         size_of::<F>()
     }

@@ -7,11 +7,11 @@ use super::reply;
 use super::session::DueWill;
 use crate::intake::{EventDraft, Refusal};
 use crate::model::{DeviceId, Source, Timestamp, proto::Severity};
+use crate::tls::Stream;
 use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -172,15 +172,15 @@ pub fn act(service: &Service, due: &DueWill, now: Timestamp) {
 }
 
 /// Says a last word and closes, without destroying what is on its way: see [`LINGER`].
-pub async fn part(stream: &mut TcpStream, out: &[u8], limit: Duration) {
-    if !out.is_empty() && !matches!(timeout(limit, write(stream, out)).await, Ok(Ok(()))) {
+pub async fn part(stream: &mut Stream, out: &[u8], limit: Duration) {
+    if !matches!(timeout(limit, write(stream, out)).await, Ok(Ok(()))) {
         return;
     }
     // Whatever fails from here on, the socket is closed next.
     let _ = timeout(LINGER, drain(stream)).await;
 }
 
-async fn write(stream: &TcpStream, mut out: &[u8]) -> std::io::Result<()> {
+async fn write(stream: &mut Stream, mut out: &[u8]) -> std::io::Result<()> {
     while !out.is_empty() {
         stream.writable().await?;
         match stream.try_write(out) {
@@ -189,15 +189,22 @@ async fn write(stream: &TcpStream, mut out: &[u8]) -> std::io::Result<()> {
             Err(cause) => return Err(cause),
         }
     }
+    stream.say_end();
+    stream.push()?;
+    while stream.unsent() {
+        stream.writable().await?;
+        stream.push()?;
+    }
     Ok(())
 }
 
-async fn drain(stream: &mut TcpStream) -> std::io::Result<()> {
-    stream.shutdown().await?;
+async fn drain(stream: &mut Stream) -> std::io::Result<()> {
+    let tcp = stream.tcp_mut();
+    tcp.shutdown().await?;
     let mut thrown_away = 0;
     while thrown_away < LINGER_BYTES_MAX {
-        stream.readable().await?;
-        match stream.try_read(&mut [0; 512]) {
+        tcp.readable().await?;
+        match tcp.try_read(&mut [0; 512]) {
             Ok(0) => break,
             Ok(read) => thrown_away += read,
             Err(cause) if cause.kind() == ErrorKind::WouldBlock => {}

@@ -8,17 +8,17 @@ use super::packet::{self, Version};
 use super::reply::{self, Terms};
 use super::session::{Handle, Open, OpenError};
 use crate::intake::Refusal;
+use crate::tls::Stream;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 /// Longest CONNECT in bytes: names, passwords and a will, not a payload.
 const CONNECT_BYTES_MAX: usize = 16 << 10;
-/// Read at once before CONNECT.
+/// What a CONNECT takes, mostly.
 const READ_BYTES: usize = 512;
 
 /// What CONNECT settled.
@@ -62,7 +62,7 @@ enum Denied {
 /// and the CONNACK to be written; `None`: the connection is over and has been answered.
 pub async fn greet(
     service: &Arc<Service>,
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     full: bool,
     halt: CancellationToken,
 ) -> Option<(Box<Greeted>, Vec<u8>, Vec<u8>)> {
@@ -101,12 +101,12 @@ pub async fn greet(
 
 async fn welcome(
     service: &Arc<Service>,
-    stream: &TcpStream,
+    stream: &mut Stream,
     full: bool,
     halt: &CancellationToken,
 ) -> Result<(Box<Greeted>, Vec<u8>, Vec<u8>), Denied> {
     let first = timeout(service.config.connect_timeout, first_packet(stream));
-    let (connect, rest) = first
+    let (mut connect, rest) = first
         .await
         .unwrap_or(Err(Denied::Fault(None, Fault::Silent)))?;
     let version = connect.version;
@@ -123,7 +123,7 @@ async fn welcome(
         Some(_) => return Err(Denied::Busy(version, 0x89)),
         None => {}
     }
-    let Some(ticket) = service.door.admit(connect.login.as_ref()) else {
+    let Some(ticket) = service.door.admit(stream.client(), &mut connect.login) else {
         return Err(Denied::Fault(Some(version), Fault::Login));
     };
     let (greeted, out) = open(service, connect, ticket).await?;
@@ -135,20 +135,21 @@ async fn welcome(
 }
 
 /// Reads until the first packet is complete.
-async fn first_packet(stream: &TcpStream) -> Result<(Connect, Vec<u8>), Denied> {
+async fn first_packet(stream: &mut Stream) -> Result<(Connect, Vec<u8>), Denied> {
     let mut bytes = Vec::with_capacity(READ_BYTES);
     loop {
-        stream.readable().await.map_err(|_| Denied::Silently)?;
-        bytes.reserve(READ_BYTES);
-        match stream.try_read_buf(&mut bytes) {
-            Ok(0) if bytes.is_empty() => return Err(Denied::Silently),
-            Ok(0) => {
-                let what = "the connection ended within CONNECT";
-                return Err(Denied::Fault(None, Fault::Malformed { what }));
-            }
-            Ok(_) => {}
-            Err(cause) if cause.kind() == std::io::ErrorKind::WouldBlock => continue,
-            Err(_) => return Err(Denied::Silently),
+        // Read before waiting: with TLS, bytes may have come with the handshake.
+        let taken = stream.read_some(&mut bytes).map_err(|_| Denied::Silently)?;
+        if taken.len == 0 && !taken.end {
+            stream.readable().await.map_err(|_| Denied::Silently)?;
+            continue;
+        }
+        if taken.len == 0 && bytes.is_empty() {
+            return Err(Denied::Silently);
+        }
+        if taken.len == 0 {
+            let what = "the connection ended within CONNECT";
+            return Err(Denied::Fault(None, Fault::Malformed { what }));
         }
         // A browser or a TLS client shows itself by its first byte.
         if bytes.first().is_some_and(|first| *first != 0x10) {

@@ -5,10 +5,11 @@ use super::{Config, Door, Sessions, Stats, Users};
 use crate::intake::Intake;
 use crate::model::Clock;
 use crate::telemetry::Accounting;
-use std::sync::Arc;
+use crate::tls::Listener;
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -55,14 +56,14 @@ impl Service {
 
     /// For `/v1/sources`.
     pub fn state(&self) -> crate::sources::State {
+        let bind = self.stats.bound.get().unwrap_or(&self.config.bind);
+        let bound_tls = self.stats.bound_tls.get().copied();
         crate::sources::State {
             name: "mqtt".to_owned(),
-            bind: self
-                .stats
-                .bound
-                .get()
-                .unwrap_or(&self.config.bind)
-                .to_string(),
+            bind: bind.to_string(),
+            tls_bind: bound_tls
+                .or(self.config.tls_bind)
+                .map(|bind| bind.to_string()),
             connections: self.stats.connections.load(Ordering::Relaxed),
             sessions: self.sessions.len() as u64,
             last_error: self.stats.last_error(),
@@ -83,23 +84,22 @@ pub enum Error {
     },
 }
 
-/// Serves devices until `halt`. Then nothing more is accepted or read, the acks of what was read
+/// Serves devices until `halt`, on a port without TLS and, where there is one, on a port with it; the
+/// limits are of both together. Then nothing more is accepted or read, the acks of what was read
 /// go out when it is durable, and every connection is closed, in MQTT 5 with 0x8B. The log has to
 /// outlive this.
 ///
 /// # Errors
 /// Connections that took longer than the grace.
 pub async fn run(
-    listener: TcpListener,
+    mut plain: Listener,
+    mut tls: Option<Listener>,
     service: Arc<Service>,
     halt: CancellationToken,
 ) -> Result<(), Error> {
-    if let Ok(bound) = listener.local_addr() {
-        service.stats.bound.get_or_init(|| bound);
-        if !bound.ip().is_loopback() {
-            // Promise 7, until devices have credentials of their own.
-            warn!(%bound, "whoever reaches this port can report for any device: it needs a trusted network");
-        }
+    note_bound(&plain, &service.stats.bound);
+    if let Some(tls) = &tls {
+        note_bound(tls, &service.stats.bound_tls);
     }
     ask_for_descriptors(service.config.connections_max);
     let mut tasks = JoinSet::new();
@@ -107,12 +107,20 @@ pub async fn run(
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        let accepted = async {
+            match &mut tls {
+                None => plain.accept().await,
+                Some(tls) => tokio::select! {
+                    accepted = plain.accept() => accepted,
+                    accepted = tls.accept() => accepted,
+                },
+            }
+        };
         tokio::select! {
             () = halt.cancelled() => break,
-            accepted = listener.accept() => match accepted {
+            accepted = accepted => match accepted {
                 Ok((stream, peer)) if tasks.len() < service.config.connections_max + LOBBY => {
                     let full = tasks.len() >= service.config.connections_max;
-                    prepare(&stream);
                     let service = Arc::clone(&service);
                     tasks.spawn(connection::run(service, stream, peer, full, halt.clone()));
                 }
@@ -132,7 +140,7 @@ pub async fn run(
             }
         }
     }
-    drop(listener);
+    drop((plain, tls));
     service.sessions.stop_all();
     let drained = timeout(service.config.grace, async {
         while let Some(ended) = tasks.join_next().await {
@@ -170,10 +178,14 @@ fn ask_for_descriptors(connections_max: usize) {
     }
 }
 
-fn prepare(stream: &TcpStream) {
-    // Acks are small and must not wait for more (Nagle). A socket that refuses the option works.
-    if let Err(cause) = stream.set_nodelay(true) {
-        warn!(%cause, "no TCP_NODELAY");
+fn note_bound(listener: &Listener, slot: &OnceLock<SocketAddr>) {
+    let Ok(bound) = listener.local_addr() else {
+        return;
+    };
+    slot.get_or_init(|| bound);
+    if !bound.ip().is_loopback() {
+        // Promise 7, until devices have credentials of their own.
+        warn!(%bound, "whoever reaches this port can report for any device: it needs a trusted network");
     }
 }
 

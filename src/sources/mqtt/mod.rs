@@ -45,12 +45,17 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// The registered port of MQTT over TLS.
+const TLS_PORT: u16 = 8883;
+
 /// `[mqtt]`: the listener and its limits. Each limit bounds what one peer, or all of them, can make
 /// the gateway hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Address to listen on.
     pub bind: SocketAddr,
+    /// Address to listen on with TLS; `None`: there is no `[tls]`.
+    pub tls_bind: Option<SocketAddr>,
     /// Users that may connect; `None`: everybody, with any user name.
     pub users_file: Option<PathBuf>,
     /// Longest packet in bytes; announced in MQTT 5.
@@ -80,6 +85,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 1883)),
+            tls_bind: None,
             users_file: None,
             packet_max: 256 << 10,
             receive_max: 1024,
@@ -96,13 +102,20 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads `[mqtt]`, noting every mistake.
-    pub fn read(section: &mut Section<'_>) -> Self {
+    /// Reads `[mqtt]`, noting every mistake. `has_tls`: there is a `[tls]`, too.
+    pub fn read(section: &mut Section<'_>, has_tls: bool) -> Self {
         let default = Self::default();
+        let bind = section.address("bind").unwrap_or(default.bind);
+        let tls_bind = section.address("tls_bind");
+        if let Some(address) = tls_bind.filter(|_| !has_tls) {
+            section.problem("tls_bind", address, "needs [tls], with a certificate");
+        }
+        let beside_bind = SocketAddr::new(bind.ip(), TLS_PORT);
         let secs = Duration::from_secs;
         let count = |value: u64| usize::try_from(value).ok();
         Self {
-            bind: section.address("bind").unwrap_or(default.bind),
+            bind,
+            tls_bind: has_tls.then(|| tls_bind.unwrap_or(beside_bind)),
             users_file: section.path("users_file"),
             // A record of the log holds 1 MiB at most.
             packet_max: section
@@ -161,7 +174,7 @@ mod tests {
         let mut problems = Vec::new();
         let table = text.parse().expect("TOML");
         let mut section = Section::new("mqtt", table, &mut problems);
-        let config = Config::read(&mut section);
+        let config = Config::read(&mut section, false);
         section.finish();
         (config, problems)
     }

@@ -10,16 +10,15 @@ use super::reply::{self, Ack};
 use super::window::Due;
 use crate::intake::{Answer, Delivery, Pending, Ticket, Uplink, Verdict};
 use crate::model::{Source, Timestamp};
+use crate::tls::{self, Taken};
 use std::cell::Cell;
-use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 /// Bytes read at once: some 250 messages of a meter.
 const READ_BYTES: usize = 64 << 10;
+const _: () = assert!(READ_BYTES >= tls::READ_BYTES, "a read of TLS must fit");
 
 /// What is to be answered, in the order it came.
 #[derive(Clone, Copy, Debug)]
@@ -65,26 +64,6 @@ thread_local! {
     static WORKSPACE: Cell<Option<Box<Workspace>>> = const { Cell::new(None) };
 }
 
-/// Reads what is there; `None`: nothing. A read that does not fill the buffer has emptied the socket, so
-/// the readiness that was seen before it is taken back: the next look at the socket waits for the
-/// kernel instead of asking it in vain, which would cost a system call per message. Bytes that came
-/// since have raised a newer readiness, and that one stays.
-fn read_once(stream: &TcpStream, buffer: &mut [u8]) -> std::io::Result<Option<usize>> {
-    let mut read = None;
-    let outcome = stream.try_io(Interest::READABLE, || {
-        let len = stream.try_read(buffer)?;
-        read = Some(len);
-        if len > 0 && len < buffer.len() {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        Ok(())
-    });
-    match outcome {
-        Err(cause) if cause.kind() != ErrorKind::WouldBlock => Err(cause),
-        _ => Ok(read),
-    }
-}
-
 impl Connection {
     /// Reads once (unless only what was left over is to be looked at) and acts on every complete
     /// packet. What ends the connection is noted in `stop`. True: there may be more to read.
@@ -96,21 +75,21 @@ impl Connection {
             return false;
         }
         let mut workspace = WORKSPACE.take().unwrap_or_default();
-        let mut len = 0;
+        let mut taken = Taken::default();
         if read {
-            match read_once(&self.stream, &mut workspace.buffer) {
-                Ok(Some(0)) => self.stop = Some(End::Closed),
-                Ok(Some(read)) => len = read,
-                Ok(None) => {}
+            match self.stream.read_once(&mut workspace.buffer) {
+                Ok(read) => taken = read,
                 Err(cause) => self.stop = Some(End::Lost(cause.kind())),
             }
         }
-        if self.stop.is_none() && (len > 0 || !read) {
-            self.digest(&mut workspace, len);
+        if self.stop.is_none() && (taken.len > 0 || !read) {
+            self.digest(&mut workspace, taken.len);
         }
-        let more = len == workspace.buffer.len();
+        if taken.end && self.stop.is_none() {
+            self.stop = Some(End::Closed);
+        }
         WORKSPACE.set(Some(workspace));
-        more
+        taken.more
     }
 
     fn digest(&mut self, workspace: &mut Workspace, len: usize) {

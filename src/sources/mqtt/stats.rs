@@ -23,6 +23,8 @@ pub struct Stats {
     pub wills: AtomicU64,
     /// Where the listener listens, once it does.
     pub bound: OnceLock<SocketAddr>,
+    /// As [`Stats::bound`], of the port with TLS.
+    pub bound_tls: OnceLock<SocketAddr>,
     faults: [AtomicU64; Fault::KINDS],
     last_error: Mutex<String>,
 }

@@ -1,11 +1,16 @@
 //! `/metrics`: what Prometheus collects, read from where it is counted at the time of the scrape.
 //!
 //! No label names a device, a client or an address: their number has no bound.
+mod access;
 mod coap;
 mod devices;
 mod process;
 mod storage;
+<<<<<<< HEAD
 mod stores;
+=======
+mod tls;
+>>>>>>> main
 mod uplinks;
 
 use super::Http;
@@ -118,6 +123,8 @@ impl Collector for Scrape {
         storage::history(&mut out, shared)?;
         stores::stores(&mut out, shared)?;
         devices::devices(&mut out, shared)?;
+        access::access(&mut out, shared)?;
+        tls::tls(&mut out, shared)?;
         process::served(&mut out, shared)?;
         process::config(&mut out, shared)?;
         process::process(&mut out, shared)

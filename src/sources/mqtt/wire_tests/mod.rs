@@ -89,7 +89,12 @@ impl Rig {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let halt = CancellationToken::new();
-        let task = tokio::spawn(run(listener, Arc::clone(&service), halt.clone()));
+        let task = tokio::spawn(run(
+            crate::tls::Listener::plain(listener),
+            None,
+            Arc::clone(&service),
+            halt.clone(),
+        ));
         Self {
             service,
             log,
