@@ -46,12 +46,9 @@ missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v mosquitto >/dev/null || missing+=(mosquitto)
 command -v mosquitto_pub >/dev/null || missing+=(mosquitto-clients)
-<<<<<<< HEAD
 command -v victoria-metrics >/dev/null || missing+=(victoria-metrics)
 command -v influxd >/dev/null || missing+=(influxdb)
-=======
 command -v openssl >/dev/null || missing+=(openssl)
->>>>>>> main
 command -v coap-client-notls >/dev/null || missing+=(libcoap3-bin)
 command -v chromium >/dev/null || missing+=(chromium)
 # Screenshots and widths of the Chinese page need some font that has the letters.

@@ -8,11 +8,8 @@ use crate::model::settings::Problem;
 use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::state;
-<<<<<<< HEAD
 use crate::store;
-=======
 use crate::tls;
->>>>>>> main
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tokio::task::JoinError;

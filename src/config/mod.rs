@@ -19,11 +19,8 @@ use crate::model::Timestamp;
 use crate::model::settings::{Problem, Section};
 use crate::sources::coap;
 use crate::sources::mqtt;
-<<<<<<< HEAD
 use crate::store;
-=======
 use crate::tls;
->>>>>>> main
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -31,18 +28,7 @@ use toml::{Table, Value};
 
 /// Sections of the contract that this version cannot serve. Accepting them in silence would leave
 /// an operator waiting for readings that nobody takes.
-const LATER: &[(&str, &str)] = &[
-    ("broker", "city brokers are not in this version"),
-    (
-<<<<<<< HEAD
-        "tls",
-        "TLS is not in this version; gRPC and HTTP serve loopback only",
-=======
-        "store",
-        "external stores are not in this version; history is always kept",
->>>>>>> main
-    ),
-];
+const LATER: &[(&str, &str)] = &[("broker", "city brokers are not in this version")];
 
 /// Keys that name files, besides those that end in `_file`.
 const FILES: &[&str] = &["ca", "cert", "client_ca", "client_cert", "inventory"];

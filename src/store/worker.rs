@@ -104,7 +104,13 @@ impl Worker {
             self.pause(AGAIN).await?;
         };
         loop {
-            let wait = match place::open(&self.config, &self.log, &self.state, &self.tally, self.started_at) {
+            let wait = match place::open(
+                &self.config,
+                &self.log,
+                &self.state,
+                &self.tally,
+                self.started_at,
+            ) {
                 Ok(Some(row)) => {
                     self.status
                         .trouble_of_all(Trouble::None, "", self.clock.now());

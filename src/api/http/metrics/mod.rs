@@ -6,11 +6,8 @@ mod coap;
 mod devices;
 mod process;
 mod storage;
-<<<<<<< HEAD
 mod stores;
-=======
 mod tls;
->>>>>>> main
 mod uplinks;
 
 use super::Http;
