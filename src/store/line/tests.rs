@@ -42,7 +42,7 @@ fn value(text: &str) -> (String, usize) {
             match c {
                 '"' => return (out, at + 2),
                 '\\' if matches!(letters.peek(), Some((_, '"' | '\\'))) => {
-                    out.push(letters.next().unwrap().1)
+                    out.push(letters.next().unwrap().1);
                 }
                 _ => out.push(c),
             }
