@@ -195,9 +195,9 @@ impl City {
         }
     }
 
-    /// The gap that retention made before a store, as its event tells it.
+    /// The gaps that retention made before a reader, as events of the log tell them. Ends the gateway.
     #[track_caller]
-    pub fn gap(&mut self) -> Value {
+    pub fn gaps(&mut self, reader: &str) -> Vec<Value> {
         assert!(self.gateway.stop().success());
         let mut command = Command::new(env!("CARGO_BIN_EXE_citygate"));
         let data = self.dir.path().join("data");
@@ -206,9 +206,11 @@ impl City {
         let lines = text
             .lines()
             .map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let mut gaps = lines.filter(|line| line["event"]["name"] == "gap");
-        let gap = gaps.next().expect("there is a gap");
-        gap["event"]["detail"].clone()
+        let gaps = lines.filter(|line| line["event"]["name"] == "gap");
+        let details = gaps.map(|line| line["event"]["detail"].clone());
+        details
+            .filter(|detail| detail["reader"] == reader)
+            .collect()
     }
 
     /// Runs a command beside the gateway.

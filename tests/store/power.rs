@@ -12,9 +12,9 @@ use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
-const CUTS: u64 = 4;
+const CUTS: u64 = 3;
 /// Messages of each device between two cuts.
-const PART: u64 = 6;
+const PART: u64 = 4;
 /// Each cut comes so many operations of the disk later in its part.
 const OPERATIONS: u64 = 9;
 /// How long a sync takes.
@@ -26,7 +26,7 @@ fn the_store_has_all_that_was_acknowledged_before_each_cut() {
     let disk = Disk::new(dir.path());
     let store = Store::started(Kind::Influx, dir.path());
     let proxy = Proxy::start(store.port, Script::Mixed { seed: 5 });
-    let more = "batch_lines = 100\ntimeout = \"1s\"";
+    let more = "batch_lines = 150\ntimeout = \"1s\"";
     let sections =
         section("store", Kind::Influx, proxy.port, more) + "[log]\nsegment_bytes = \"1MiB\"\n";
     let mut city = City::start_with(dir, &sections, |command| {
