@@ -182,8 +182,8 @@ fn busy() {
     packs::send(outage.server.mqtt, 5_000, now_ms() - 20 * 86_400_000);
     outage.rest();
     let port = outage.server.mqtt;
-    // Three readings a message.
-    let rate = (BUSY / 3).to_string();
+    // Seven readings a message.
+    let rate = (BUSY / 7).to_string();
     let load = thread::spawn(move || {
         let args = [
             "--devices",
