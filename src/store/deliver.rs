@@ -275,3 +275,6 @@ fn device(line: &[u8]) -> &str {
     let rest = text.split_once(",device=").map_or("", |(_, rest)| rest);
     rest.split([',', ' ']).next().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,6 +92,7 @@ struct Follow<'p> {
 pub async fn follow(parts: &Parts<'_>, row: Row, commands: &mut mpsc::Receiver<Command>) -> Ended {
     let name = &*parts.context.config.name;
     let (reader, lost) = place::begin(parts.log, row.next);
+    parts.context.status.clear();
     let shards = parts.context.config.shards;
     let mut follow = Follow {
         reached: row.next,

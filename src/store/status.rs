@@ -246,6 +246,15 @@ impl Status {
         self.trouble(last, trouble, why, now);
     }
 
+    /// No shard has any trouble: they begin anew.
+    pub(super) fn clear(&self) {
+        let mut inner = self.lock();
+        let shards = inner.troubles.len().saturating_sub(1);
+        for trouble in inner.troubles.iter_mut().take(shards) {
+            *trouble = Trouble::None;
+        }
+    }
+
     /// Is this shard without trouble?
     pub(super) fn is_clear(&self, shard: usize) -> bool {
         self.lock().troubles.get(shard) == Some(&Trouble::None)

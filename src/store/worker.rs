@@ -40,12 +40,26 @@ pub struct Worker {
     pub started_at: u64,
 }
 
+/// Says so when the thread panics: nothing else would, and the store would seem to be idle.
+struct Watch<'w>(&'w Worker);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.alarm(
+                "the store's thread has failed; a restart of the gateway goes on from its place",
+            );
+        }
+    }
+}
+
 impl Worker {
     /// Delivers until the stop is asked for.
     pub fn run(self, mut commands: mpsc::Receiver<Command>) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
+        let _watch = Watch(&self);
         match runtime {
             Ok(runtime) => {
                 runtime.block_on(self.serve(&mut commands));
