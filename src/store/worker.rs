@@ -15,7 +15,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -88,6 +88,7 @@ impl Worker {
             clock: self.clock.clone(),
             accepted: Cell::new(0),
             bytes_max: Cell::new(self.config.batch_bytes),
+            recovered: Notify::new(),
             proofs: RefCell::new(vec![Vec::new(); self.config.shards]),
         });
         let parts = Parts {

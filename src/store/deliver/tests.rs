@@ -146,6 +146,7 @@ fn bench(peer: &Peer) -> Bench {
         clock,
         accepted: Cell::new(0),
         bytes_max: Cell::new(config.batch_bytes),
+        recovered: Notify::new(),
         proofs: RefCell::new(vec![Vec::new()]),
         config,
     };
