@@ -172,7 +172,7 @@ fn backlog() {
     });
     // Eight readings of each of a hundred times, as a concentrator sends them.
     deliver("packs", |port| {
-        packs::send(port, 6_000, now_ms() - 20 * 86_400_000)
+        packs::send(port, 6_000, now_ms() - 20 * 86_400_000);
     });
 }
 

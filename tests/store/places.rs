@@ -90,12 +90,12 @@ fn what_retention_takes_is_counted_and_the_rest_arrives() {
     let found = readback::all(&store);
     println!("{lost} of {} expired, {} points", load.count(), found.len());
     same_as(&store, &load.readings[lost..]);
-    let last = city.status("store")["last_gap"].clone();
-    assert_eq!(last["readings"], counts.expired.to_string(), "{last}");
+    let told = city.status("store")["last_gap"].clone();
+    assert_eq!(told["readings"], counts.expired.to_string(), "{told}");
     let gaps = city.gaps("store");
     assert_eq!(gaps.len(), 1, "told once: {gaps:?}");
     assert_eq!(
         (&gaps[0]["from"], &gaps[0]["to"]),
-        (&last["from"], &last["to"])
+        (&told["from"], &told["to"])
     );
 }
