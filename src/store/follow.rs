@@ -184,13 +184,18 @@ impl Follow<'_> {
     }
 
     fn settle(&mut self, done: Done) {
+        let mut delivered = 0;
         for (stretch, stored, rejected) in done.batch.settled(&done.rejected) {
+            delivered += stored;
             self.ledger.settle(stretch, stored, rejected);
         }
         if let Some(shard) = self.shards.get_mut(done.shard) {
             shard.is_flying = false;
         }
-        self.parts.context.status.update(|facts| facts.batches += 1);
+        self.parts.context.status.update(|facts| {
+            facts.batches += 1;
+            facts.delivered += delivered;
+        });
         if self.spare.len() < self.shards.len() {
             let mut batch = done.batch;
             batch.clear();
