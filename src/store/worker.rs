@@ -15,7 +15,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -40,12 +40,26 @@ pub struct Worker {
     pub started_at: u64,
 }
 
+/// Says so when the thread panics: nothing else would, and the store would seem to be idle.
+struct Watch<'w>(&'w Worker);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.alarm(
+                "the store's thread has failed; a restart of the gateway goes on from its place",
+            );
+        }
+    }
+}
+
 impl Worker {
     /// Delivers until the stop is asked for.
     pub fn run(self, mut commands: mpsc::Receiver<Command>) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
+        let _watch = Watch(&self);
         match runtime {
             Ok(runtime) => {
                 runtime.block_on(self.serve(&mut commands));
@@ -74,6 +88,7 @@ impl Worker {
             clock: self.clock.clone(),
             accepted: Cell::new(0),
             bytes_max: Cell::new(self.config.batch_bytes),
+            recovered: Notify::new(),
             proofs: RefCell::new(vec![Vec::new(); self.config.shards]),
         });
         let parts = Parts {
