@@ -16,6 +16,7 @@ mod scoreboard;
 mod signals;
 mod simulate;
 mod tap;
+mod trust;
 
 use crate::config::Config;
 use crate::model::settings::Problem;

@@ -1,0 +1,37 @@
+//! Whom a command trusts over TLS, and who it is.
+use super::Error;
+use crate::tls::{self, Client, Identity};
+use std::path::PathBuf;
+
+/// `--ca`, `--cert` and `--key`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Trust {
+    /// Authorities of the gateway's certificate, PEM [default: the system's]
+    #[arg(long, value_name = "FILE", env = "CITYGATE_CA")]
+    ca: Option<PathBuf>,
+    /// A client certificate, where the gateway requires one, PEM
+    #[arg(long, value_name = "FILE", env = "CITYGATE_CERT", requires = "key")]
+    cert: Option<PathBuf>,
+    /// Its key, PEM
+    #[arg(long, value_name = "FILE", env = "CITYGATE_KEY", requires = "cert")]
+    key: Option<PathBuf>,
+}
+
+impl Trust {
+    /// Connects with it; `protocol` is spoken inside.
+    ///
+    /// # Errors
+    /// Files that cannot be used.
+    pub(super) fn client(&self, protocol: &str) -> Result<Client, Error> {
+        let identity = Identity {
+            ca: self.ca.clone(),
+            certificate: self.cert.clone().zip(self.key.clone()),
+        };
+        Client::new(&identity, protocol).map_err(usage)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn usage(error: tls::ClientError) -> Error {
+    Error::Usage(super::Chain(&error).to_string())
+}
