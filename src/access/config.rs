@@ -1,8 +1,10 @@
 //! `[access]`.
 use crate::model::settings::Section;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// The audit log's usual name.
+const AUDIT_FILE: &str = "audit.log";
 /// How long a phone stays logged in.
 const SESSION: Duration = Duration::from_hours(30 * 24);
 const SESSION_MIN: Duration = Duration::from_mins(5);
@@ -30,6 +32,12 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Where the audit log is.
+    pub fn audit_file(&self, data_dir: &Path) -> PathBuf {
+        let named = self.audit_log.clone();
+        named.unwrap_or_else(|| data_dir.join(AUDIT_FILE))
+    }
+
     /// Reads the section.
     pub fn read(section: &mut Section<'_>) -> Self {
         let default = Self::default();

@@ -1,7 +1,7 @@
 //! Access with tokens.
 use super::audit::{self, Caller, Entry, What};
 use super::refusals::Refusals;
-use super::sessions::{Redeemed, Sessions};
+use super::sessions::{Redeemed, SESSIONS_FILE, Sessions};
 use super::source::{Source, TokensError};
 use super::stats::{Counters, Stats};
 use super::table::Table;
@@ -22,9 +22,6 @@ use tracing::{info, warn};
 /// How often the tokens file is looked at and passes are checked for their end. A change is taken at
 /// the second look, so a revoked token's streams have ended within some 1.5 s.
 const LOOK: Duration = Duration::from_millis(500);
-/// The sessions' file in the data directory, and the audit log's usual name.
-const SESSIONS_FILE: &str = "logins.json";
-const AUDIT_FILE: &str = "audit.log";
 
 /// Why access cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -98,8 +95,7 @@ impl Guarded {
         let sessions = Sessions::load(path.clone(), now)
             .map_err(|source| LoadError::Sessions { path, source })?;
         sessions.retain(now, |token| table.is_live(token, now));
-        let path = config.audit_log.clone();
-        let path = path.unwrap_or_else(|| data_dir.join(AUDIT_FILE));
+        let path = config.audit_file(data_dir);
         let audit = audit::Writer::start(path.clone())
             .map_err(|source| LoadError::Audit { path, source })?;
         Ok(Self {
@@ -266,15 +262,18 @@ impl Guarded {
         })?;
         let count = tokens.tokens.len();
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        table.replace(tokens, now);
+        let changes = table.replace(tokens, now);
         drop(table);
-        let entry = Entry {
-            what: What::Reload,
-            grant: "",
-            caller: Caller::default(),
-            detail: &format!("{count} tokens"),
-        };
-        self.audit.note(&entry, now);
+        // Whoever edits the file by hand leaves a trace, too.
+        for (name, change) in changes {
+            let entry = Entry {
+                what: What::Reload,
+                grant: &name,
+                caller: Caller::default(),
+                detail: change,
+            };
+            self.audit.note(&entry, now);
+        }
         Ok(count)
     }
 
@@ -306,6 +305,7 @@ impl Guarded {
     /// Ends what is over.
     pub(super) fn tick(&self, now: Timestamp) {
         self.table().expire(now);
+        self.audit.tick(now);
     }
 
     pub(super) fn stats(&self, now: Timestamp) -> Stats {

@@ -17,6 +17,7 @@
 pub mod audit;
 mod config;
 mod digest;
+mod edit;
 mod grant;
 mod guarded;
 mod pass;
@@ -30,10 +31,11 @@ mod tokens;
 
 pub use config::Config;
 pub use digest::{Digest, new_code, new_token};
+pub use edit::{EditError, Editor};
 pub use grant::{Grant, Scope};
 pub use guarded::{LoadError, NewSession};
 pub use pass::{Denied, Pass};
-pub use sessions::{LINK, PER_TOKEN_MAX, SESSIONS_MAX};
+pub use sessions::{LINK, PER_TOKEN_MAX, SESSIONS_MAX, count_sessions};
 pub use source::{TokensError, read_tokens};
 pub use stats::Stats;
 pub use tokens::{
@@ -214,9 +216,9 @@ impl Access {
     }
 
     /// Writes what the audit log still holds. Blocks on the disk.
-    pub fn close(&self) {
+    pub fn close(&self, now: Timestamp) {
         if let Some(guarded) = self.guarded() {
-            guarded.audit.close();
+            guarded.audit.close(now);
         }
     }
 

@@ -13,7 +13,7 @@ use crate::model::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,8 @@ const USED_KEPT: Duration = Duration::from_hours(24);
 /// How long a login link is good.
 pub const LINK: Duration = Duration::from_mins(15);
 
+/// The file in the data directory.
+pub(super) const SESSIONS_FILE: &str = "logins.json";
 /// The shape of the file; another one is not read.
 const VERSION: u32 = 1;
 
@@ -230,6 +232,20 @@ impl Sessions {
     pub(super) fn len(&self) -> usize {
         self.live().data.sessions.len()
     }
+}
+
+/// Phones that are logged in with a token, as the gateway of this data directory noted them.
+///
+/// # Errors
+/// The file is there and cannot be read.
+pub fn count_sessions(data_dir: &Path, token: &Digest, now: Timestamp) -> io::Result<usize> {
+    let data = match std::fs::read(data_dir.join(SESSIONS_FILE)) {
+        Ok(bytes) => decode(&bytes).ok_or(io::ErrorKind::InvalidData)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Data::default(),
+        Err(error) => return Err(error),
+    };
+    let open = |session: &&Session| session.token == *token && session.until > now;
+    Ok(data.sessions.values().filter(open).count())
 }
 
 impl Data {

@@ -23,36 +23,40 @@ pub(super) struct Table {
 
 impl Table {
     /// Takes a new file's tokens. A pass goes on if its token is still there and grants the same;
-    /// every other ends.
-    pub(super) fn replace(&mut self, tokens: Tokens, now: Timestamp) {
+    /// every other ends. Says what has changed: names, each with a word.
+    pub(super) fn replace(
+        &mut self,
+        tokens: Tokens,
+        now: Timestamp,
+    ) -> Vec<(Box<str>, &'static str)> {
         let mut old = std::mem::take(&mut self.entries);
+        let mut changes = Vec::new();
         self.names.clear();
         for token in tokens.tokens {
-            let kept = old.get(&token.digest).filter(|entry| {
-                entry.token.grant == token.grant
-                    && token.revoked.is_none()
-                    && !entry.ended.is_cancelled()
-            });
-            let ended = kept.map(|entry| entry.ended.clone());
-            if ended.is_some() {
-                old.remove(&token.digest);
-            }
+            let before = old.remove(&token.digest);
+            let change = change(before.as_ref().map(|entry| &entry.token), &token);
+            changes.extend(change.map(|change| (token.grant.name.clone(), change)));
             if token.revoked.is_none() {
-                let name = token.grant.name.clone();
-                self.names.insert(name, token.digest);
+                self.names.insert(token.grant.name.clone(), token.digest);
             }
-            let entry = Entry {
-                ended: ended.unwrap_or_default(),
-                token,
-            };
-            self.entries.insert(entry.token.digest, entry);
+            let ended = before.map_or_else(CancellationToken::new, |before| {
+                let same = before.token.grant == token.grant && token.revoked.is_none();
+                if same && !before.ended.is_cancelled() {
+                    return before.ended;
+                }
+                before.ended.cancel();
+                CancellationToken::new()
+            });
+            self.entries.insert(token.digest, Entry { token, ended });
         }
-        for entry in old.values() {
-            entry.ended.cancel();
+        for (_, gone) in old {
+            gone.ended.cancel();
+            changes.push((gone.token.grant.name.clone(), "removed"));
         }
         let logins = tokens.logins.into_iter();
         self.logins = logins.map(|login| (login.digest, login)).collect();
         self.expire(now);
+        changes
     }
 
     /// Ends the passes of tokens whose time is over.
@@ -114,5 +118,16 @@ impl Table {
     pub(super) fn live(&self, now: Timestamp) -> usize {
         let live = self.entries.keys().filter(|token| self.is_live(token, now));
         live.count()
+    }
+}
+
+/// What has become of a token, in a word; `None`: nothing.
+fn change(before: Option<&Token>, after: &Token) -> Option<&'static str> {
+    match before {
+        None if after.revoked.is_some() => None,
+        None => Some("added"),
+        Some(before) if before.revoked.is_none() && after.revoked.is_some() => Some("revoked"),
+        Some(before) if before == after => None,
+        Some(_) => Some("changed"),
     }
 }

@@ -301,3 +301,34 @@ fn open_access_admits_everybody() {
     let pass = access.enter(caller, Credential::Nothing, START).unwrap();
     assert!(pass.grant().is_unrestricted() && pass.grant().gateway && pass.grant().operate);
 }
+
+#[test]
+fn what_is_done_is_in_the_audit_log_and_no_token_is() {
+    let (token, digest) = new_token().unwrap();
+    let site = Site::new("");
+    site.now_has(&row("gas", digest, "")).unwrap();
+    site.now_has(&row("gas", digest, "kinds = ['meter']"))
+        .unwrap();
+    let caller = Caller {
+        peer: Some([192, 0, 2, 1].into()),
+        route: "/v1/devices",
+    };
+    let wrong = new_token().unwrap().0;
+    let cookie = Credential::Cookie(token.reveal());
+    for credential in [Credential::Token(wrong.reveal()), cookie] {
+        assert!(site.access.enter(caller, credential, START).is_err());
+    }
+    site.access.close(START);
+    let log = fs::read_to_string(site.dir.path().join("audit.log")).unwrap();
+    for expected in [
+        r#""what":"reload","grant":"gas","detail":"added""#,
+        r#""what":"reload","grant":"gas","detail":"changed""#,
+        r#""what":"refused","peer":"192.0.2.1","route":"/v1/devices","detail":"unknown""#,
+        r#""repeats":1"#,
+    ] {
+        assert!(log.contains(expected), "{expected}: {log}");
+    }
+    for secret in [token.reveal(), wrong.reveal()] {
+        assert!(!log.contains(secret.trim_start_matches("cg_")), "{log}");
+    }
+}

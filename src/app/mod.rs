@@ -270,7 +270,7 @@ impl Gateway {
         self.shared.devices.close();
         self.shared.rejects.close();
         self.shared.log.close();
-        self.shared.access.close();
+        self.shared.access.close(self.shared.clock.now());
         info!("closed");
     }
 }

@@ -3,6 +3,7 @@
 //! Exit codes: 0 ok, 1 what was checked is wrong, 2 usage, 3 cannot start. Results go to standard
 //! output, everything else to standard error; progress is shown on a terminal only. A reader that
 //! closes the pipe (`| head`) has what it wanted: that is no error.
+mod access;
 mod check;
 mod decode;
 mod demo;
@@ -16,6 +17,7 @@ mod scoreboard;
 mod signals;
 mod simulate;
 mod tap;
+mod token;
 mod trust;
 
 use crate::config::Config;
@@ -55,6 +57,10 @@ enum Command {
     Tap(tap::Args),
     /// Look at the log of a stopped gateway
     Log(log::Args),
+    /// Say what a token lets its holder see, and why
+    Access(access::Args),
+    /// Make, list and revoke tokens, and log phones in
+    Token(token::Args),
 }
 
 /// How a command ended well enough to say so itself.
@@ -155,6 +161,8 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Tap(args) => tap::run(args),
         Command::Log(args) => log::run(args),
+        Command::Access(args) => access::run(&args),
+        Command::Token(args) => token::run(&args),
     };
     match result {
         Ok(Exit::Ok) => ExitCode::SUCCESS,

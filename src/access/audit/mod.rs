@@ -7,6 +7,7 @@
 //! Append-only; at [`FILE_BYTES_MAX`] the file becomes `.1` and so on, [`FILES_MAX`] in all. No line
 //! has a token, a cookie or a code.
 mod file;
+mod repeats;
 mod writer;
 
 pub use file::{FILE_BYTES_MAX, FILES_MAX};
@@ -43,7 +44,7 @@ pub enum What {
     Export,
     /// Something was changed: a store rewound, a reject retried.
     Operate,
-    /// The tokens file was taken over after a change.
+    /// The gateway took over a change of the tokens file: a token added, changed, revoked, removed.
     Reload,
 }
 
@@ -82,6 +83,9 @@ struct Line {
     route: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     detail: String,
+    /// So many like it in the minute before, of which the first was written.
+    #[serde(skip_serializing_if = "is_zero")]
+    repeats: u64,
     /// Entries lost before this one.
     #[serde(skip_serializing_if = "is_zero")]
     dropped: u64,
@@ -102,6 +106,7 @@ impl Line {
             peer: entry.caller.peer.map(|peer| peer.to_canonical()),
             route: cut(entry.caller.route),
             detail: cut(entry.detail),
+            repeats: 0,
             dropped: 0,
         }
     }
@@ -125,3 +130,6 @@ pub fn append(path: &Path, entry: &Entry<'_>, now: Timestamp) -> io::Result<()> 
     file.write_all(&Line::new(entry, now).bytes())?;
     file.sync_data()
 }
+
+#[cfg(test)]
+mod tests;

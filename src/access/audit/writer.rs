@@ -1,5 +1,6 @@
 //! The thread that writes the audit log.
 use super::file::Files;
+use super::repeats::Repeats;
 use super::{Entry, FILE_BYTES_MAX, Line};
 use crate::model::Timestamp;
 use std::io;
@@ -18,9 +19,25 @@ const GROUP_MAX: usize = 1_024;
 /// Takes entries without ever waiting for the disk.
 #[derive(Debug)]
 pub(in crate::access) struct Writer {
-    queue: Mutex<Option<SyncSender<Line>>>,
+    queue: Mutex<Queue>,
     lost: Arc<Lost>,
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    /// `None` once it is closed.
+    lines: Option<SyncSender<Line>>,
+    repeats: Repeats,
+}
+
+impl Queue {
+    /// Of so many lines, those for which there was no room.
+    fn send(&self, lines: impl IntoIterator<Item = Line>) -> u64 {
+        let open = self.lines.as_ref();
+        let sent = |line| open.is_some_and(|queue| queue.try_send(line).is_ok());
+        lines.into_iter().map(|line| u64::from(!sent(line))).sum()
+    }
 }
 
 /// Entries that were not written.
@@ -52,7 +69,10 @@ impl Writer {
             .name("citygate-audit".to_owned())
             .spawn(move || run(files, &lines, &shared))?;
         Ok(Self {
-            queue: Mutex::new(Some(queue)),
+            queue: Mutex::new(Queue {
+                lines: Some(queue),
+                repeats: Repeats::default(),
+            }),
             lost,
             thread: Mutex::new(Some(thread)),
         })
@@ -60,14 +80,16 @@ impl Writer {
 
     /// Takes an entry; when too many wait, it is counted instead.
     pub(in crate::access) fn note(&self, entry: &Entry<'_>, now: Timestamp) {
-        let line = Line::new(entry, now);
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = queue
-            .as_ref()
-            .is_some_and(|queue| queue.try_send(line).is_ok());
-        if !taken {
-            self.lost.add(1);
-        }
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = queue.repeats.take(entry, now);
+        self.lost.add(queue.send(line));
+    }
+
+    /// Has what was only counted written, once its minute is over.
+    pub(in crate::access) fn tick(&self, now: Timestamp) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = queue.repeats.sweep(now, false);
+        self.lost.add(queue.send(lines));
     }
 
     /// Entries that were not written.
@@ -76,13 +98,12 @@ impl Writer {
     }
 
     /// Writes what waits and ends the thread. Blocks.
-    pub(in crate::access) fn close(&self) {
-        drop(
-            self.queue
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+    pub(in crate::access) fn close(&self, now: Timestamp) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = queue.repeats.sweep(now, true);
+        self.lost.add(queue.send(lines));
+        queue.lines = None;
+        drop(queue);
         let thread = self
             .thread
             .lock()
@@ -92,12 +113,6 @@ impl Writer {
             // A panic of the thread has been printed by then.
             let _ = thread.join();
         }
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.close();
     }
 }
 

@@ -1,6 +1,7 @@
 //! `/metrics`: what Prometheus collects, read from where it is counted at the time of the scrape.
 //!
 //! No label names a device, a client or an address: their number has no bound.
+mod access;
 mod coap;
 mod devices;
 mod process;
@@ -117,6 +118,7 @@ impl Collector for Scrape {
         )?;
         storage::history(&mut out, shared)?;
         devices::devices(&mut out, shared)?;
+        access::access(&mut out, shared)?;
         tls::tls(&mut out, shared)?;
         process::served(&mut out, shared)?;
         process::config(&mut out, shared)?;
