@@ -1,7 +1,8 @@
 //! Whom a command trusts over TLS, and who it is.
 use super::Error;
 use crate::tls::{self, Client, Identity};
-use std::path::PathBuf;
+use reqwest::{Certificate, ClientBuilder};
+use std::path::{Path, PathBuf};
 
 /// `--ca`, `--cert` and `--key`.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -28,6 +29,28 @@ impl Trust {
             certificate: self.cert.clone().zip(self.key.clone()),
         };
         Client::new(&identity, protocol).map_err(usage)
+    }
+
+    /// The same for reqwest.
+    ///
+    /// # Errors
+    /// As for [`Trust::client`].
+    pub(super) fn with(&self, builder: ClientBuilder) -> Result<ClientBuilder, Error> {
+        let read = |path: &Path| {
+            let bytes = std::fs::read(path);
+            bytes.map_err(|error| Error::Usage(format!("{}: {error}", path.display())))
+        };
+        let wrong = |error: reqwest::Error| Error::Usage(super::Chain(&error).to_string());
+        let mut builder = builder;
+        if let Some(ca) = &self.ca {
+            let found = Certificate::from_pem_bundle(&read(ca)?).map_err(wrong)?;
+            builder = builder.tls_certs_only(found);
+        }
+        if let (Some(certificate), Some(key)) = (&self.cert, &self.key) {
+            let both = [read(certificate)?, read(key)?].concat();
+            builder = builder.identity(reqwest::Identity::from_pem(&both).map_err(wrong)?);
+        }
+        Ok(builder)
     }
 }
 

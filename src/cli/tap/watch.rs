@@ -221,12 +221,10 @@ mod tests {
 
     #[test]
     fn each_entry_is_shown_once_and_reports_are_left_to_the_stream() {
-        let token = args.token.as_ref();
-        let token = token.and_then(|token| token.to_str().ok());
         let mut watch = Watch {
             device: "em-1",
             path: String::new(),
-            token: None,
+            gateway: Gateway::at(([127, 0, 0, 1], 1).into()),
             from: String::new(),
             seen: BTreeSet::new(),
         };
