@@ -50,7 +50,7 @@ impl Outage {
         let section = format!(
             "[[store]]\nname = 'victoria'\nurl = 'http://127.0.0.1:{store_port}'\nbucket = 'bench'\norg = 'bench'\n"
         );
-        let server = Server::citygate_with(dir.path(), &section);
+        let server = Server::citygate_and(dir.path(), &section);
         Self {
             dir,
             server,

@@ -45,11 +45,20 @@ impl Drop for Server {
 impl Server {
     /// citygate with its data in `dir`, pinned to the server's core.
     pub fn citygate(dir: &Path) -> Self {
-        Self::citygate_with(dir, "")
+        Self::start(dir, "", &[])
     }
 
     /// The same, with `more` sections.
-    pub fn citygate_with(dir: &Path, more: &str) -> Self {
+    pub fn citygate_and(dir: &Path, more: &str) -> Self {
+        Self::start(dir, more, &[])
+    }
+
+    /// With keys of the configuration as environment variables.
+    pub fn citygate_with(dir: &Path, keys: &[(&str, String)]) -> Self {
+        Self::start(dir, "", keys)
+    }
+
+    fn start(dir: &Path, more: &str, keys: &[(&str, String)]) -> Self {
         let (mqtt, coap, http, grpc) = (free_port(), free_port(), free_port(), free_port());
         let config = dir.join("citygate.toml");
         let text = format!(
@@ -61,6 +70,7 @@ impl Server {
         let child = Command::new("taskset")
             .args(["-c", SERVER_CORE, CITYGATE, "run", "--config"])
             .arg(&config)
+            .envs(keys.iter().map(|(key, value)| (key, value)))
             .stdout(Stdio::null())
             .stderr(fs::File::create(dir.join("stderr")).expect("writable"))
             .spawn()
