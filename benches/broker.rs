@@ -173,7 +173,7 @@ fn ours() -> f64 {
     let more = format!(
         "[[broker]]\nurl = 'mqtt://127.0.0.1:{port}'\ntopics = ['city/#']\nclients = {CLIENTS}\n"
     );
-    let server = Server::citygate_with(dir.path(), &more);
+    let server = Server::citygate_and(dir.path(), &more);
     let granted = |sources: serde_json::Value| {
         let links = sources["links"].as_array().cloned().unwrap_or_default();
         links.len() == CLIENTS && links.iter().all(|link| link["subscription"] == "granted")
