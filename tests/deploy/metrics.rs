@@ -1,10 +1,8 @@
 //! The names that a running gateway has, and those that rules and dashboards use.
 use super::support::{Gateway, Ports};
-use super::{run, said, text};
+use super::{ask, run, said, text};
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
 use std::process::Command;
 
 /// One series of `/metrics`: its name and what stands between the braces.
@@ -38,16 +36,26 @@ fn series() -> Vec<Series> {
     fs::write(at("cert.pem"), made.cert.pem()).unwrap();
     fs::write(at("key.pem"), made.signing_key.serialize_pem()).unwrap();
     let mut create = Command::new(env!("CARGO_BIN_EXE_citygate"));
-    create.args(["token", "create", "prometheus", "--gateway", "--metric", "battery_level", "--tokens-file"]);
+    create.args([
+        "token",
+        "create",
+        "prometheus",
+        "--gateway",
+        "--metric",
+        "battery_level",
+        "--tokens-file",
+    ]);
     let token = run(create.arg(at("tokens.toml"))).unwrap();
     assert!(token.status.success(), "{}", said(&token));
     let token = String::from_utf8(token.stdout).unwrap();
     let [ports, tls] = [Ports::free(), Ports::free()];
     let sections = SECTIONS.replace("DIR", dir.path().to_str().unwrap());
-    let config = ports.config(&at("data"), &sections).replace("[http]", "[http]\ntls = false");
+    let config = ports
+        .config(&at("data"), &sections)
+        .replace("[http]", "[http]\ntls = false");
     let over_tls = format!("[mqtt]\ntls_bind = \"127.0.0.1:{}\"", tls.mqtt);
     let mut gateway = Gateway::start(dir.path(), ports, &config.replace("[mqtt]", &over_tls));
-    let body = scrape(ports.http, token.trim());
+    let body = ask(ports.http, "localhost", "/metrics", token.trim());
     assert!(gateway.stop().success());
     let lines = body.lines().filter(|line| !line.starts_with('#'));
     lines
@@ -62,21 +70,6 @@ fn series() -> Vec<Series> {
             }
         })
         .collect()
-}
-
-/// As Prometheus asks.
-fn scrape(port: u16, token: &str) -> String {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-    write!(
-        stream,
-        "GET /metrics HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
-    body.to_owned()
 }
 
 /// Every `citygate_..` of a text, with the matchers behind it.
