@@ -1,5 +1,5 @@
 //! The compose file: by docker-compose's own judgement, and played without containers, with the same scripts,
-//! configurations and commands. What the images bring (InfluxDB 2, Grafana, Prometheus) is not checked here.
+//! configurations and commands. What the images bring (`InfluxDB` 2, Grafana, Prometheus) is not checked here.
 use super::support::{BOUND, Gateway, Ports, free_ports};
 use super::{ask, path, run, said, text};
 use serde_json::Value;
@@ -200,7 +200,7 @@ fn the_city_works_without_containers() {
     );
 
     let accounting = || ask(ports.http, "localhost", "/v1/accounting", &brain);
-    let taken = || {
+    let uplinks = || {
         let all: Value = serde_json::from_str(&accounting()).unwrap();
         let count =
             |source: &Value, key: &str| source[key].as_str().unwrap().parse::<u64>().unwrap();
@@ -214,8 +214,8 @@ fn the_city_works_without_containers() {
         };
         (of("broker"), of("coap"))
     };
-    until("uplinks over both", || taken().0 + taken().1 >= sent);
-    let (over_broker, over_coap) = taken();
+    until("uplinks over both", || uplinks().0 + uplinks().1 >= sent);
+    let (over_broker, over_coap) = uplinks();
     assert!(
         over_broker > 50 && over_coap > 50,
         "{over_broker} {over_coap}"
