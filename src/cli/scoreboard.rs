@@ -1,5 +1,5 @@
 //! The accounting identity of a running gateway as one line.
-use super::http::{self, HttpError};
+use super::http::{Gateway, HttpError};
 use serde_json::Value;
 use std::fmt;
 use std::net::SocketAddr;
@@ -24,7 +24,8 @@ pub(super) struct Score {
 impl Score {
     /// Asks a gateway.
     pub(super) async fn fetch(address: SocketAddr) -> Result<Self, HttpError> {
-        http::get(address, "/v1/accounting")
+        Gateway::at(address)
+            .get("/v1/accounting")
             .await
             .map(|answer| Self::of(&answer))
     }
