@@ -48,12 +48,7 @@ impl HttpError {
     }
 }
 
-/// Gets `path` as JSON.
-pub(super) async fn get(address: SocketAddr, path: &str) -> Result<Value, HttpError> {
-    get_as(address, path, None).await
-}
-
-/// The same with a bearer token, `Bearer ..`.
+/// Gets `path` as JSON, with a bearer token, `Bearer ..`, if there is one.
 pub(super) async fn get_as(
     address: SocketAddr,
     path: &str,
@@ -111,7 +106,7 @@ mod tests {
             assert!(request[..read].starts_with(b"GET /x HTTP/1.1\r\nHost: 127.0.0.1"));
             stream.write_all(answer.as_bytes()).await.unwrap();
         };
-        tokio::join!(get(address, "/x"), serve).0
+        tokio::join!(get_as(address, "/x", None), serve).0
     }
 
     #[tokio::test]

@@ -22,9 +22,12 @@ pub(super) struct Score {
 }
 
 impl Score {
-    /// Asks a gateway.
-    pub(super) async fn fetch(address: SocketAddr) -> Result<Self, HttpError> {
-        http::get(address, "/v1/accounting")
+    /// Asks a gateway, with a bearer token if it asks for one.
+    pub(super) async fn fetch(
+        address: SocketAddr,
+        bearer: Option<&str>,
+    ) -> Result<Self, HttpError> {
+        http::get_as(address, "/v1/accounting", bearer)
             .await
             .map(|answer| Self::of(&answer))
     }
