@@ -24,7 +24,7 @@ pub mod selection;
 pub mod timeline;
 mod token;
 
-pub use overview::{Overview, Reader, overview};
+pub use overview::{Overview, Reader, overview, reader};
 pub use rates::Rates;
 pub use readiness::{Phase, Readiness};
 
@@ -37,6 +37,7 @@ use crate::log::Log;
 use crate::model::{Clock, Timestamp, proto};
 use crate::sources::coap;
 use crate::sources::mqtt;
+use crate::store::Stores;
 use crate::telemetry::{Accounting, Metrics, Reloads};
 use crate::tls;
 use cut::Cut;
@@ -64,6 +65,8 @@ pub struct Shared {
     pub history: History,
     /// What is seen of each device.
     pub devices: Registry,
+    /// External stores, for their state, and to set one back.
+    pub stores: Stores,
     /// For its counters.
     pub intake: Arc<Intake>,
     /// The listener for devices, for its counters.

@@ -38,10 +38,11 @@ pub struct Overview {
 }
 
 /// A reader of the log and its lag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reader {
-    /// `history`, `devices`, or `devices_rejects` for the registry's way along the log of rejects.
-    pub name: &'static str,
+    /// `history`, `devices`, `devices_rejects` for the registry's way along the log of rejects, or a
+    /// store's name.
+    pub name: Box<str>,
     /// Records that it has not read.
     pub records: u64,
     /// Age of the first of them; zero if there are none.
@@ -56,6 +57,15 @@ pub fn overview(shared: &Shared) -> Overview {
     let rates = Source::ALL.into_iter().zip(rates);
     let heard = |source: Source| shared.accounting.snapshot(source).received > 0;
     let (history, devices) = (shared.history.stats(), shared.devices.stats());
+    let mut readers = vec![
+        reader("history", &shared.log, history.lag, now),
+        reader("devices", &shared.log, devices.lag, now),
+        reader("devices_rejects", &shared.rejects, devices.rejects_lag, now),
+    ];
+    for store in shared.stores.look() {
+        let name = &store.config.name;
+        readers.push(reader(name, &shared.log, store.lag_records, now));
+    }
     Overview {
         version: env!("CARGO_PKG_VERSION"),
         node: shared.node.clone(),
@@ -65,11 +75,7 @@ pub fn overview(shared: &Shared) -> Overview {
         unready: shared.readiness.reasons(now),
         rates: rates.filter(|(source, _)| heard(*source)).collect(),
         ack: shared.log.latency().recent(instant),
-        readers: vec![
-            reader("history", &shared.log, history.lag, now),
-            reader("devices", &shared.log, devices.lag, now),
-            reader("devices_rejects", &shared.rejects, devices.rejects_lag, now),
-        ],
+        readers,
         devices: shared.devices.counts(),
         free_bytes: shared.log.stat().free_bytes,
         config: shared.config.state(),
@@ -78,7 +84,7 @@ pub fn overview(shared: &Shared) -> Overview {
 }
 
 /// A reader that has all but the last `records` of a log.
-fn reader(name: &'static str, log: &Log, records: u64, now: Timestamp) -> Reader {
+pub fn reader(name: &str, log: &Log, records: u64, now: Timestamp) -> Reader {
     let appended_at = || {
         let next = log.watermark().saturating_sub(records) + 1;
         let mut reader = log.reader(Start::At(next)).ok()?;
@@ -87,7 +93,7 @@ fn reader(name: &'static str, log: &Log, records: u64, now: Timestamp) -> Reader
     };
     let behind = (records > 0).then(appended_at).flatten();
     Reader {
-        name,
+        name: name.into(),
         records,
         behind: behind.map_or(Duration::ZERO, |at| now.since(at)),
     }

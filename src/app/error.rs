@@ -8,6 +8,7 @@ use crate::model::settings::Problem;
 use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::state;
+use crate::store;
 use crate::tls;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -46,6 +47,9 @@ pub enum Error {
     /// The device registry.
     #[error("cannot start the device registry")]
     Devices(#[from] devices::Error),
+    /// Stores.
+    #[error("cannot start the stores")]
+    Stores(#[from] store::Error),
     /// History's thread.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),

@@ -24,6 +24,7 @@ use crate::model::Clock;
 use crate::model::proto::Severity;
 use crate::sources::coap;
 use crate::sources::mqtt;
+use crate::store::{self, Stores};
 use crate::telemetry::{Reloads, Supervisor};
 use crate::tls;
 use disk::Disk;
@@ -121,6 +122,13 @@ impl Gateway {
             config: config.devices.clone(),
             clock: clock.clone(),
         })?;
+        let stores = Stores::start(store::Parts {
+            log: log.clone(),
+            state: Arc::clone(&state),
+            intake: Arc::clone(&intake),
+            clock: clock.clone(),
+            configs: config.stores.clone(),
+        })?;
         let history = History::start(
             state,
             log.clone(),
@@ -158,6 +166,7 @@ impl Gateway {
             rejects,
             history,
             devices,
+            stores,
             intake,
             mqtt: Arc::new(service),
             coap: Arc::new(coap),
@@ -246,6 +255,7 @@ impl Gateway {
         info!("draining");
         supervisor.stopping();
         readiness.set(api::Phase::Draining);
+        self.shared.stores.halt();
         let drain = async {
             halt_sources.cancel();
             while let Some(ended) = sources.join_next().await {
@@ -266,6 +276,7 @@ impl Gateway {
     /// Readers first, for they read the log to its end; then the logs. Blocks.
     fn close(self) {
         self.sessions.close();
+        self.shared.stores.close();
         self.shared.history.close();
         self.shared.devices.close();
         self.shared.rejects.close();

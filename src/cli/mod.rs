@@ -16,6 +16,7 @@ mod run;
 mod scoreboard;
 mod signals;
 mod simulate;
+mod stores;
 mod tap;
 mod token;
 
@@ -54,6 +55,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Follow the live stream of a running gateway
     Tap(tap::Args),
+    /// Show the external stores of a running gateway, or set one back
+    Stores(stores::Args),
     /// Look at the log of a stopped gateway
     Log(log::Args),
     /// Say what a token lets its holder see, and why
@@ -159,6 +162,7 @@ pub fn main() -> ExitCode {
         Command::Decode(args) => decode::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Tap(args) => tap::run(args),
+        Command::Stores(args) => stores::run(&args),
         Command::Log(args) => log::run(args),
         Command::Access(args) => access::run(&args),
         Command::Token(args) => token::run(&args),

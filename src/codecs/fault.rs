@@ -66,6 +66,8 @@ reasons! {
     UnsupportedContentFormat = "unsupported_content_format",
     /// A version or a field that must be understood, and is not.
     NotUnderstood = "not_understood",
+    /// A store has refused a line for good.
+    StoreRejected = "store_rejected",
 }
 
 impl Reason {

@@ -35,6 +35,7 @@ const SECTIONS: &[(&str, Same)] = &[
     ("mqtt", |a, b| a.mqtt == b.mqtt),
     ("node", |a, b| a.node == b.node),
     ("site", |a, b| a.zone == b.zone),
+    ("store", |a, b| a.stores == b.stores),
 ];
 
 /// Dotted keys that differ.

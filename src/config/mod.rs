@@ -19,6 +19,7 @@ use crate::model::Timestamp;
 use crate::model::settings::{Problem, Section};
 use crate::sources::coap;
 use crate::sources::mqtt;
+use crate::store;
 use crate::tls;
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
@@ -27,13 +28,7 @@ use toml::{Table, Value};
 
 /// Sections of the contract that this version cannot serve. Accepting them in silence would leave
 /// an operator waiting for readings that nobody takes.
-const LATER: &[(&str, &str)] = &[
-    ("broker", "city brokers are not in this version"),
-    (
-        "store",
-        "external stores are not in this version; history is always kept",
-    ),
-];
+const LATER: &[(&str, &str)] = &[("broker", "city brokers are not in this version")];
 
 /// Keys that name files, besides those that end in `_file`.
 const FILES: &[&str] = &["ca", "cert", "client_ca", "client_cert", "inventory"];
@@ -69,6 +64,8 @@ pub struct Config {
     pub inventory: inventory::Config,
     /// `[devices]`, as far as it concerns the registry.
     pub devices: devices::Config,
+    /// `[[store]]`
+    pub stores: Vec<store::Config>,
     /// `[[route]]`
     pub routes: intake::Routes,
     /// Everything as written, the environment laid over it.
@@ -216,6 +213,7 @@ impl Config {
             intake: top.section("intake", intake::Config::read),
             inventory,
             devices,
+            stores: store::Config::read_all(top),
             routes: intake::Routes::read(top, &catalogue),
             keys,
             catalogue,

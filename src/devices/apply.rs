@@ -16,6 +16,11 @@ pub(super) const SERIES_MAX: usize = 64;
 /// Longest text of a last value, in bytes.
 const TEXT_MAX: usize = 256;
 
+/// What a store refuses says nothing about the device: its uplink was taken.
+fn is_stores(reject: &Reject) -> bool {
+    reject.reason == "store_rejected"
+}
+
 impl Table {
     /// Applies a record of the log.
     pub fn apply(&mut self, sequence: u64, record: &RecordView<'_>) {
@@ -293,6 +298,9 @@ impl Table {
 
     /// Notes who sent a reject, if nothing of it was accepted so far.
     pub fn remember_stranger(&mut self, sequence: u64, reject: &Reject) {
+        if is_stores(reject) {
+            return;
+        }
         let entry = self
             .ids
             .find(&reject.device_id)
@@ -304,6 +312,9 @@ impl Table {
 
     /// Applies a record of the rejects' log.
     pub fn apply_reject(&mut self, sequence: u64, reject: &Reject) {
+        if is_stores(reject) {
+            return;
+        }
         let at = Timestamp::from_nanos(reject.received_at_ns);
         let unknown = matches!(
             reject.reason.as_str(),

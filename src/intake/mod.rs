@@ -30,6 +30,7 @@ mod route;
 mod settings;
 mod settle;
 mod sightings;
+mod stored;
 mod take;
 mod time;
 mod uplink;
@@ -43,6 +44,7 @@ pub use rebuild::Rebuilt;
 pub use route::{Routes, Shape, Target};
 pub use settle::{Stats, settle_log, settle_rejects};
 pub use sightings::Sighting;
+pub use stored::RefusedLine;
 pub use uplink::{Answer, Delivery, EventDraft, Refusal, Ticket, Uplink, Verdict};
 
 use crate::catalogue::Catalogue;

@@ -37,7 +37,7 @@ pub(super) fn encode(
     out.extend_from_slice(&reject.encode_to_vec());
 }
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     let mut end = text.len().min(NAME_LEN_MAX);
     while !text.is_char_boundary(end) {
         end -= 1;

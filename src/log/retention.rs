@@ -37,9 +37,10 @@ impl Age {
 /// A reader whose lag is watched.
 #[derive(Debug)]
 struct Watched {
-    name: &'static str,
+    name: Arc<str>,
     position: AtomicU64,
     alarm: AtomicU8,
+    percent: AtomicU8,
 }
 
 /// The holder's end of a watched reader. Watching ends when it is dropped.
@@ -54,12 +55,14 @@ impl Follower {
 }
 
 /// A watched reader, for metrics.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FollowerStat {
     /// Its name.
-    pub name: &'static str,
+    pub name: Arc<str>,
     /// What it has made durable.
     pub position: u64,
+    /// The part of the retention that lies behind it, in percent, when last looked at.
+    pub percent: u8,
 }
 
 /// All watched readers: a handful, known at start.
@@ -67,11 +70,12 @@ pub struct FollowerStat {
 pub(super) struct Followers(Mutex<Vec<std::sync::Weak<Watched>>>);
 
 impl Followers {
-    pub(super) fn add(&self, name: &'static str, position: u64) -> Follower {
+    pub(super) fn add(&self, name: &str, position: u64) -> Follower {
         let watched = Arc::new(Watched {
-            name,
+            name: name.into(),
             position: AtomicU64::new(position),
             alarm: AtomicU8::new(0),
+            percent: AtomicU8::new(0),
         });
         let mut list = lock(&self.0);
         list.retain(|old| old.strong_count() > 0);
@@ -84,25 +88,27 @@ impl Followers {
             .iter()
             .filter_map(std::sync::Weak::upgrade)
             .map(|watched| FollowerStat {
-                name: watched.name,
+                name: Arc::clone(&watched.name),
                 position: watched.position.load(Ordering::Acquire),
+                percent: watched.percent.load(Ordering::Relaxed),
             })
             .collect()
     }
 
     /// Readers that newly lag by an alarm's part of the retention: (name, percent). `used` tells, for
     /// a position, what percentage of the retention lies behind it.
-    pub(super) fn alarms(&self, used: impl Fn(u64) -> u8) -> Vec<(&'static str, u8)> {
+    pub(super) fn alarms(&self, used: impl Fn(u64) -> u8) -> Vec<(Arc<str>, u8)> {
         let mut raised = Vec::new();
         for watched in lock(&self.0).iter().filter_map(std::sync::Weak::upgrade) {
             let percent = used(watched.position.load(Ordering::Acquire));
+            watched.percent.store(percent, Ordering::Relaxed);
             let alarm = ALARMS
                 .into_iter()
                 .rev()
                 .find(|at| percent >= *at)
                 .unwrap_or(0);
             if watched.alarm.swap(alarm, Ordering::Relaxed) < alarm {
-                raised.push((watched.name, percent));
+                raised.push((Arc::clone(&watched.name), percent));
             }
         }
         raised
@@ -143,7 +149,7 @@ mod tests {
         let followers = Followers::default();
         let follower = followers.add("history", 10);
         let used = |position| if position < 20 { 85 } else { 55 };
-        assert_eq!(followers.alarms(used), [("history", 85)]);
+        assert_eq!(followers.alarms(used), [("history".into(), 85)]);
         assert_eq!(followers.alarms(used), []);
         follower.advance(30);
         assert_eq!(followers.alarms(used), []);

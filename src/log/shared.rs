@@ -351,6 +351,12 @@ impl Log {
         lock(&self.0.segments).oldest()
     }
 
+    /// The first sequence of the segment that holds `sequence`; `None`: retention has removed it.
+    pub fn segment_start(&self, sequence: u64) -> Option<u64> {
+        let segment = lock(&self.0.segments).holding(sequence)?;
+        Some(segment.first)
+    }
+
     /// A reader from `start` on.
     ///
     /// # Errors
@@ -360,7 +366,7 @@ impl Log {
     }
 
     /// Names a reader, durable up to `position`, whose lag retention watches: a warning at 50 and 80 %.
-    pub fn follow(&self, name: &'static str, position: u64) -> Follower {
+    pub fn follow(&self, name: &str, position: u64) -> Follower {
         self.0.followers.add(name, position)
     }
 

@@ -299,7 +299,10 @@ impl Writer {
             }
         };
         for (reader, percent) in self.shared.followers.alarms(used) {
-            warn!(reader, percent, "reader lags by this part of the retention");
+            warn!(
+                reader = &*reader,
+                percent, "reader lags by this part of the retention"
+            );
         }
     }
 

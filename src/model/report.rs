@@ -167,18 +167,37 @@ pub struct ReadingView<'a> {
 }
 
 /// The labels of a reading, in place.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct LabelsView<'a>(Vec<(&'a str, &'a str)>);
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LabelsView<'a> {
+    /// The reading's message from its first label on; looked at when the reading was parsed.
+    bytes: &'a [u8],
+}
 
 impl<'a> LabelsView<'a> {
     /// Name and value of each.
-    pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + '_ {
-        self.0.iter().copied()
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let mut fields = Fields::new(self.bytes);
+        std::iter::from_fn(move || {
+            loop {
+                match fields.next() {
+                    Ok(Some((8, value))) => return label_of(value.bytes()).ok(),
+                    Ok(Some(_)) => {}
+                    Ok(None) | Err(_) => return None,
+                }
+            }
+        })
     }
 
     /// No labels?
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+/// The same labels in the same order.
+impl PartialEq for LabelsView<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_empty() == other.is_empty() && self.iter().eq(other.iter())
     }
 }
 
@@ -276,7 +295,9 @@ impl<'a> ReadingView<'a> {
             bytes,
         };
         let mut fields = Fields::new(bytes);
+        let mut rest = bytes;
         while let Some((field, value)) = fields.next()? {
+            let before = std::mem::replace(&mut rest, fields.rest());
             match (field, value) {
                 (1, _) => view.metric = value.text()?,
                 (2, _) => view.unit = value.text()?,
@@ -285,7 +306,12 @@ impl<'a> ReadingView<'a> {
                 (5, _) => view.value = Value::Text(Cow::Borrowed(value.text()?)),
                 (6, _) => view.observed_at = time_of(value.bytes())?,
                 (7, _) => view.quality = Quality::from_number(value.number()),
-                (8, _) => view.labels.0.push(label_of(value.bytes())?),
+                (8, _) => {
+                    label_of(value.bytes())?;
+                    if view.labels.is_empty() {
+                        view.labels.bytes = before;
+                    }
+                }
                 (9, _) => view.raw = value.text()?,
                 (10, _) => view.raw_unit = value.text()?,
                 _ => {}

@@ -46,7 +46,13 @@ async fn every_route_answers_as_it_says() {
     let paths = document["paths"].as_object().unwrap();
     assert!(paths.len() >= 14, "{}", paths.len());
     for (path, item) in paths {
-        let operation = &item["get"];
+        let Some(operation) = item.get("get") else {
+            let operation = &item["post"];
+            assert!(operation["summary"].is_string(), "{path}");
+            let target = target(path, operation, sequence);
+            get(&gateway, &target).await.problem(405);
+            continue;
+        };
         assert!(operation["summary"].is_string(), "{path}");
         let target = target(path, operation, sequence);
         let answer = get(&gateway, &target).await;

@@ -18,6 +18,7 @@ use citygate::model::{
 use citygate::sources::coap;
 use citygate::sources::mqtt;
 use citygate::state::State;
+use citygate::store::{self, Stores};
 use citygate::telemetry::{Accounting, Metrics};
 use citygate::tls::Listener;
 use prost::Message;
@@ -126,6 +127,14 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         stats: Arc::default(),
         clock: clock.clone(),
     });
+    let stores = Stores::start(store::Parts {
+        log: log.clone(),
+        state: state.clone(),
+        intake: intake.clone(),
+        clock: clock.clone(),
+        configs: Vec::new(),
+    })
+    .unwrap();
     let devices = Registry::start(devices::Parts {
         state,
         log: log.clone(),
@@ -154,6 +163,7 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         rejects,
         history,
         devices,
+        stores,
         intake,
         mqtt,
         coap,

@@ -2,6 +2,7 @@
 use super::Http;
 use super::json::text_of_u64;
 use crate::model::Source;
+use crate::store::Look;
 use crate::telemetry::Counts;
 use axum::Json;
 use axum::extract::State;
@@ -51,6 +52,38 @@ impl SourceCounts {
     }
 }
 
+/// One store's readings: `logged = stored + pending + rejected + expired + skipped`.
+#[derive(Debug, Serialize)]
+struct StoreCounts {
+    name: Box<str>,
+    #[serde(serialize_with = "text_of_u64")]
+    logged: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    stored: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    pending: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    rejected: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    expired: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    skipped: u64,
+}
+
+impl StoreCounts {
+    fn new(look: Look) -> Self {
+        Self {
+            name: look.config.name,
+            logged: look.logged,
+            stored: look.facts.counts.stored,
+            pending: look.pending,
+            rejected: look.facts.counts.rejected,
+            expired: look.facts.counts.expired,
+            skipped: look.facts.counts.skipped,
+        }
+    }
+}
+
 /// History's readings. It is no store: what it takes is fixed, it rejects nothing, and it may be
 /// emptied and built again from the log. The log's readings are `stored + pending + late + skipped`,
 /// and those of `expired_records`, `lag_records` behind.
@@ -77,7 +110,7 @@ struct HistoryCounts {
 pub struct Accounting {
     sources: Vec<SourceCounts>,
     /// The configured stores.
-    stores: [(); 0],
+    stores: Vec<StoreCounts>,
     history: HistoryCounts,
 }
 
@@ -88,7 +121,13 @@ pub async fn accounting(State(http): State<Http>) -> Json<Accounting> {
     Json(Accounting {
         // The other sources come with their listeners.
         sources: [Source::Mqtt, Source::Coap].map(counts).into(),
-        stores: [],
+        stores: http
+            .shared
+            .stores
+            .look()
+            .into_iter()
+            .map(StoreCounts::new)
+            .collect(),
         history: HistoryCounts {
             stored: stats.stored,
             pending: stats.open,

@@ -28,7 +28,6 @@ pub(super) enum Needs {
     /// A grant of the gateway itself.
     Gateway,
     /// A grant to change something.
-    #[allow(dead_code, reason = "the first such route comes with the stores")]
     Operate,
 }
 

@@ -62,7 +62,7 @@ struct Config {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Reader {
-    name: &'static str,
+    name: Box<str>,
     #[serde(serialize_with = "text_of_u64")]
     records: u64,
     seconds: f64,
@@ -79,7 +79,7 @@ impl From<Overview> for Gateway {
         // To the microsecond: more digits would be noise.
         let millis = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
         let reader = |reader: &crate::api::Reader| Reader {
-            name: reader.name,
+            name: reader.name.clone(),
             records: reader.records,
             seconds: reader.behind.as_secs_f64(),
         };

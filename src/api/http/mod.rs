@@ -19,6 +19,7 @@ mod readings;
 mod rejects;
 mod routes;
 mod server;
+mod stores;
 mod timeline;
 
 pub use hosts::Hosts;

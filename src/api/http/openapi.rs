@@ -20,7 +20,12 @@ pub async fn openapi() -> Json<Value> {
 fn document() -> Value {
     let paths: Map<String, Value> = ROUTES
         .iter()
-        .map(|route| (route.path.to_owned(), json!({"get": operation(route)})))
+        .map(|route| {
+            (
+                route.path.to_owned(),
+                json!({route.method: operation(route)}),
+            )
+        })
         .collect();
     json!({
         "openapi": "3.1.0",

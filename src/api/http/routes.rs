@@ -2,12 +2,15 @@
 //! none can be served and not described. The pages for people are no part of the contract.
 use super::admit::Needs;
 use super::{
-    Http, accounting, devices, gateway, metrics, openapi, probes, readings, rejects, timeline,
+    Http, accounting, devices, gateway, metrics, openapi, probes, readings, rejects, stores,
+    timeline,
 };
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 
-/// One route, asked with GET.
+/// One route.
 pub(super) struct Route {
+    /// `get` or `post`, as `OpenAPI` spells it.
+    pub(super) method: &'static str,
     pub(super) path: &'static str,
     pub(super) handler: fn() -> MethodRouter<Http>,
     /// Of the caller.
@@ -69,6 +72,7 @@ const TOKEN: Parameter = parameter(
 /// All of them.
 pub(super) const ROUTES: &[Route] = &[
     Route {
+        method: "get",
         path: "/healthz",
         handler: || get(probes::health),
         needs: Needs::Nothing,
@@ -78,6 +82,7 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[],
     },
     Route {
+        method: "get",
         path: "/readyz",
         handler: || get(probes::ready),
         needs: Needs::Nothing,
@@ -87,6 +92,7 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[503],
     },
     Route {
+        method: "get",
         path: "/metrics",
         handler: || get(metrics::scrape),
         needs: Needs::Gateway,
@@ -96,6 +102,7 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[],
     },
     Route {
+        method: "get",
         path: "/openapi.json",
         handler: || get(openapi::openapi),
         needs: Needs::Nothing,
@@ -105,6 +112,7 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[],
     },
     Route {
+        method: "get",
         path: "/v1/accounting",
         handler: || get(accounting::accounting),
         needs: Needs::Gateway,
@@ -114,6 +122,7 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[],
     },
     Route {
+        method: "get",
         path: "/v1/sources",
         handler: || get(accounting::sources),
         needs: Needs::Gateway,
@@ -123,6 +132,35 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[],
     },
     Route {
+        method: "get",
+        path: "/v1/stores",
+        handler: || get(stores::stores),
+        needs: Needs::Gateway,
+        summary: "External stores: state, place, lag, rate, last error, what was found at the start",
+        parameters: &[],
+        answer: JSON,
+        problems: &[],
+    },
+    Route {
+        method: "post",
+        path: "/v1/stores/{name}/rewind",
+        handler: || post(stores::rewind),
+        needs: Needs::Operate,
+        summary: "Sets a store back to a time: all that was appended since is sent again, and counted anew",
+        parameters: &[
+            parameter("name", Kind::Text, "influx", "The store's name"),
+            parameter(
+                "to",
+                Kind::Time,
+                "2026-11-23T08:00:00Z",
+                "Append time of the first record to be sent again",
+            ),
+        ],
+        answer: JSON,
+        problems: &[400, 404, 409, 503],
+    },
+    Route {
+        method: "get",
         path: "/v1/gateway",
         handler: || get(gateway::gateway),
         needs: Needs::Gateway,
@@ -132,6 +170,7 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[],
     },
     Route {
+        method: "get",
         path: "/v1/devices",
         handler: || get(devices::list),
         needs: Needs::Data,
@@ -179,6 +218,7 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[400],
     },
     Route {
+        method: "get",
         path: "/v1/devices/{id}",
         handler: || get(devices::get),
         needs: Needs::Data,
@@ -188,6 +228,7 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[400, 404],
     },
     Route {
+        method: "get",
         path: "/v1/devices/{id}/readings",
         handler: || get(readings::readings),
         needs: Needs::Data,
@@ -204,6 +245,7 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[400, 422, 503],
     },
     Route {
+        method: "get",
         path: "/v1/devices/{id}/timeline",
         handler: || get(timeline::timeline),
         needs: Needs::Data,
@@ -213,6 +255,7 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[400, 404, 503],
     },
     Route {
+        method: "get",
         path: "/v1/devices/{id}/timeline/{sequence}",
         handler: || get(timeline::entry),
         needs: Needs::Data,
@@ -231,6 +274,7 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[400, 404],
     },
     Route {
+        method: "get",
         path: "/v1/strangers",
         handler: || get(devices::strangers),
         needs: Needs::Data,
@@ -248,6 +292,7 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[400],
     },
     Route {
+        method: "get",
         path: "/v1/rejects",
         handler: || get(rejects::rejects),
         needs: Needs::Data,

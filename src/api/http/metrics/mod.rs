@@ -6,6 +6,7 @@ mod coap;
 mod devices;
 mod process;
 mod storage;
+mod stores;
 mod tls;
 mod uplinks;
 
@@ -117,6 +118,7 @@ impl Collector for Scrape {
             &[("readings", &shared.log), ("rejects", &shared.rejects)],
         )?;
         storage::history(&mut out, shared)?;
+        stores::stores(&mut out, shared)?;
         devices::devices(&mut out, shared)?;
         access::access(&mut out, shared)?;
         tls::tls(&mut out, shared)?;

@@ -70,14 +70,19 @@ pub(super) fn logs(out: &mut DescriptorEncoder<'_>, logs: &[(&str, &Log)]) -> Re
 }
 
 fn readers(out: &mut DescriptorEncoder<'_>, logs: &[(&str, &Log)]) -> Result<(), Error> {
-    let rows = logs.iter().flat_map(|(_, log)| {
-        let watermark = log.watermark();
-        let lag = move |follower: FollowerStat| {
-            let behind = watermark.saturating_sub(follower.position);
-            (vec![("reader", follower.name)], double(behind))
-        };
-        log.followers().into_iter().map(lag)
-    });
+    let behind: Vec<_> = logs
+        .iter()
+        .flat_map(|(_, log)| {
+            let watermark = log.watermark();
+            let lag = move |follower: FollowerStat| {
+                (follower.name, watermark.saturating_sub(follower.position))
+            };
+            log.followers().into_iter().map(lag)
+        })
+        .collect();
+    let rows = behind
+        .iter()
+        .map(|(name, records)| (vec![("reader", &**name)], double(*records)));
     gauges(
         out,
         "reader_lag_records",

@@ -26,7 +26,7 @@ pub struct Gateway {
     /// 99 of 100 acknowledgements were faster; `None`: there were none.
     pub ack_p99: Option<Duration>,
     /// The reader that is behind most, and how far.
-    pub lag: Option<(&'static str, Duration)>,
+    pub lag: Option<(Box<str>, Duration)>,
     /// Room on the log's disk, in bytes.
     pub disk_free: u64,
     /// Why uplinks are refused.
@@ -38,7 +38,7 @@ impl From<Overview> for Gateway {
         let lags = seen
             .readers
             .iter()
-            .map(|reader| (reader.name, reader.behind));
+            .map(|reader| (reader.name.clone(), reader.behind));
         Self {
             rate: seen.rates.iter().map(|(_, rate)| rate).sum(),
             ack_p99: (seen.ack.count > 0).then_some(seen.ack.p99),
@@ -236,9 +236,9 @@ fn gateway(view: &View<'_>, gateway: &Gateway) -> Markup {
             div { dt { (view.t(text::ACK_P99)) } dd {
                 @match gateway.ack_p99 { Some(p99) => (words::latency(p99)), None => "–" }
             } }
-            @if let Some((reader, behind)) = gateway.lag {
+            @if let Some((reader, behind)) = &gateway.lag {
                 div { dt { (view.t(text::READERS_LAG)) } dd {
-                    @if behind.is_zero() { "0 s" } @else { (words::latency(behind)) " " span class="dim" { (reader) } }
+                    @if behind.is_zero() { "0 s" } @else { (words::latency(*behind)) " " span class="dim" { (reader) } }
                 } }
             }
             div { dt { (view.t(text::DISK_FREE)) } dd { (words::bytes(gateway.disk_free)) } }

@@ -75,6 +75,11 @@ pub const fn refusal(reason: Reason) -> Refusal {
             "Send JSON (50) or SenML (110, 112), or name the profile in the path: /t/{device}/{profile}.",
             "请发送 JSON（50）或 SenML（110、112），或在路径中写明方案：/t/{设备号}/{方案}。"
         ),
+        Reason::StoreRejected => say!(
+            "A store has refused the readings", "外部存储拒收该读数";
+            "Nothing is wrong with the device; the store's operator finds the reason in the sentence.",
+            "设备无异常；请存储系统管理员查看所附说明。"
+        ),
         Reason::UnknownDevice => say!(
             "The inventory does not know this device", "台账中没有该设备";
             "Compare the id with the label, then have it entered into the inventory.",

@@ -1,0 +1,165 @@
+//! A store's thread.
+use super::client::Client;
+use super::config::Config;
+use super::deliver::Context;
+use super::follow::{Ended, Parts, follow};
+use super::row::Row;
+use super::status::{Check, Checks, Status, Trouble};
+use super::tally::Tally;
+use super::{Command, check, client, place};
+use crate::intake::Intake;
+use crate::log::Log;
+use crate::model::Clock;
+use crate::state::State;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// Between two attempts to begin.
+const AGAIN: Duration = Duration::from_secs(5);
+/// Between two looks at a tally that is still counting.
+const COUNTING: Duration = Duration::from_millis(50);
+
+/// What goes with it to its thread.
+pub struct Worker {
+    pub config: Config,
+    pub status: Arc<Status>,
+    pub intake: Arc<Intake>,
+    pub clock: Clock,
+    pub log: Log,
+    pub state: Arc<State>,
+    pub tally: Arc<Tally>,
+    pub stop: CancellationToken,
+}
+
+impl Worker {
+    /// Delivers until the stop is asked for.
+    pub fn run(self, mut commands: mpsc::Receiver<Command>) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        match runtime {
+            Ok(runtime) => {
+                runtime.block_on(self.serve(&mut commands));
+                // A look-up of a name that hangs is not waited for.
+                runtime.shutdown_background();
+            }
+            Err(error) => self.alarm(&format!("no runtime for the store's thread: {error}")),
+        }
+    }
+
+    fn alarm(&self, why: &str) {
+        self.status
+            .trouble_of_all(Trouble::Alarm, why, self.clock.now());
+    }
+
+    async fn serve(&self, commands: &mut mpsc::Receiver<Command>) {
+        tracing::info!(store = %self.config, "delivering to a store");
+        let Some((client, mut row)) = self.begin().await else {
+            return;
+        };
+        let context = Rc::new(Context {
+            config: self.config.clone(),
+            client,
+            status: Arc::clone(&self.status),
+            intake: Arc::clone(&self.intake),
+            clock: self.clock.clone(),
+            accepted: Cell::new(0),
+            bytes_max: Cell::new(self.config.batch_bytes),
+            proofs: RefCell::new(vec![Vec::new(); self.config.shards]),
+        });
+        let parts = Parts {
+            context: Rc::clone(&context),
+            log: &self.log,
+            state: &self.state,
+            tally: &self.tally,
+            stop: &self.stop,
+        };
+        let following = async {
+            while let Ended::Rewound(back) = follow(&parts, row, commands).await {
+                row = back;
+            }
+        };
+        tokio::select! {
+            () = following => {}
+            () = self.check(&context.client) => {}
+        }
+    }
+
+    /// What is needed before the first record; tried until it is there. `None`: stopped.
+    async fn begin(&self) -> Option<(Client, Row)> {
+        let client = loop {
+            match Client::new(&self.config, self.clock.clone()) {
+                Ok(client) => break client,
+                Err(error) => self.alarm(&client::chain(&error)),
+            }
+            self.pause(AGAIN).await?;
+        };
+        loop {
+            let wait = match place::open(&self.config, &self.log, &self.state, &self.tally) {
+                Ok(Some(row)) => {
+                    self.status
+                        .trouble_of_all(Trouble::None, "", self.clock.now());
+                    return Some((client, row));
+                }
+                Ok(None) => COUNTING,
+                Err(error) => {
+                    self.alarm(&client::chain(&error));
+                    place::reopen(&self.state);
+                    AGAIN
+                }
+            };
+            self.pause(wait).await?;
+        }
+    }
+
+    /// `None`: stopped meanwhile.
+    async fn pause(&self, time: Duration) -> Option<()> {
+        timeout(time, self.stop.cancelled()).await.err().map(|_| ())
+    }
+
+    /// Asks the store at the start, until all is well: what is wrong then is wrong for every batch.
+    /// Never resolves.
+    async fn check(&self, client: &Client) {
+        let mut said = Checks::default();
+        loop {
+            let checks = check::check(client, self.config.target()).await;
+            let failure = checks.failure();
+            if checks != said {
+                self.say(&checks);
+                said = checks.clone();
+            }
+            self.status.update(|facts| facts.checks = checks);
+            match &failure {
+                None => {
+                    self.status
+                        .trouble_of_all(Trouble::None, "", self.clock.now());
+                    break;
+                }
+                // A store that is away is told of by who delivers.
+                Some((_, _, false)) => {}
+                Some((what, why, true)) => self.alarm(&format!("{what}: {why}")),
+            }
+            sleep(check::AGAIN).await;
+        }
+        std::future::pending::<()>().await;
+    }
+
+    fn say(&self, checks: &Checks) {
+        let store = &*self.config.name;
+        for (what, check) in checks.named() {
+            match check {
+                Check::Failed(why) => {
+                    tracing::warn!(store, what, why, "a check of the store failed");
+                }
+                Check::Ok(words) | Check::Unknown(words) => {
+                    tracing::info!(store, what, words, "checked the store");
+                }
+            }
+        }
+    }
+}
