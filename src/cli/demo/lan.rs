@@ -66,3 +66,27 @@ impl Lan {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn each_demo_has_one_token_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config::standard();
+        config.data_dir = dir.path().join("data");
+        let now = Timestamp::from_secs(1_800_000_000);
+        let first = Lan::prepare(&mut config, now).unwrap();
+        let second = Lan::prepare(&mut config, now).unwrap();
+        assert_ne!(first.bearer(), second.bearer());
+        assert!(config.access.is_some());
+        let tokens = second.places.read().unwrap().tokens;
+        let revoked: Vec<bool> = tokens.iter().map(|token| token.revoked.is_some()).collect();
+        assert_eq!(revoked, [true, false]);
+        let text = second.bearer();
+        let digest = access::Digest::of(text.strip_prefix("Bearer ").unwrap());
+        assert_eq!(tokens.last().map(|token| token.digest), digest);
+    }
+}
