@@ -126,7 +126,9 @@ impl Source {
         }
         let read = self.read_if_new();
         let age = SystemTime::now().duration_since(modified);
-        if age.is_ok_and(|age| age > RACY) {
+        // What cannot be read is told once; it is tried again when it is another file.
+        let unreadable = matches!(read, Err(TokensError::Io { .. }));
+        if unreadable || age.is_ok_and(|age| age > RACY) {
             self.settled = Some(identity);
         }
         read.transpose()
