@@ -33,9 +33,12 @@ install_packages() {
         rm -f "$policy"
         trap - EXIT
     fi
-    if [[ " $* " == *" mosquitto "* ]] && command -v systemctl >/dev/null; then
-        systemctl disable mosquitto || true
-    fi
+    local service
+    for service in mosquitto prometheus; do
+        if [[ " $* " == *" $service "* ]] && command -v systemctl >/dev/null; then
+            systemctl disable "$service" || true
+        fi
+    done
 }
 
 step "what the tests need"
@@ -48,6 +51,10 @@ command -v coap-client-notls >/dev/null || missing+=(libcoap3-bin)
 command -v chromium >/dev/null || missing+=(chromium)
 # Screenshots and widths of the Chinese page need some font that has the letters.
 fc-list :lang=zh 2>/dev/null | grep -q . || missing+=(fontconfig fonts-droid-fallback)
+# deploy/ is judged by the tools that will read it.
+command -v promtool >/dev/null || missing+=(prometheus)
+command -v systemd-analyze >/dev/null || missing+=(systemd)
+command -v docker-compose >/dev/null || missing+=(docker-compose)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)

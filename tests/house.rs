@@ -1,4 +1,4 @@
-//! The house rules that a compiler does not check: the direction of imports, sizes, samples, licences, the README.
+//! The house rules that a compiler does not check: the direction of imports, sizes, licences, the README.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -150,25 +150,6 @@ fn files_stay_small() {
         long.len() * 10 <= sizes.len(),
         "over {FILE_LINES_P90_MAX} lines: {long:#?}"
     );
-}
-
-#[test]
-fn sample_configs_are_valid() {
-    for sample in files("deploy", "toml") {
-        let text = fs::read_to_string(&sample).unwrap();
-        // A users or tokens file beside it is no configuration.
-        if !text.contains("data_dir") {
-            continue;
-        }
-        let output = Command::new(env!("CARGO_BIN_EXE_citygate"))
-            .args(["check", "--config"])
-            .arg(&sample)
-            .output()
-            .unwrap();
-        let said =
-            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{}: {said}", sample.display());
-    }
 }
 
 #[test]

@@ -25,6 +25,8 @@
 
   async function get(url, headers, signal) {
     const response = await fetch(url, { headers, cache: "no-store", signal });
+    // The session is over: the page itself asks to log in.
+    if (response.status === 401) location.reload();
     if (response.status !== 304 && !response.ok) throw new Error(String(response.status));
     return { etag: response.headers.get("ETag"), html: response.status === 304 ? "" : await response.text() };
   }

@@ -34,7 +34,7 @@ pub struct Grant {
     pub districts: Scope<Vec<Box<str>>>,
     /// Metrics, by canonical name.
     pub metrics: Scope<HashSet<Box<str>>>,
-    /// The gateway itself: its counters, sources, stores, metrics, strangers, its own events.
+    /// The gateway itself: its counters, sources, stores, metrics, its own events.
     pub gateway: bool,
     /// Changing something: rewinding a store, retrying rejects.
     pub operate: bool,

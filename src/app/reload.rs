@@ -154,6 +154,18 @@ impl Reloader {
         if self.reload.watch.set(all) {
             files = open(&config)?;
         }
+        // The last that can fail: the certificate swaps itself.
+        if let (Some(server), Some(tls)) = (&self.shared.tls, &config.tls) {
+            let reloaded = server.reload(self.shared.clock.now());
+            let problem = |error: crate::tls::Error| {
+                vec![Problem::new(
+                    "tls.cert",
+                    tls.cert.display(),
+                    error.to_string(),
+                )]
+            };
+            reloaded.map_err(problem)?;
+        }
         Ok((config, files))
     }
 

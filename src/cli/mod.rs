@@ -11,6 +11,7 @@ mod http;
 mod log;
 mod output;
 mod progress;
+mod ready;
 mod resolved;
 mod run;
 mod scoreboard;
@@ -49,6 +50,8 @@ enum Command {
     Demo(demo::Args),
     /// Check a configuration: every problem at once
     Check(check::Args),
+    /// Does a gateway take traffic?
+    Ready(ready::Args),
     /// Show what would become of a payload
     Decode(decode::Args),
     /// Play a city of poles, tunnels and meters, or a CSV file, over MQTT and CoAP
@@ -159,6 +162,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Ready(args) => ready::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Tap(args) => tap::run(args),

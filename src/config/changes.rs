@@ -36,6 +36,7 @@ const SECTIONS: &[(&str, Same)] = &[
     ("node", |a, b| a.node == b.node),
     ("site", |a, b| a.zone == b.zone),
     ("store", |a, b| a.stores == b.stores),
+    ("tls", |a, b| a.tls == b.tls),
 ];
 
 /// Dotted keys that differ.

@@ -105,9 +105,13 @@ fn a_token_is_taken_while_it_is_in_the_file_and_its_stream_ends_with_it() {
     );
     assert_eq!(ended.code, 3, "{}", ended.err);
     assert!(ended.err.contains("revoked"), "{}", ended.err);
+    let refused = status(ports.http, &gas);
+    // This address has shown unknown tokens above, maybe more often than it may.
+    assert!(matches!(refused, 401 | 429), "{refused}");
     assert_eq!(
-        (status(ports.http, &gas), status(ports.http, &brain)),
-        (401, 200)
+        status(ports.http, &brain),
+        200,
+        "the right token always enters"
     );
     noted(dir, gateway, &[&brain, &gas]);
 }

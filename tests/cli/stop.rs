@@ -73,3 +73,35 @@ fn a_second_signal_ends_at_once() {
     let ended = gateway.stop();
     assert_eq!(ended.code(), Some(130), "{}", gateway.said());
 }
+
+#[test]
+fn readiness_is_asked_by_a_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let ports = Ports::free();
+    let config = ports.config(&dir.path().join("data"), "");
+    let mut gateway = Gateway::start(dir.path(), ports, &config);
+    let file = dir.path().join("citygate.toml");
+    let asked = || {
+        Done::from(
+            citygate(&["ready"])
+                .env("CITYGATE_CONFIG", &file)
+                .output()
+                .unwrap(),
+        )
+    };
+    let ready = asked();
+    assert_eq!(
+        (ready.code, ready.out.as_str()),
+        (0, "ready\n"),
+        "{}",
+        ready.err
+    );
+    assert!(gateway.stop().success());
+    let gone = asked();
+    assert_eq!(gone.code, 1);
+    assert!(
+        gone.err.contains("no gateway at http://127.0.0.1:"),
+        "{}",
+        gone.err
+    );
+}

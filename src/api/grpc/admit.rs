@@ -5,6 +5,7 @@
 //! ```
 //! Health and reflection are open: they tell nothing of what the city's devices say. Whatever else
 //! is added to the server lies behind this, unknown methods included.
+use super::incoming::Link;
 use super::status;
 use crate::access::Pass;
 use crate::access::audit::What;
@@ -20,7 +21,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tonic::Status;
-use tonic::transport::server::TcpConnectInfo;
 
 /// Services that need no token.
 const OPEN: [&str; 2] = ["/grpc.health.v1.Health/", "/grpc.reflection."];
@@ -56,12 +56,9 @@ pub(super) async fn admit(
 /// [`tonic::Code::PermissionDenied`] as a header has it.
 const PERMISSION_DENIED: &str = "7";
 
-fn peer_of(extensions: &Extensions) -> Peer {
-    let info = extensions.get::<TcpConnectInfo>();
-    Peer {
-        address: info.and_then(TcpConnectInfo::remote_addr),
-        tls: false,
-    }
+pub(super) fn peer_of(extensions: &Extensions) -> Peer {
+    let link = extensions.get::<Link>();
+    link.map(|link| link.peer).unwrap_or_default()
 }
 
 /// Notes in the audit log that readings leave.
@@ -103,22 +100,31 @@ pub(super) fn pass_of<T>(request: &tonic::Request<T>) -> Result<Pass, Status> {
         .ok_or_else(|| status::denied(crate::access::Denied::Missing))
 }
 
+/// Notes on a stream's connection that the stream ends with its pass; kept by the stream.
+pub(super) fn hold<T>(request: &tonic::Request<T>, pass: &Pass) -> Arc<()> {
+    let link = request.extensions().get::<Link>();
+    link.map_or_else(Arc::default, |link| link.leash.hold(pass.clone()))
+}
+
 /// A stream of responses that ends with the pass it was opened with. There is no other kind of
 /// stream in this server, so that none can outlive a revoked token.
 pub(super) struct Responses<T> {
     stream: Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>,
     ended: Pin<Box<dyn Future<Output = ()> + Send>>,
+    _held: Arc<()>,
     over: bool,
 }
 
 impl<T> Responses<T> {
     pub(super) fn new(
         pass: Pass,
+        held: Arc<()>,
         stream: impl Stream<Item = Result<T, Status>> + Send + 'static,
     ) -> Self {
         Self {
             stream: Box::pin(stream),
             ended: Box::pin(async move { pass.ended().await }),
+            _held: held,
             over: false,
         }
     }
@@ -150,7 +156,7 @@ mod tests {
     async fn a_stream_ends_with_its_pass_while_idle_too() {
         let pass = Pass::new(Arc::new(Grant::everything("a")));
         let silent = futures_util::stream::pending::<Result<(), Status>>();
-        let mut responses = Responses::new(pass.clone(), silent);
+        let mut responses = Responses::new(pass.clone(), Arc::default(), silent);
         let (first, ()) = tokio::join!(responses.next(), async { pass.end() });
         assert_eq!(
             first.unwrap().unwrap_err().code(),

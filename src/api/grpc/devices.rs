@@ -1,7 +1,7 @@
 //! `citygate.v1.DeviceService`: lists and lookups. Watches are in [`super::watch`].
 //!
 //! Whatever may look at every device runs on a blocking thread, a few at a time.
-use super::admit::{Responses, pass_of};
+use super::admit::{Responses, hold, pass_of};
 use super::status;
 use super::watch::{Limits, Watch};
 use crate::api::device::{self, List, Watched, named};
@@ -110,6 +110,7 @@ impl DeviceService for Service {
             return Err(status::draining());
         }
         let pass = pass_of(&request)?;
+        let held = hold(&request, &pass);
         let request = request.into_inner();
         let filter = request.filter.unwrap_or_default();
         let selection = self.shared.select(&filter, pass.grant());
@@ -142,7 +143,7 @@ impl DeviceService for Service {
         };
         let watch = Watch::new(self.shared.clone(), (after, told), watched, limits);
         let responses = unfold(watch, Watch::step);
-        Ok(Response::new(Responses::new(pass, responses)))
+        Ok(Response::new(Responses::new(pass, held, responses)))
     }
 }
 

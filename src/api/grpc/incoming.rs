@@ -2,7 +2,10 @@
 //!
 //! tonic counts streams per connection but not connections, and waits for ever for a peer that says
 //! nothing. Here a connection holds a permit for as long as it lives, and must begin to speak HTTP/2
-//! in time; past the limit, callers wait in the kernel's accept queue.
+//! in time; past the limit, callers wait in the kernel's accept queue. It is cut when a peer does not take
+//! the end of a stream whose pass has ended.
+use super::leash::Leash;
+use crate::api::caller::Peer;
 use crate::tls;
 use std::io;
 use std::pin::Pin;
@@ -12,7 +15,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 
 /// From connect to a complete HTTP/2 preface; keep-alive watches the peer from then on.
 const PREFACE_MAX: Duration = Duration::from_secs(10);
@@ -24,7 +27,17 @@ pub struct Connection {
     stream: tls::Stream,
     /// Until the preface is there: when it must be, and the bytes that are missing.
     preface: Option<(Pin<Box<Sleep>>, usize)>,
+    leash: Leash,
     _permit: OwnedSemaphorePermit,
+}
+
+/// What a request knows of its connection.
+#[derive(Clone)]
+pub struct Link {
+    /// Its other end.
+    pub peer: Peer,
+    /// Its streams.
+    pub leash: Leash,
 }
 
 /// Accepts up to `connections_max` at a time.
@@ -39,6 +52,7 @@ pub fn incoming(
         let connection = Connection {
             stream,
             preface: Some((Box::pin(sleep(PREFACE_MAX)), PREFACE_BYTES)),
+            leash: Leash::default(),
             _permit: permit,
         };
         Some((Ok(connection), (listener, permits)))
@@ -46,10 +60,16 @@ pub fn incoming(
 }
 
 impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = Link;
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.tcp().connect_info()
+    fn connect_info(&self) -> Link {
+        Link {
+            peer: Peer {
+                address: self.stream.tcp().peer_addr().ok(),
+                tls: self.stream.is_tls(),
+            },
+            leash: self.leash.clone(),
+        }
     }
 }
 
@@ -59,6 +79,9 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.leash.poll_cut(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         let filled = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if let Some((deadline, missing)) = &mut self.preface {

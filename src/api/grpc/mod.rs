@@ -8,6 +8,7 @@ mod devices;
 mod feed;
 pub mod frame;
 mod incoming;
+mod leash;
 mod query;
 pub mod status;
 mod subscribe;
@@ -17,7 +18,7 @@ use crate::api::{Phase, Shared};
 use crate::model::proto;
 use crate::model::settings::Section;
 use crate::tls::Listener;
-use admit::{Responses, admit, exported, pass_of};
+use admit::{Responses, admit, exported, hold, pass_of, peer_of};
 use axum::middleware::from_fn_with_state;
 use devices::DeviceServiceServer;
 use futures_util::stream::unfold;
@@ -206,8 +207,9 @@ impl TelemetryService for Service {
         if self.halt.is_cancelled() {
             return Err(status::draining());
         }
-        let peer = request.remote_addr();
+        let peer = peer_of(request.extensions()).address;
         let pass = pass_of(&request)?;
+        let held = hold(&request, &pass);
         exported(
             &self.shared,
             &pass,
@@ -235,7 +237,7 @@ impl TelemetryService for Service {
             .map_err(|_| Status::internal("opening the log failed"))??;
         tracing::debug!(?peer, ?start, "subscribed");
         let responses = unfold(subscription, Subscription::step);
-        Ok(Response::new(Responses::new(pass, responses)))
+        Ok(Response::new(Responses::new(pass, held, responses)))
     }
 
     async fn query(
@@ -246,6 +248,7 @@ impl TelemetryService for Service {
             return Err(status::draining());
         }
         let pass = pass_of(&request)?;
+        let held = hold(&request, &pass);
         exported(
             &self.shared,
             &pass,
@@ -263,6 +266,6 @@ impl TelemetryService for Service {
             self.halt.clone(),
         )?;
         let responses = unfold(query, query::Query::step);
-        Ok(Response::new(Responses::new(pass, responses)))
+        Ok(Response::new(Responses::new(pass, held, responses)))
     }
 }
