@@ -45,6 +45,11 @@ impl Drop for Server {
 impl Server {
     /// citygate with its data in `dir`, pinned to the server's core.
     pub fn citygate(dir: &Path) -> Self {
+        Self::citygate_with(dir, &[])
+    }
+
+    /// With keys of the configuration as environment variables.
+    pub fn citygate_with(dir: &Path, keys: &[(&str, String)]) -> Self {
         let (mqtt, coap, http, grpc) = (free_port(), free_port(), free_port(), free_port());
         let config = dir.join("citygate.toml");
         let text = format!(
@@ -56,6 +61,7 @@ impl Server {
         let child = Command::new("taskset")
             .args(["-c", SERVER_CORE, CITYGATE, "run", "--config"])
             .arg(&config)
+            .envs(keys.iter().map(|(key, value)| (key, value)))
             .stdout(Stdio::null())
             .stderr(fs::File::create(dir.join("stderr")).expect("writable"))
             .spawn()

@@ -35,6 +35,7 @@ use crate::history::History;
 use crate::intake::Intake;
 use crate::log::Log;
 use crate::model::{Clock, Timestamp, proto};
+use crate::sources::broker;
 use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::store::Stores;
@@ -73,6 +74,8 @@ pub struct Shared {
     pub mqtt: Arc<mqtt::Service>,
     /// The `CoAP` server, for its counters.
     pub coap: Arc<coap::Service>,
+    /// The links to city brokers.
+    pub links: Arc<broker::Links>,
     /// Metrics and kinds that a filter may name.
     pub catalogue: Arc<Catalogue>,
     /// Promise 2.

@@ -22,6 +22,7 @@ use crate::intake::{self, Intake};
 use crate::inventory::Inventory;
 use crate::model::Clock;
 use crate::model::proto::Severity;
+use crate::sources::broker;
 use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::store::{self, Stores};
@@ -31,6 +32,7 @@ use disk::Disk;
 use listeners::Listeners;
 use reload::Reloader;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -122,6 +124,13 @@ impl Gateway {
             config: config.devices.clone(),
             clock: clock.clone(),
         })?;
+        let links = broker::Service {
+            intake: Arc::clone(&intake),
+            accounting: Arc::clone(&accounting),
+            state: Arc::clone(&state),
+            clock: clock.clone(),
+            epochs: AtomicU64::new(0),
+        };
         let stores = Stores::start(store::Parts {
             log: log.clone(),
             state: Arc::clone(&state),
@@ -170,6 +179,11 @@ impl Gateway {
             intake,
             mqtt: Arc::new(service),
             coap: Arc::new(coap),
+            links: Arc::new(broker::Links::new(
+                &config.brokers,
+                &config.node,
+                &Arc::new(links),
+            )),
             catalogue,
             accounting,
             metrics: Arc::default(),
@@ -235,6 +249,8 @@ impl Gateway {
         sources.spawn(async move { Ok(mqtt::run(mqtt, mqtt_tls, service, halt).await?) });
         let (service, halt) = (Arc::clone(&self.shared.coap), halt_sources.clone());
         sources.spawn(async move { Ok(coap::run(coap, service, halt).await?) });
+        let (links, halt) = (Arc::clone(&self.shared.links), halt_sources.clone());
+        sources.spawn(async move { Ok(broker::run(links, halt).await?) });
         readiness.set(api::Phase::Ready);
         let supervisor = Arc::new(host.supervisor);
         supervisor.ready();

@@ -1,13 +1,13 @@
 //! `citygate access`: what a grant lets its holder see, and why.
-use super::http::{self, HttpError};
+use super::http::{self, Gateway, HttpError};
 use super::token::{Place, as_json, rows};
+use super::trust::Trust;
 use super::{Chain, Error, Exit, output};
 use crate::access::{Grant, Scope, Token, count_sessions};
 use crate::catalogue::is_kind_prefix;
 use crate::model::{Clock, Timestamp};
 use clap::Subcommand;
 use serde_json::{Value, json};
-use tokio::net::lookup_host;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,8 +64,10 @@ struct Why {
     #[arg(long, value_name = "NAME")]
     metric: Vec<String>,
     /// The gateway's HTTP address
-    #[arg(long, value_name = "URL", env = "CITYGATE_URL", default_value = "http://127.0.0.1:8080", value_parser = super::tap::url)]
-    url: String,
+    #[arg(long, value_name = "URL", env = "CITYGATE_URL", default_value = "http://127.0.0.1:8080", value_parser = http::url)]
+    url: http::Url,
+    #[command(flatten)]
+    trust: Trust,
     #[command(flatten)]
     place: Place,
     /// Print JSON
@@ -249,17 +251,9 @@ fn ask(args: &Why) -> Result<(String, String), Error> {
     let token = std::env::var("CITYGATE_TOKEN").ok();
     let token = token.map(|token| format!("Bearer {token}"));
     let path = format!("/v1/devices/{}", super::tap::encoded(&args.device));
-    let device = runtime.block_on(async {
-        let found = lookup_host(&args.url)
-            .await
-            .ok()
-            .and_then(|mut all| all.next());
-        let Some(address) = found else {
-            return Err(Error::CannotStart(format!("no such host: {}", args.url)));
-        };
-        let answer = http::get_as(address, &path, token.as_deref()).await;
-        answer.map_err(|error| asked_in_vain(&args.device, &error))
-    })?;
+    let gateway = Gateway::new(args.url.clone(), &args.trust, token)?;
+    let device = runtime.block_on(gateway.get(&path));
+    let device = device.map_err(|error| asked_in_vain(&args.device, &error))?;
     let text = |name| {
         let text = device.get(name).and_then(Value::as_str);
         text.unwrap_or_default().to_owned()

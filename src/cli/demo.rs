@@ -9,6 +9,7 @@ mod lan;
 use introduce::introduce;
 use lan::Lan;
 
+use super::http::Gateway;
 use super::scoreboard::Score;
 use super::signals::Signals;
 use super::{Error, Exit, output, simulate};
@@ -223,8 +224,7 @@ async fn play(
         lan.introduce(http, now)?;
     }
     introduce(args, bound, seed, city.first_farewell())?;
-    let bearer = lan.map(Lan::bearer);
-    let bearer = bearer.as_deref();
+    let gateway = Gateway::at(http, lan.map(Lan::bearer));
     let plan = Plan {
         fleets: city::fleets(args, bound),
         load: Load::City {
@@ -238,21 +238,17 @@ async fn play(
     let tally = plan.tally();
     let result = tokio::select! {
         result = sim::run(plan, &tally, stop.clone()) => result,
-        error = watch(http, bearer) => return Err(Error::Output(error)),
+        error = watch(&gateway) => return Err(Error::Output(error)),
     };
     let summary = result.map_err(|error| Error::wrong("the city ended early", &error))?;
-    finish(http, bearer, summary).await
+    finish(&gateway, summary).await
 }
 
 /// The final line, of a gateway at rest.
-async fn finish(
-    http: SocketAddr,
-    bearer: Option<&str>,
-    summary: sim::Summary,
-) -> Result<Exit, Error> {
+async fn finish(gateway: &Gateway, summary: sim::Summary) -> Result<Exit, Error> {
     let until = Instant::now() + REST_WAIT;
     let score = loop {
-        let score = Score::fetch(http, bearer)
+        let score = Score::fetch(gateway)
             .await
             .map_err(|error| Error::wrong("the gateway does not say its accounting", &error))?;
         if score.at_rest() || Instant::now() >= until {
@@ -270,7 +266,7 @@ async fn finish(
 }
 
 /// Shows the scoreboard until it is dropped; ends when nobody reads it.
-async fn watch(http: SocketAddr, bearer: Option<&str>) -> io::Error {
+async fn watch(gateway: &Gateway) -> io::Error {
     let terminal = io::stderr().is_terminal() && io::stdout().is_terminal();
     let line = terminal.then(|| {
         let style = ProgressStyle::with_template("{spinner} {msg}");
@@ -279,7 +275,7 @@ async fn watch(http: SocketAddr, bearer: Option<&str>) -> io::Error {
     let mut tick = interval(if terminal { TERMINAL_EVERY } else { PIPE_EVERY });
     loop {
         tick.tick().await;
-        let shown = match Score::fetch(http, bearer).await {
+        let shown = match Score::fetch(gateway).await {
             Ok(score) => score.to_string(),
             Err(error) => super::Chain(&error).to_string(),
         };

@@ -20,6 +20,7 @@ mod simulate;
 mod stores;
 mod tap;
 mod token;
+mod trust;
 
 use crate::config::Config;
 use crate::model::settings::Problem;

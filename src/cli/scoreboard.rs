@@ -1,8 +1,7 @@
 //! The accounting identity of a running gateway as one line.
-use super::http::{self, HttpError};
+use super::http::{Gateway, HttpError};
 use serde_json::Value;
 use std::fmt;
-use std::net::SocketAddr;
 
 /// Names of the terms in `/v1/accounting`, and as shown.
 const TERMS: [(&str, &str); 6] = [
@@ -22,12 +21,10 @@ pub(super) struct Score {
 }
 
 impl Score {
-    /// Asks a gateway, with a bearer token if it asks for one.
-    pub(super) async fn fetch(
-        address: SocketAddr,
-        bearer: Option<&str>,
-    ) -> Result<Self, HttpError> {
-        http::get_as(address, "/v1/accounting", bearer)
+    /// Asks a gateway.
+    pub(super) async fn fetch(gateway: &Gateway) -> Result<Self, HttpError> {
+        gateway
+            .get("/v1/accounting")
             .await
             .map(|answer| Self::of(&answer))
     }

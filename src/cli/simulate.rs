@@ -8,6 +8,7 @@ use crate::model::Timestamp;
 use crate::sim::{
     self, City, CityOptions, Fleet, Load, Plan, Protocol, Session, Split, Target, coap, mqtt,
 };
+use crate::tls::Client;
 pub(super) use args::{Args, duration, positive, share};
 use std::fs::File;
 use std::io::{self, Read};
@@ -107,9 +108,14 @@ fn plan(args: &Args) -> Result<(Plan, Option<u64>), Error> {
         .target
         .iter()
         .position(|to| to.protocol == Protocol::Mqtt);
+    let over_tls = args.target.iter().any(|target| target.tls);
+    let tls = over_tls.then(|| args.trust.client("")).transpose()?;
     let fleets = args.target.iter().enumerate();
     let fleets = fleets.map(|(number, target)| match target.protocol {
-        Protocol::Mqtt => mqtt_fleet(args, target, login.clone(), first == Some(number)),
+        Protocol::Mqtt => {
+            let first = first == Some(number);
+            mqtt_fleet(args, target, login.clone(), tls.clone(), first)
+        }
         Protocol::Coap => coap_fleet(args, target),
     });
     let plan = Plan {
@@ -130,7 +136,13 @@ fn topic_of(args: &Args, target: &Target) -> String {
     }
 }
 
-fn mqtt_fleet(args: &Args, target: &Target, login: Option<(String, String)>, first: bool) -> Fleet {
+fn mqtt_fleet(
+    args: &Args,
+    target: &Target,
+    login: Option<(String, String)>,
+    tls: Option<Client>,
+    first: bool,
+) -> Fleet {
     let most = if args.max || args.csv.is_some() {
         u64::MAX
     } else {
@@ -141,6 +153,7 @@ fn mqtt_fleet(args: &Args, target: &Target, login: Option<(String, String)>, fir
     Fleet::Mqtt(mqtt::Fleet {
         session: Session {
             target: target.clone(),
+            tls,
             login,
             qos: args.qos,
             window: args.window,

@@ -1,4 +1,5 @@
 //! `citygate stores`: how the stores of a running gateway are, and setting one back.
+use super::trust::Trust;
 use super::{Chain, Error, Exit, output};
 use crate::api::http::json::printable;
 use crate::model::Timestamp;
@@ -63,6 +64,8 @@ struct Gateway {
     /// The gateway's HTTP address
     #[arg(long, value_name = "URL", env = "CITYGATE_URL", default_value = "http://127.0.0.1:8080", value_parser = url)]
     url: Url,
+    #[command(flatten)]
+    trust: Trust,
     /// Print the gateway's answer as JSON
     #[arg(long)]
     json: bool,
@@ -145,13 +148,12 @@ async fn ask(
         let error = error.without_url();
         Error::CannotStart(format!("no gateway at {}: {}", gateway.url, Chain(&error)))
     };
-    let client = Client::builder()
+    let builder = Client::builder()
         .redirect(redirect::Policy::none())
         .no_proxy()
         .connect_timeout(CONNECT_WAIT)
-        .timeout(WAIT)
-        .build()
-        .map_err(failed)?;
+        .timeout(WAIT);
+    let client = gateway.trust.with(builder)?.build().map_err(failed)?;
     let mut request = client.request(method, url);
     if let Ok(token) = std::env::var("CITYGATE_TOKEN") {
         request = request.bearer_auth(token);

@@ -6,14 +6,17 @@
 mod print;
 mod watch;
 
-pub(super) use watch::{encoded, url};
+pub(super) use watch::encoded;
 
+use super::http;
 use super::signals::Signals;
+use super::trust::Trust;
 use super::{Error, Exit};
 use crate::model::Timestamp;
 use crate::model::proto::client::telemetry_service_client::TelemetryServiceClient;
 use crate::model::proto::subscribe_request::Start;
 use crate::model::proto::{Filter, SubscribeRequest};
+use crate::tls::Connector;
 use jiff::tz::TimeZone;
 use std::cell::Cell;
 use std::io::{self, Write};
@@ -29,6 +32,7 @@ Examples:
   citygate tap --kind meter --metric active_energy_import
   citygate tap --device em-00001
   citygate tap --device em-00001 --earliest --json
+  citygate tap --grpc https://gateway:50051 --url https://gateway:8080 --ca ca.pem
 
 Of one device it also shows, over HTTP, what was rejected and why, and when it goes late or comes back;
 one that was never heard is waited for. It starts from now unless told otherwise, and resumes without loss when the gateway comes back.
@@ -72,8 +76,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "URL", env = "CITYGATE_GRPC", default_value = "http://127.0.0.1:50051", value_parser = address)]
     grpc: Endpoint,
     /// The gateway's HTTP address, for the rejects and states of one device
-    #[arg(long, value_name = "URL", env = "CITYGATE_URL", default_value = "http://127.0.0.1:8080", value_parser = watch::url)]
-    url: String,
+    #[arg(long, value_name = "URL", env = "CITYGATE_URL", default_value = "http://127.0.0.1:8080", value_parser = http::url)]
+    url: http::Url,
+    #[command(flatten)]
+    trust: Trust,
     /// Print each report and event as a line of JSON
     #[arg(long)]
     json: bool,
@@ -162,7 +168,7 @@ async fn follow(args: &Args) -> Result<Exit, Error> {
     };
     tokio::select! {
         ended = stream => ended,
-        ended = watch => ended.map(|()| Exit::Ok).map_err(Error::Output),
+        ended = watch => ended.map(|()| Exit::Ok),
     }
 }
 
@@ -172,13 +178,14 @@ async fn stream(
     left: &Cell<u64>,
     was_connected: &mut bool,
 ) -> Result<Ended, Error> {
-    let channel = match args
-        .grpc
-        .clone()
-        .connect_timeout(CONNECT_WAIT)
-        .connect()
-        .await
-    {
+    let endpoint = args.grpc.clone().connect_timeout(CONNECT_WAIT);
+    let connected = if args.grpc.uri().scheme_str() == Some("https") {
+        let connector = Connector(args.trust.client("h2")?);
+        endpoint.connect_with_connector(connector).await
+    } else {
+        endpoint.connect().await
+    };
+    let channel = match connected {
         Ok(channel) => channel,
         Err(error) => return Ok(Ended::Lost(super::Chain(&error).to_string())),
     };

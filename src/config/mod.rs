@@ -17,6 +17,7 @@ use crate::inventory;
 use crate::log;
 use crate::model::Timestamp;
 use crate::model::settings::{Problem, Section};
+use crate::sources::broker;
 use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::store;
@@ -25,10 +26,6 @@ use jiff::tz::TimeZone;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
-
-/// Sections of the contract that this version cannot serve. Accepting them in silence would leave
-/// an operator waiting for readings that nobody takes.
-const LATER: &[(&str, &str)] = &[("broker", "city brokers are not in this version")];
 
 /// Keys that name files, besides those that end in `_file`.
 const FILES: &[&str] = &["ca", "cert", "client_ca", "client_cert", "inventory"];
@@ -44,6 +41,8 @@ pub struct Config {
     pub zone: TimeZone,
     /// `[mqtt]`
     pub mqtt: mqtt::Config,
+    /// `[[broker]]`
+    pub brokers: Vec<broker::Config>,
     /// `[coap]`
     pub coap: coap::Config,
     /// `[access]`; without it gRPC and HTTP are for loopback only.
@@ -168,11 +167,6 @@ impl Config {
     }
 
     fn read(top: &mut Section<'_>, keys: Table) -> Self {
-        for (key, rule) in LATER {
-            if let Some(value) = top.raw(key) {
-                top.problem(key, value, *rule);
-            }
-        }
         let mut catalogue = Catalogue::shipped();
         catalogue.extend(top);
         let node = node(top);
@@ -193,6 +187,7 @@ impl Config {
                 .unwrap_or_else(|| PathBuf::from("data")),
             zone: top.section("site", zone),
             mqtt: top.section("mqtt", |section| mqtt::Config::read(section, has_tls)),
+            brokers: broker::Config::read_all(top),
             coap: top.section("coap", coap::Config::read),
             access,
             grpc: top.section("grpc", |section| {
@@ -324,16 +319,6 @@ mod tests {
                 "{key}: {shown:#?}"
             );
         }
-    }
-
-    #[test]
-    fn sections_of_later_versions_are_refused_with_words() {
-        let problems = Config::parse("[[broker]]\nurl = 'mqtt://broker'", []).unwrap_err();
-        assert!(
-            problems
-                .iter()
-                .any(|p| p.rule.contains("not in this version"))
-        );
     }
 
     #[test]

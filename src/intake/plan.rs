@@ -5,6 +5,7 @@ use super::dedup::Original;
 use super::pending::{Part, Pending, Taken};
 use super::uplink::Refusal;
 use crate::log::{Log, Settled};
+use crate::model::Source;
 use std::sync::atomic::Ordering;
 
 /// Marks a sequence that is not known yet: the rest is the uplink's place in the batch. Real ones
@@ -108,7 +109,10 @@ impl Intake {
             plan.append_rejects = false;
             plan.found(own, sequence, rejects_half);
         }
-        if plan.append_rejects && !charge(taken, parts, state, now) {
+        // A broker sends for all devices behind it, and again and again what is refused: one of them
+        // would hold up all.
+        let charged = plan.append_rejects && taken.source != Source::Broker;
+        if charged && !charge(taken, parts, state, now) {
             return Plan {
                 counted: Class::Refused,
                 refused: Some(Refusal::Budget),

@@ -11,7 +11,7 @@ pub enum Protocol {
     Coap,
 }
 
-/// Where a gateway listens, `mqtt://host:port` or `coap://host:port`.
+/// Where a gateway listens: `mqtt://host:port`, `mqtts://host:port` or `coap://host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// What it is spoken to.
@@ -20,12 +20,14 @@ pub struct Target {
     pub host: String,
     /// TCP or UDP port.
     pub port: u16,
+    /// MQTT over TLS.
+    pub tls: bool,
 }
 
 /// Why a text is no [`Target`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is no gateway: need mqtt://host:port or coap://host:port, such as mqtt://127.0.0.1:1883"
+    "{text:?} is no gateway: need mqtt://host:port or coap://host:port, such as mqtt://127.0.0.1:1883, or mqtts://host:port"
 )]
 pub struct TargetError {
     text: String,
@@ -38,13 +40,15 @@ impl FromStr for Target {
         let error = || TargetError {
             text: text.to_owned(),
         };
+        let tls = text.starts_with("mqtts://");
         let (protocol, rest) = match text.split_once("://") {
-            Some(("mqtt" | "tcp", rest)) => (Protocol::Mqtt, rest),
+            Some(("mqtt" | "tcp" | "mqtts", rest)) => (Protocol::Mqtt, rest),
             Some(("coap", rest)) => (Protocol::Coap, rest),
             Some(_) => return Err(error()),
             None => (Protocol::Mqtt, text),
         };
         let usual = match protocol {
+            Protocol::Mqtt if tls => 8883,
             Protocol::Mqtt => 1883,
             Protocol::Coap => 5683,
         };
@@ -66,6 +70,7 @@ impl FromStr for Target {
             protocol,
             host: host.to_owned(),
             port,
+            tls,
         })
     }
 }
@@ -73,6 +78,7 @@ impl FromStr for Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match self.protocol {
+            Protocol::Mqtt if self.tls => "mqtts",
             Protocol::Mqtt => "mqtt",
             Protocol::Coap => "coap",
         };
@@ -95,6 +101,7 @@ mod tests {
             ("mqtt://127.0.0.1:1883", "mqtt://127.0.0.1:1883"),
             ("mqtt://gateway/", "mqtt://gateway:1883"),
             ("localhost:2883", "mqtt://localhost:2883"),
+            ("mqtts://gateway", "mqtts://gateway:8883"),
             ("mqtt://[::1]:1884", "mqtt://[::1]:1884"),
             ("[::1]", "mqtt://[::1]:1883"),
             ("coap://10.0.0.1", "coap://10.0.0.1:5683"),

@@ -81,6 +81,7 @@ async fn gateway(seen: Arc<Seen>) -> (Target, JoinSet<()>) {
 fn fleet(target: Target) -> mqtt::Fleet {
     mqtt::Fleet {
         session: Session {
+            tls: None,
             target,
             login: None,
             qos: 1,

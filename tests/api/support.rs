@@ -167,6 +167,7 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         intake,
         mqtt,
         coap,
+        links: Arc::default(),
         catalogue,
         accounting,
         metrics: Arc::new(Metrics::default()),

@@ -8,6 +8,7 @@
 )]
 mod authority;
 mod certificates;
+mod commands;
 mod handshakes;
 mod peers;
 mod reload;

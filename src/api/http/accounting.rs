@@ -1,7 +1,10 @@
 //! `/v1/accounting` and `/v1/sources`: promise 2, per source.
 use super::Http;
 use super::json::text_of_u64;
+use super::links::Link;
+use crate::api::Shared;
 use crate::model::Source;
+use crate::sources::broker;
 use crate::store::Look;
 use crate::telemetry::Counts;
 use axum::Json;
@@ -114,13 +117,18 @@ pub struct Accounting {
     history: HistoryCounts,
 }
 
+/// Sources that this gateway has.
+fn served(shared: &Shared) -> impl Iterator<Item = Source> {
+    let broker = (!shared.links.is_empty()).then_some(Source::Broker);
+    [Source::Mqtt, Source::Coap].into_iter().chain(broker)
+}
+
 /// `/v1/accounting`.
 pub async fn accounting(State(http): State<Http>) -> Json<Accounting> {
     let counts = |source| SourceCounts::new(source, http.shared.accounting.snapshot(source));
     let stats = http.shared.history.stats();
     Json(Accounting {
-        // The other sources come with their listeners.
-        sources: [Source::Mqtt, Source::Coap].map(counts).into(),
+        sources: served(&http.shared).map(counts).collect(),
         stores: http
             .shared
             .stores
@@ -144,21 +152,23 @@ pub async fn accounting(State(http): State<Http>) -> Json<Accounting> {
 #[derive(Debug, Serialize)]
 pub struct Sources {
     sources: Vec<SourceState>,
+    /// Links to city brokers.
+    links: Vec<Link>,
 }
 
 #[derive(Debug, Serialize)]
 struct SourceState {
     #[serde(flatten)]
     counts: SourceCounts,
-    /// Where it listens.
+    /// Where it listens; of brokers, where they are.
     bind: String,
     /// Where it listens with TLS; absent: nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     tls_bind: Option<String>,
-    /// Devices connected now.
+    /// Devices, or links to brokers, connected now.
     #[serde(serialize_with = "text_of_u64")]
     connections: u64,
-    /// Sessions kept, connected or not.
+    /// Sessions kept, connected or not; of brokers, those that had been kept when a link came back.
     #[serde(serialize_with = "text_of_u64")]
     sessions: u64,
     /// What went wrong last on the gateway's side, and when.
@@ -172,21 +182,26 @@ struct SourceState {
 /// `/v1/sources`.
 pub async fn sources(State(http): State<Http>) -> Json<Sources> {
     let shared = &http.shared;
-    let states = [
-        (Source::Mqtt, shared.mqtt.state()),
-        (Source::Coap, shared.coap.state()),
-    ];
     let refusing = shared.log.refusing().map(|why| why.to_string());
-    let sources = states.map(|(source, state)| SourceState {
-        counts: SourceCounts::new(source, shared.accounting.snapshot(source)),
-        bind: state.bind,
-        tls_bind: state.tls_bind,
-        connections: state.connections,
-        sessions: state.sessions,
-        last_error: state.last_error,
-        refusing: refusing.clone(),
+    let links = shared.links.states();
+    let sources = served(shared).map(|source| {
+        let state = match source {
+            Source::Mqtt => shared.mqtt.state(),
+            Source::Coap => shared.coap.state(),
+            _ => broker::overall(&links),
+        };
+        SourceState {
+            counts: SourceCounts::new(source, shared.accounting.snapshot(source)),
+            bind: state.bind,
+            tls_bind: state.tls_bind,
+            connections: state.connections,
+            sessions: state.sessions,
+            last_error: state.last_error,
+            refusing: refusing.clone(),
+        }
     });
     Json(Sources {
-        sources: sources.into(),
+        sources: sources.collect(),
+        links: links.into_iter().map(Link::from).collect(),
     })
 }

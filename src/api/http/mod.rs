@@ -9,6 +9,7 @@ mod gateway;
 mod guard;
 mod hosts;
 pub mod json;
+mod links;
 mod metrics;
 mod openapi;
 mod page;

@@ -126,7 +126,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/v1/sources",
         handler: || get(accounting::sources),
         needs: Needs::Gateway,
-        summary: "Listeners and their state",
+        summary: "Listeners, links to brokers, and their state",
         parameters: &[],
         answer: JSON,
         problems: &[],

@@ -47,6 +47,7 @@ pub(super) fn build(args: &Args, seed: u64, now: Timestamp) -> City {
 pub(super) fn fleets(args: &Args, bound: Bound) -> Vec<Fleet> {
     let mqtt = mqtt::Fleet {
         session: Session {
+            tls: None,
             target: target(Protocol::Mqtt, bound.mqtt),
             login: None,
             qos: 1,
@@ -77,6 +78,7 @@ pub(super) fn fleets(args: &Args, bound: Bound) -> Vec<Fleet> {
 fn target(protocol: Protocol, bound: SocketAddr) -> Target {
     let address = local(bound);
     Target {
+        tls: false,
         protocol,
         host: address.ip().to_string(),
         port: address.port(),

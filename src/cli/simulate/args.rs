@@ -1,5 +1,6 @@
 //! The arguments of `citygate simulate`.
 use crate::cli::Error;
+use crate::cli::trust::Trust;
 use crate::model::Timestamp;
 use crate::model::settings::parse_duration;
 use crate::sim::{
@@ -29,7 +30,7 @@ not acknowledged is sent again. Exit code 1 if anything stays unacknowledged.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// Gateway to send to, mqtt://host:port or coap://host:port; several share the devices
+    /// Gateway to send to, mqtt://host:port, mqtts://host:port or coap://host:port; several share the devices
     #[arg(
         long,
         alias = "to",
@@ -37,6 +38,8 @@ pub(in crate::cli) struct Args {
         default_value = "mqtt://127.0.0.1:1883"
     )]
     pub(super) target: Vec<Target>,
+    #[command(flatten)]
+    pub(super) trust: Trust,
     #[command(flatten)]
     pub(super) coap: Coap,
     #[command(flatten)]

@@ -5,15 +5,14 @@
 //! since it began.
 use super::{Args, print};
 use crate::api::http::json;
-use crate::cli::http::{self, HttpError};
+use crate::cli::Error;
+use crate::cli::http::{Gateway, HttpError};
 use crate::cli::{Chain, output};
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::lookup_host;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Between two looks.
@@ -23,25 +22,17 @@ const ENTRIES: usize = 100;
 /// Characters of a refused payload that are shown.
 const RAW_MAX: usize = 80;
 
-/// `host:port` of `http://host:port`.
-pub(in crate::cli) fn url(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("http://").unwrap_or(text);
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
-    let (host, port) = rest.rsplit_once(':').unwrap_or((rest, "80"));
-    let fits = !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok();
-    fits.then(|| format!("{host}:{port}"))
-        .ok_or_else(|| "need an address such as http://127.0.0.1:8080".to_owned())
-}
-
 /// Shows rejects and changes of state of `device` until no lines are left. Never ends otherwise.
 ///
 /// # Errors
-/// Standard output is closed.
-pub(super) async fn run(args: &Args, device: &str, left: &Cell<u64>) -> io::Result<()> {
+/// Standard output is closed, or the files for TLS cannot be used.
+pub(super) async fn run(args: &Args, device: &str, left: &Cell<u64>) -> Result<(), Error> {
+    let token = args.token.as_ref();
+    let token = token.and_then(|token| token.to_str().ok());
     let mut watch = Watch {
         device,
         path: format!("/v1/devices/{}", encoded(device)),
-        token: args.token.as_ref().and_then(|token| token.to_str().ok()),
+        gateway: Gateway::new(args.url.clone(), &args.trust, token.map(str::to_owned))?,
         from: String::new(),
         seen: BTreeSet::new(),
     };
@@ -50,13 +41,13 @@ pub(super) async fn run(args: &Args, device: &str, left: &Cell<u64>) -> io::Resu
     let (mut introduced, mut troubled) = (false, false);
     loop {
         tick.tick().await;
-        let looked = match resolve(&args.url).await {
-            Some(address) if introduced => watch.look(address).await,
-            Some(address) => watch.introduce(address).await.map(|()| {
+        let looked = if introduced {
+            watch.look().await
+        } else {
+            watch.introduce().await.map(|()| {
                 introduced = true;
                 Vec::new()
-            }),
-            None => Ok(Vec::new()),
+            })
         };
         match looked {
             Ok(entries) => {
@@ -82,10 +73,6 @@ pub(super) async fn run(args: &Args, device: &str, left: &Cell<u64>) -> io::Resu
     }
 }
 
-async fn resolve(address: &str) -> Option<SocketAddr> {
-    lookup_host(address).await.ok()?.next()
-}
-
 /// Beside the lines, which may be read by a program.
 fn note(text: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "citygate: {text}");
@@ -94,7 +81,7 @@ fn note(text: std::fmt::Arguments<'_>) {
 struct Watch<'a> {
     device: &'a str,
     path: String,
-    token: Option<&'a str>,
+    gateway: Gateway,
     /// Time of the newest entry seen, and the entries of that time.
     from: String,
     seen: BTreeSet<String>,
@@ -102,9 +89,9 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     /// Says what is known of the device, and begins behind its newest entry.
-    async fn introduce(&mut self, address: SocketAddr) -> Result<(), HttpError> {
+    async fn introduce(&mut self) -> Result<(), HttpError> {
         let device = self.device;
-        match http::get_as(address, &self.path, self.token).await {
+        match self.gateway.get(&self.path).await {
             Ok(known) => {
                 let text = |name| known.get(name).and_then(Value::as_str).unwrap_or("-");
                 let state = bare(text("state"));
@@ -123,16 +110,16 @@ impl Watch<'_> {
             }
             Err(error) => return Err(error),
         }
-        self.look(address).await.map(drop)
+        self.look().await.map(drop)
     }
 
     /// What is new since the last look: rejects and changes of state, the oldest first.
-    async fn look(&mut self, address: SocketAddr) -> Result<Vec<Value>, HttpError> {
+    async fn look(&mut self) -> Result<Vec<Value>, HttpError> {
         let mut path = format!("{}/timeline?limit={ENTRIES}", self.path);
         if !self.from.is_empty() {
             path = format!("{path}&from={}", self.from);
         }
-        let page = match http::get_as(address, &path, self.token).await {
+        let page = match self.gateway.get(&path).await {
             Ok(page) => page,
             Err(error) if error.is_not_found() => return Ok(Vec::new()),
             Err(error) => return Err(error),
@@ -237,7 +224,7 @@ mod tests {
         let mut watch = Watch {
             device: "em-1",
             path: String::new(),
-            token: None,
+            gateway: Gateway::at(([127, 0, 0, 1], 1).into()),
             from: String::new(),
             seen: BTreeSet::new(),
         };
@@ -271,13 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_a_host_and_a_port() {
-        assert_eq!(
-            url("http://127.0.0.1:8080/").as_deref(),
-            Ok("127.0.0.1:8080")
-        );
-        assert_eq!(url("gateway:80").as_deref(), Ok("gateway:80"));
-        assert!(url("https://x/y").is_err() && url("http://:1").is_err());
+    fn a_name_becomes_a_part_of_a_path() {
         assert_eq!(encoded("a b/c:1"), "a%20b%2Fc:1");
     }
 }

@@ -11,12 +11,14 @@ use super::window::{Acked, Window};
 use super::wire::{Exchanged, Wire};
 use crate::sim::Rng;
 use crate::sim::tally::Counts;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::error::Elapsed;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -116,32 +118,48 @@ impl Connection {
         connected_before: &mut bool,
         stop: &CancellationToken,
     ) -> Result<(), Broken> {
-        let mut wire = Wire::new(Instant::now());
         let gate = Arc::clone(&self.gate);
         let permit = gate.acquire().await.expect("the gate is never closed");
-        let silent = |what| {
-            move |_| Broken::Silent {
-                what,
-                limit: CONNECT_WAIT,
-            }
+        let session = Arc::clone(&self.session);
+        let target = &session.target;
+        let connecting = async {
+            let tcp = TcpStream::connect((target.host.as_str(), target.port)).await?;
+            tcp.set_nodelay(true)?;
+            io::Result::Ok(match session.tls.as_ref().filter(|_| target.tls) {
+                None => (Some(tcp), None),
+                Some(tls) => (None, Some(Box::new(tls.over(&target.host, tcp).await?))),
+            })
         };
-        let target = &self.session.target;
-        let mut stream = timeout(
-            CONNECT_WAIT,
-            TcpStream::connect((target.host.as_str(), target.port)),
-        )
-        .await
-        .map_err(silent("connection"))??;
-        stream.set_nodelay(true)?;
+        let connected = timeout(CONNECT_WAIT, Box::pin(connecting)).await;
+        match connected.map_err(silent("connection"))?? {
+            (Some(mut tcp), _) => {
+                let (reader, writer) = tcp.split();
+                self.talk(reader, writer, permit, connected_before, stop)
+                    .await
+            }
+            (None, Some(mut tls)) => {
+                let (reader, writer) = tokio::io::split(&mut *tls);
+                Box::pin(self.talk(reader, writer, permit, connected_before, stop)).await
+            }
+            (None, None) => Ok(()),
+        }
+    }
+
+    async fn talk(
+        &mut self,
+        mut reader: impl AsyncRead + Unpin,
+        mut writer: impl AsyncWrite + Unpin,
+        permit: SemaphorePermit<'_>,
+        connected_before: &mut bool,
+        stop: &CancellationToken,
+    ) -> Result<(), Broken> {
+        let mut wire = Wire::new(Instant::now());
         let login = self.session.login.as_ref();
-        stream
-            .write_all(&packet::connect(
-                &self.client_id,
-                login,
-                self.session.keep_alive_s,
-            ))
-            .await?;
-        let session_present = timeout(CONNECT_WAIT, connack(&mut stream, &mut wire))
+        let greeting = packet::connect(&self.client_id, login, self.session.keep_alive_s);
+        writer.write_all(&greeting).await?;
+        writer.flush().await?;
+        let answer = connack(&mut reader, &mut writer, &mut wire);
+        let session_present = timeout(CONNECT_WAIT, answer)
             .await
             .map_err(silent("CONNACK"))??;
         drop(permit);
@@ -156,18 +174,18 @@ impl Connection {
         let again = self.window.resend(session_present, &mut wire.out);
         self.counts.retransmitted.fetch_add(again, Relaxed);
         self.counts.connected.fetch_add(1, Relaxed);
-        let result = self.pump(&mut stream, &mut wire, stop).await;
+        let result = self.pump(&mut reader, &mut writer, &mut wire, stop).await;
         self.counts.connected.fetch_sub(1, Relaxed);
         result
     }
 
     async fn pump(
         &mut self,
-        stream: &mut TcpStream,
+        reader: &mut (impl AsyncRead + Unpin),
+        writer: &mut (impl AsyncWrite + Unpin),
         wire: &mut Wire,
         stop: &CancellationToken,
     ) -> Result<(), Broken> {
-        let (mut reader, mut writer) = stream.split();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -178,7 +196,7 @@ impl Connection {
             let idle = !self.ended && self.has_room(wire);
             tokio::select! {
                 biased;
-                done = wire.exchange(&mut reader, &mut writer) => match done? {
+                done = wire.exchange(reader, writer) => match done? {
                     Exchanged::Read => self.take_acks(wire)?,
                     Exchanged::Wrote => {}
                     Exchanged::Closed => return Err(Broken::Closed),
@@ -285,9 +303,19 @@ impl Connection {
     }
 }
 
+fn silent(what: &'static str) -> impl Fn(Elapsed) -> Broken {
+    move |_| Broken::Silent {
+        what,
+        limit: CONNECT_WAIT,
+    }
+}
+
 /// Reads the CONNACK: was there a session?
-async fn connack(stream: &mut TcpStream, wire: &mut Wire) -> Result<bool, Broken> {
-    let (mut reader, mut writer) = stream.split();
+async fn connack(
+    reader: &mut (impl AsyncRead + Unpin),
+    writer: &mut (impl AsyncWrite + Unpin),
+    wire: &mut Wire,
+) -> Result<bool, Broken> {
     loop {
         let mut first = None;
         wire.take_packets(|packet, _| first = first.or(Some(packet)))?;
@@ -299,7 +327,7 @@ async fn connack(stream: &mut TcpStream, wire: &mut Wire) -> Result<bool, Broken
             Some(Incoming::ConnAck { code, .. }) => return Err(Broken::Code { code }),
             Some(_) | None => {}
         }
-        if wire.exchange(&mut reader, &mut writer).await? == Exchanged::Closed {
+        if wire.exchange(reader, writer).await? == Exchanged::Closed {
             return Err(Broken::Closed);
         }
     }

@@ -1,6 +1,7 @@
 //! How a connection behaves, and why it ends.
 use super::packet::PacketError;
 use crate::sim::Target;
+use crate::tls::Client;
 use std::io;
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use std::time::Duration;
 pub struct Session {
     /// Where to.
     pub target: Target,
+    /// Connects where the target is one with TLS.
+    pub tls: Option<Client>,
     /// User name and password.
     pub login: Option<(String, String)>,
     /// 0, 1 or 2.

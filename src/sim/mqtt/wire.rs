@@ -2,8 +2,7 @@
 use super::packet::{self, Incoming, PacketError};
 use std::io;
 use std::time::Instant;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// One read takes up to 250 acknowledgements. Fixed, for there may be 10,000 connections.
 const INPUT_BYTES: usize = 1024;
@@ -14,6 +13,8 @@ const _: () = assert!(INPUT_BYTES > packet::INCOMING_MAX, "a packet must fit");
 pub(super) struct Wire {
     pub(super) out: Vec<u8>,
     written: usize,
+    /// TLS may hold bytes back.
+    unflushed: bool,
     /// The first `filled` bytes are packets that are not taken yet.
     input: [u8; INPUT_BYTES],
     filled: usize,
@@ -35,6 +36,7 @@ impl Wire {
         Self {
             out: Vec::new(),
             written: 0,
+            unflushed: false,
             input: [0; INPUT_BYTES],
             filled: 0,
             wrote_at: now,
@@ -49,8 +51,8 @@ impl Wire {
     /// Reads or writes, whichever can be done; reads first. Cancel-safe.
     pub(super) async fn exchange(
         &mut self,
-        reader: &mut ReadHalf<'_>,
-        writer: &mut WriteHalf<'_>,
+        reader: &mut (impl AsyncRead + Unpin),
+        writer: &mut (impl AsyncWrite + Unpin),
     ) -> io::Result<Exchanged> {
         let room = self.input.get_mut(self.filled..).unwrap_or_default();
         let unsent = self.out.get(self.written..).unwrap_or_default();
@@ -61,7 +63,9 @@ impl Wire {
                 self.filled += read;
                 Ok(if read == 0 { Exchanged::Closed } else { Exchanged::Read })
             }
-            written = writer.write(unsent), if !unsent.is_empty() => {
+            written = put(writer, unsent), if !unsent.is_empty() || self.unflushed => {
+                // Nothing left to write: that was the flush.
+                self.unflushed = !unsent.is_empty();
                 self.written += written?;
                 self.wrote_at = Instant::now();
                 if self.unsent() == 0 {
@@ -91,6 +95,14 @@ impl Wire {
         self.filled -= taken;
         Ok(())
     }
+}
+
+/// Writes some of `bytes`; without any, flushes. Cancel-safe.
+async fn put(writer: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<usize> {
+    if bytes.is_empty() {
+        return writer.flush().await.map(|()| 0);
+    }
+    writer.write(bytes).await
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod access;
 mod coap;
 mod devices;
+mod links;
 mod process;
 mod storage;
 mod stores;
@@ -113,6 +114,7 @@ impl Collector for Scrape {
         uplinks::intake(&mut out, shared)?;
         uplinks::mqtt(&mut out, shared)?;
         coap::coap(&mut out, shared)?;
+        links::links(&mut out, shared)?;
         storage::logs(
             &mut out,
             &[("readings", &shared.log), ("rejects", &shared.rejects)],
