@@ -17,7 +17,7 @@ skip() {
     printf 'NOT CHECKED: %s\n' "$1"
 }
 
-# Debian starts and enables the services that it installs. The tests start their own brokers on ports of their own, so
+# Debian starts and enables the services that it installs. The tests start their own on ports of their own, so
 # neither is wanted: policy-rc.d forbids the start while apt runs, and what we installed is disabled afterwards.
 install_packages() {
     local policy=/usr/sbin/policy-rc.d own_policy=no
@@ -34,7 +34,7 @@ install_packages() {
         trap - EXIT
     fi
     local service
-    for service in mosquitto prometheus; do
+    for service in mosquitto prometheus victoria-metrics influxdb; do
         if [[ " $* " == *" $service "* ]] && command -v systemctl >/dev/null; then
             systemctl disable "$service" || true
         fi
@@ -46,6 +46,8 @@ missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v mosquitto >/dev/null || missing+=(mosquitto)
 command -v mosquitto_pub >/dev/null || missing+=(mosquitto-clients)
+command -v victoria-metrics >/dev/null || missing+=(victoria-metrics)
+command -v influxd >/dev/null || missing+=(influxdb)
 command -v openssl >/dev/null || missing+=(openssl)
 command -v coap-client-notls >/dev/null || missing+=(libcoap3-bin)
 command -v chromium >/dev/null || missing+=(chromium)
@@ -104,6 +106,8 @@ cargo clippy --workspace --all-targets --locked -- -D warnings
 
 step "tests"
 timeout 3000 cargo test --workspace --locked --no-fail-fast
+
+[ -n "${CITYGATE_TEST_INFLUX2:-}" ] || skip "InfluxDB 2: CITYGATE_TEST_INFLUX2 names none (tests/store/influx2.rs)"
 
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked

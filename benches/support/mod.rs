@@ -45,16 +45,25 @@ impl Drop for Server {
 impl Server {
     /// citygate with its data in `dir`, pinned to the server's core.
     pub fn citygate(dir: &Path) -> Self {
-        Self::citygate_with(dir, &[])
+        Self::start(dir, "", &[])
+    }
+
+    /// The same, with `more` sections.
+    pub fn citygate_and(dir: &Path, more: &str) -> Self {
+        Self::start(dir, more, &[])
     }
 
     /// With keys of the configuration as environment variables.
     pub fn citygate_with(dir: &Path, keys: &[(&str, String)]) -> Self {
+        Self::start(dir, "", keys)
+    }
+
+    fn start(dir: &Path, more: &str, keys: &[(&str, String)]) -> Self {
         let (mqtt, coap, http, grpc) = (free_port(), free_port(), free_port(), free_port());
         let config = dir.join("citygate.toml");
         let text = format!(
             "node = 'bench'\ndata_dir = '{}'\n[mqtt]\nbind = '127.0.0.1:{mqtt}'\n[coap]\nbind = '127.0.0.1:{coap}'\n[http]\nbind = '127.0.0.1:{http}'\n\
-             [grpc]\nbind = '127.0.0.1:{grpc}'\n",
+             [grpc]\nbind = '127.0.0.1:{grpc}'\n{more}\n",
             dir.join("data").display()
         );
         fs::write(&config, text).expect("the bench's folder is writable");
@@ -104,6 +113,31 @@ impl Server {
         Some(server)
     }
 
+    /// `VictoriaMetrics` with its data in `dir`, pinned to the load's core.
+    pub fn victoria(dir: &Path, http: u16) -> Option<Self> {
+        let child = Command::new("taskset")
+            .args(["-c", LOAD_CORE, "victoria-metrics", "-retentionPeriod=100y"])
+            .args(["-memory.allowedBytes=1GiB", "-loggerLevel=ERROR"])
+            .arg(format!("-httpListenAddr=127.0.0.1:{http}"))
+            .arg(format!(
+                "-storageDataPath={}",
+                dir.join("victoria").display()
+            ))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let server = Self {
+            child,
+            mqtt: 0,
+            coap: 0,
+            http,
+            grpc: 0,
+        };
+        Self::wait(http);
+        Some(server)
+    }
+
     fn wait(port: u16) {
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -124,18 +158,7 @@ impl Server {
 
     /// Resident memory in bytes.
     pub fn rss(&self) -> u64 {
-        let status =
-            fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .expect("Linux says");
-        let kib: u64 = line
-            .split_whitespace()
-            .nth(1)
-            .and_then(|word| word.parse().ok())
-            .expect("a number of kB");
-        kib << 10
+        rss_of(self.child.id())
     }
 
     /// `GET path` of its HTTP port, as JSON.
@@ -162,6 +185,14 @@ impl Server {
             .and_then(|text| text.parse().ok())
             .unwrap_or(0)
     }
+}
+
+/// Resident memory of a process in bytes; 0 when it is gone.
+pub fn rss_of(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+    kib.unwrap_or(0u64) << 10
 }
 
 /// CPU time of a process, user and system, all threads.

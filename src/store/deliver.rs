@@ -40,6 +40,8 @@ pub struct Context {
     pub accepted: Cell<u64>,
     /// Bytes of a batch: less than configured once the store found them too many.
     pub bytes_max: Cell<usize>,
+    /// A shard has found the store well again: the others need not wait longer.
+    pub recovered: Notify,
     /// The line that each shard had stored last.
     pub proofs: RefCell<Vec<Vec<u8>>>,
 }
@@ -153,7 +155,9 @@ impl Delivery<'_> {
         loop {
             match self.request(&body).await {
                 Outcome::Stored => {
-                    self.attempt = 0;
+                    if std::mem::take(&mut self.attempt) > 0 {
+                        self.context.recovered.notify_waiters();
+                    }
                     self.context.accepted.set(self.context.accepted.get() + 1);
                     let now = self.context.clock.now();
                     self.context
@@ -189,7 +193,10 @@ impl Delivery<'_> {
         self.attempt = self.attempt.saturating_add(1);
         let [jitter] = random_bytes().unwrap_or([0]);
         let own = delay(self.attempt, jitter);
-        sleep(asked.map_or(own, |asked| asked.max(own))).await;
+        tokio::select! {
+            () = sleep(asked.map_or(own, |asked| asked.max(own))) => {}
+            () = self.context.recovered.notified(), if asked.is_none() => {}
+        }
     }
 
     /// Does the store take a line that it has taken before?
@@ -275,3 +282,6 @@ fn device(line: &[u8]) -> &str {
     let rest = text.split_once(",device=").map_or("", |(_, rest)| rest);
     rest.split([',', ' ']).next().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

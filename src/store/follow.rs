@@ -92,6 +92,7 @@ struct Follow<'p> {
 pub async fn follow(parts: &Parts<'_>, row: Row, commands: &mut mpsc::Receiver<Command>) -> Ended {
     let name = &*parts.context.config.name;
     let (reader, lost) = place::begin(parts.log, row.next);
+    parts.context.status.clear();
     let shards = parts.context.config.shards;
     let mut follow = Follow {
         reached: row.next,
@@ -183,13 +184,18 @@ impl Follow<'_> {
     }
 
     fn settle(&mut self, done: Done) {
+        let mut delivered = 0;
         for (stretch, stored, rejected) in done.batch.settled(&done.rejected) {
+            delivered += stored;
             self.ledger.settle(stretch, stored, rejected);
         }
         if let Some(shard) = self.shards.get_mut(done.shard) {
             shard.is_flying = false;
         }
-        self.parts.context.status.update(|facts| facts.batches += 1);
+        self.parts.context.status.update(|facts| {
+            facts.batches += 1;
+            facts.delivered += delivered;
+        });
         if self.spare.len() < self.shards.len() {
             let mut batch = done.batch;
             batch.clear();

@@ -9,8 +9,9 @@
 //! without a value leaves. Numbers are always floats (`5`, not `5i`), whatever the value.
 //!
 //! What line protocol cannot carry is changed, so that no line spoils its neighbours: a line break
-//! becomes a space in a tag, and `\n` (two characters) in a text; backslashes at the end of a tag are
-//! cut, because they would escape what follows; a tag that is empty is left out.
+//! becomes a space in a tag, and `\n` (two characters) in a text; a backslash in a tag becomes a slash,
+//! because servers read it differently (before a blank it makes `VictoriaMetrics` drop the line without
+//! a word, at the end of a tag it escapes what follows); a tag that is empty is left out.
 use crate::model::wire::Fields;
 use crate::model::{Quality, ReadingView, ReportView, Timestamp, Value};
 
@@ -212,7 +213,6 @@ fn tag_order(name: &str) -> (&str, &'static str) {
 }
 
 fn put_tag(out: &mut Vec<u8>, prefix: &str, name: &str, value: &str) {
-    let (name, value) = (name.trim_end_matches('\\'), value.trim_end_matches('\\'));
     if name.is_empty() || value.is_empty() {
         return;
     }
@@ -223,7 +223,7 @@ fn put_tag(out: &mut Vec<u8>, prefix: &str, name: &str, value: &str) {
     put_escaped(out, value, b",= ");
 }
 
-/// `text` with a backslash before each of `special`, and spaces for line breaks.
+/// `text` with a backslash before each of `special`, a slash for its own and spaces for line breaks.
 fn put_escaped(out: &mut Vec<u8>, text: &str, special: &[u8]) {
     // Nearly every name and value is plain.
     if text
@@ -234,7 +234,11 @@ fn put_escaped(out: &mut Vec<u8>, text: &str, special: &[u8]) {
         return;
     }
     for byte in text.bytes() {
-        let byte = if byte.is_ascii_control() { b' ' } else { byte };
+        let byte = match byte {
+            b'\\' => b'/',
+            byte if byte.is_ascii_control() => b' ',
+            byte => byte,
+        };
         if special.contains(&byte) {
             out.push(b'\\');
         }
@@ -244,7 +248,7 @@ fn put_escaped(out: &mut Vec<u8>, text: &str, special: &[u8]) {
 
 /// The fields of one reading: value, quality, or both.
 fn put_fields(out: &mut Vec<u8>, reading: &ReadingView<'_>) {
-    let metric = reading.metric.trim_end_matches('\\');
+    let metric = reading.metric;
     let before = out.len();
     let suffix = if reading.quality == Some(Quality::Bad) {
         "_bad="

@@ -33,8 +33,11 @@ mod status;
 mod tally;
 mod worker;
 
+pub use batch::Body;
+pub use client::{Client, Outcome};
 pub use config::{Api, Begin, Config, STORES_MAX};
 pub use ledger::Counts;
+pub use line::Encoder;
 pub use row::Gap;
 pub use status::{Check, Checks, Facts, Phase};
 
@@ -193,6 +196,7 @@ impl Stores {
                     state: Arc::clone(&parts.state),
                     tally: Arc::clone(&counting),
                     stop: stop.clone(),
+                    started_at: parts.log.watermark() + 1,
                 };
                 threads.push(spawn("store", move || worker.run(inbox))?);
                 list.push(Store {

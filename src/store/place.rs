@@ -32,7 +32,8 @@ pub fn begin(log: &Log, next: u64) -> (Reader, Option<(u64, u64)>) {
     }
 }
 
-/// The row of a store: as it was left, or new. `Ok(None)`: the tally has not come so far yet.
+/// The row of a store: as it was left, or new, for `start = "now"` from `started_at` on. `Ok(None)`:
+/// the tally has not come so far yet.
 ///
 /// # Errors
 /// The state.
@@ -41,6 +42,7 @@ pub fn open(
     log: &Log,
     state: &State,
     tally: &Tally,
+    started_at: u64,
 ) -> Result<Option<Row>, state::Error> {
     let store = &*config.name;
     let found = Row::load(state, store)?;
@@ -57,7 +59,7 @@ pub fn open(
             );
             log.oldest().0
         }
-        None if config.start == Begin::Now => log.watermark() + 1,
+        None if config.start == Begin::Now => started_at,
         None => log.oldest().0,
     };
     let Some(base) = tally.at(next) else {

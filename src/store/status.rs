@@ -130,6 +130,8 @@ pub struct Facts {
     pub counts: Counts,
     /// Read, and in lines that are not settled.
     pub open: u64,
+    /// Readings stored since the start, whatever was set back.
+    pub delivered: u64,
     /// Batches stored, or settled with rejects.
     pub batches: u64,
     /// Requests to write.
@@ -186,7 +188,7 @@ impl Status {
         let mut inner = self.lock();
         let due = |(at, _): &(Instant, u64)| now.duration_since(*at) >= SAMPLE;
         if inner.samples.back().is_none_or(due) {
-            let stored = inner.facts.counts.stored;
+            let stored = inner.facts.delivered;
             inner.samples.push_back((now, stored));
             while inner
                 .samples
@@ -246,6 +248,15 @@ impl Status {
         self.trouble(last, trouble, why, now);
     }
 
+    /// No shard has any trouble: they begin anew.
+    pub(super) fn clear(&self) {
+        let mut inner = self.lock();
+        let shards = inner.troubles.len().saturating_sub(1);
+        for trouble in inner.troubles.iter_mut().take(shards) {
+            *trouble = Trouble::None;
+        }
+    }
+
     /// Is this shard without trouble?
     pub(super) fn is_clear(&self, shard: usize) -> bool {
         self.lock().troubles.get(shard) == Some(&Trouble::None)
@@ -274,7 +285,7 @@ impl Inner {
             clippy::cast_precision_loss,
             reason = "readings of a minute are far below 2^53"
         )]
-        let readings = self.facts.counts.stored.saturating_sub(*stored) as f64;
+        let readings = self.facts.delivered.saturating_sub(*stored) as f64;
         readings / passed
     }
 }
@@ -312,7 +323,7 @@ mod tests {
         assert_eq!(status.look(start).2, 0.0);
         let after = |secs| start + Duration::from_secs(secs);
         for secs in 0..=90 {
-            status.update(|facts| facts.counts.stored = secs * 10);
+            status.update(|facts| facts.delivered = secs * 10);
             status.sample(after(secs));
         }
         assert_eq!(status.look(after(90)).2, 10.0);

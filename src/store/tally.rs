@@ -18,7 +18,7 @@ use tokio::sync::watch;
 const READ_BYTES: usize = 1 << 20;
 /// Longest wait for the log: how late a stop is noticed.
 const WAIT: Duration = Duration::from_millis(250);
-/// Between two commits.
+/// Between two commits, at the latest.
 const COMMIT: Duration = Duration::from_secs(1);
 /// Pause before a log is read again that could not be read.
 const RETRY: Duration = Duration::from_secs(1);
@@ -100,10 +100,13 @@ impl Tally {
         let mut reader = self.begin();
         let mut committed = Instant::now();
         while !self.stop.load(Ordering::Acquire) {
+            let begun = changes.new.len();
             if reader.wait(WAIT) {
                 self.step(&mut reader, &mut changes);
             }
-            if committed.elapsed() >= COMMIT {
+            // Also at each new segment: retention removes only segments before it, so that a kill does
+            // not leave readings that were counted, are gone, and whose count was not kept.
+            if changes.new.len() > begun || committed.elapsed() >= COMMIT {
                 self.commit(&mut changes);
                 committed = Instant::now();
             }

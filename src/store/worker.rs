@@ -14,8 +14,8 @@ use crate::state::State;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::mpsc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 const AGAIN: Duration = Duration::from_secs(5);
 /// Between two looks at a tally that is still counting.
 const COUNTING: Duration = Duration::from_millis(50);
+/// Between two looks at whether a store with a failed check takes readings by now.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What goes with it to its thread.
 pub struct Worker {
@@ -34,6 +36,21 @@ pub struct Worker {
     pub state: Arc<State>,
     pub tally: Arc<Tally>,
     pub stop: CancellationToken,
+    /// The next sequence when the gateway started, before anything could come: what "now" means.
+    pub started_at: u64,
+}
+
+/// Says so when the thread panics: nothing else would, and the store would seem to be idle.
+struct Watch<'w>(&'w Worker);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.alarm(
+                "the store's thread has failed; a restart of the gateway goes on from its place",
+            );
+        }
+    }
 }
 
 impl Worker {
@@ -42,6 +59,7 @@ impl Worker {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
+        let _watch = Watch(&self);
         match runtime {
             Ok(runtime) => {
                 runtime.block_on(self.serve(&mut commands));
@@ -70,6 +88,7 @@ impl Worker {
             clock: self.clock.clone(),
             accepted: Cell::new(0),
             bytes_max: Cell::new(self.config.batch_bytes),
+            recovered: Notify::new(),
             proofs: RefCell::new(vec![Vec::new(); self.config.shards]),
         });
         let parts = Parts {
@@ -86,7 +105,7 @@ impl Worker {
         };
         tokio::select! {
             () = following => {}
-            () = self.check(&context.client) => {}
+            () = self.check(&context) => {}
         }
     }
 
@@ -100,7 +119,13 @@ impl Worker {
             self.pause(AGAIN).await?;
         };
         loop {
-            let wait = match place::open(&self.config, &self.log, &self.state, &self.tally) {
+            let wait = match place::open(
+                &self.config,
+                &self.log,
+                &self.state,
+                &self.tally,
+                self.started_at,
+            ) {
                 Ok(Some(row)) => {
                     self.status
                         .trouble_of_all(Trouble::None, "", self.clock.now());
@@ -124,10 +149,10 @@ impl Worker {
 
     /// Asks the store at the start, until all is well: what is wrong then is wrong for every batch.
     /// Never resolves.
-    async fn check(&self, client: &Client) {
+    async fn check(&self, context: &Context) {
         let mut said = Checks::default();
         loop {
-            let checks = check::check(client, self.config.target()).await;
+            let checks = check::check(&context.client, self.config.target()).await;
             let failure = checks.failure();
             if checks != said {
                 self.say(&checks);
@@ -144,7 +169,11 @@ impl Worker {
                 Some((_, _, false)) => {}
                 Some((what, why, true)) => self.alarm(&format!("{what}: {why}")),
             }
-            sleep(check::AGAIN).await;
+            // Nor is it waited for when delivery has found out that all is well.
+            let (accepted, asked) = (context.accepted.get(), Instant::now());
+            while context.accepted.get() == accepted && asked.elapsed() < check::AGAIN {
+                sleep(LOOK).await;
+            }
         }
         std::future::pending::<()>().await;
     }

@@ -138,6 +138,7 @@ fn a_filter_that_is_gone_from_the_configuration_is_revoked() {
 #[test]
 fn retained_messages_do_not_come_in_version_5() {
     let mut city = City::new(Link::alone("5"));
+    city.subscribed();
     assert!(city.gateway.stop().success());
     let port = city.mosquitto.port.to_string();
     let text = String::from_utf8(payload(1, Times::Undated)).unwrap();
