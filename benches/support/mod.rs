@@ -177,10 +177,15 @@ impl Server {
 
     /// `/v1/accounting` of the MQTT listener.
     pub fn mqtt_count(&self, key: &str) -> u64 {
+        self.count("mqtt", key)
+    }
+
+    /// `/v1/accounting` of a source.
+    pub fn count(&self, source: &str, key: &str) -> u64 {
         let accounting = self.get("/v1/accounting");
         accounting["sources"]
             .as_array()
-            .and_then(|sources| sources.iter().find(|source| source["name"] == "mqtt"))
+            .and_then(|sources| sources.iter().find(|one| one["name"] == source))
             .and_then(|source| source[key].as_str())
             .and_then(|text| text.parse().ok())
             .unwrap_or(0)

@@ -3,13 +3,14 @@
 set -eu
 city=${CITY_SECRETS:-/run/city/mosquitto}
 passwords=${CITY_PASSWORDS:-/etc/mosquitto/citygate.passwd}
-mkdir -p "${passwords%/*}"
+data=${CITY_MOSQUITTO_DATA:-/var/lib/mosquitto}
+mkdir -p "${passwords%/*}" "$data"
 : >"$passwords"
 chmod 600 "$passwords"
 for user in gateway devices; do
     mosquitto_passwd -b "$passwords" "$user" "$(cat "$city/$user.password")"
 done
 if [ "$(id -u)" = 0 ]; then
-    chown mosquitto "$passwords" /var/lib/mosquitto
+    chown mosquitto "$passwords" "$data"
 fi
 exec mosquitto -c "${CITY_MOSQUITTO:-/mosquitto/config/mosquitto.conf}"

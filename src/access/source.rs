@@ -126,7 +126,9 @@ impl Source {
         }
         let read = self.read_if_new();
         let age = SystemTime::now().duration_since(modified);
-        if age.is_ok_and(|age| age > RACY) {
+        // What cannot be read is told once; it is tried again when it is another file.
+        let unreadable = matches!(read, Err(TokensError::Io { .. }));
+        if unreadable || age.is_ok_and(|age| age > RACY) {
             self.settled = Some(identity);
         }
         read.transpose()
@@ -176,4 +178,90 @@ impl Source {
 /// What is wrong with it.
 pub fn read_tokens(path: PathBuf, catalogue: &Catalogue) -> Result<Tokens, TokensError> {
     Source::new(path, catalogue.clone()).read()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::access::new_token;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    fn text(name: &str) -> String {
+        let digest = new_token().unwrap().1;
+        format!("[[token]]\nname = '{name}'\nsha256 = '{digest}'\n")
+    }
+
+    fn source(path: PathBuf) -> Source {
+        Source::new(path, Catalogue::shipped())
+    }
+
+    /// Looks until something is new, at most thrice; the names then.
+    fn seen(source: &mut Source) -> Vec<String> {
+        let read = (0..3).find_map(|_| source.poll());
+        let tokens = read.map_or_else(Vec::new, |read| read.unwrap().tokens);
+        tokens
+            .iter()
+            .map(|token| token.grant.name.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_in_place_is_not_taken_for_an_empty_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tokens.toml");
+        fs::write(&path, text("a")).unwrap();
+        let mut source = source(path.clone());
+        source.read().unwrap();
+        assert!(seen(&mut source).is_empty(), "nothing is new");
+        fs::write(&path, "").unwrap();
+        assert!(source.poll().is_none(), "it may not be at rest");
+        fs::write(&path, text("b")).unwrap();
+        assert!(source.poll().is_none());
+        assert_eq!(seen(&mut source), ["b"]);
+        fs::write(&path, "# nobody\n").unwrap();
+        assert!(source.poll().is_none());
+        let nobody = source.poll().unwrap().unwrap();
+        assert_eq!(nobody, Tokens::default());
+    }
+
+    #[test]
+    fn a_link_that_is_swapped_is_followed_and_a_file_that_goes_is_told_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, new) = (dir.path().join("tokens.toml"), dir.path().join("new"));
+        fs::write(dir.path().join("one"), text("one")).unwrap();
+        fs::write(dir.path().join("two"), text("two")).unwrap();
+        symlink("one", &path).unwrap();
+        let mut source = source(path.clone());
+        source.read().unwrap();
+        symlink("two", &new).unwrap();
+        fs::rename(&new, &path).unwrap();
+        assert_eq!(seen(&mut source), ["two"]);
+        fs::remove_file(&path).unwrap();
+        assert!(source.poll().unwrap().unwrap_err().is_missing());
+        assert!(source.poll().is_none());
+        symlink("one", &path).unwrap();
+        assert_eq!(seen(&mut source), ["one"]);
+    }
+
+    #[test]
+    fn a_mistake_is_told_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tokens.toml");
+        fs::write(&path, text("a")).unwrap();
+        let mut source = source(path.clone());
+        source.read().unwrap();
+        fs::write(&path, "[[token]]\n").unwrap();
+        let told = (0..10).filter_map(|_| source.poll());
+        let told: Vec<_> = told.map(|read| read.is_err()).collect();
+        assert_eq!(told, [true]);
+        fs::write(
+            &path,
+            vec![b'#'; usize::try_from(FILE_BYTES_MAX).unwrap() + 1],
+        )
+        .unwrap();
+        let too_long = (0..3).find_map(|_| source.poll()).unwrap().unwrap_err();
+        assert!(matches!(too_long, TokensError::Io { .. }), "{too_long}");
+    }
 }

@@ -3,7 +3,13 @@
 //! The parts are those of `run` and `simulate`; the scoreboard asks over HTTP like anybody else. The
 //! city ends first, so that the last line shows a gateway at rest.
 mod city;
+mod introduce;
+mod lan;
 
+use introduce::introduce;
+use lan::Lan;
+
+use super::http::Gateway;
 use super::scoreboard::Score;
 use super::signals::Signals;
 use super::{Error, Exit, output, simulate};
@@ -42,7 +48,7 @@ const PIPE_EVERY: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Listen beyond loopback: anybody in the network can then send and read
+    /// Listen beyond loopback: anybody in the network can then send, and whoever has the link shown can read
     #[arg(long)]
     lan: bool,
     /// Devices of the city
@@ -74,10 +80,13 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
         },
         None => Data::temporary()?,
     };
-    let config = config(&data.dir, args.lan)?;
+    let mut config = config(&data.dir, args.lan)?;
+    let now = Clock::system().now();
+    let lan = args.lan.then(|| Lan::prepare(&mut config, now));
+    let lan = lan.transpose()?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Error::cannot_start("cannot start threads", &error))?;
-    let result = runtime.block_on(demo(args, config));
+    let result = runtime.block_on(demo(args, config, lan.as_ref()));
     // The gateway's last files must be closed before their directory goes.
     drop(runtime);
     drop(data);
@@ -165,7 +174,7 @@ fn with_any_ports(mut config: Config) -> Config {
     config
 }
 
-async fn demo(args: &Args, config: Config) -> Result<Exit, Error> {
+async fn demo(args: &Args, config: Config, lan: Option<&Lan>) -> Result<Exit, Error> {
     let signals =
         Signals::catch().map_err(|error| Error::cannot_start("cannot catch signals", &error))?;
     let (stop_city, stop_gateway) = (CancellationToken::new(), CancellationToken::new());
@@ -187,7 +196,7 @@ async fn demo(args: &Args, config: Config) -> Result<Exit, Error> {
     };
     let city = async {
         let result = match bound.await {
-            Ok(bound) => play(args, *bound, &stop_city).await,
+            Ok(bound) => play(args, *bound, lan, &stop_city).await,
             // The gateway did not start, and says why itself.
             Err(_) => Ok(Exit::Ok),
         };
@@ -201,12 +210,21 @@ async fn demo(args: &Args, config: Config) -> Result<Exit, Error> {
     }
 }
 
-async fn play(args: &Args, bound: Bound, stop: &CancellationToken) -> Result<Exit, Error> {
+async fn play(
+    args: &Args,
+    bound: Bound,
+    lan: Option<&Lan>,
+    stop: &CancellationToken,
+) -> Result<Exit, Error> {
     let now = Clock::system().now();
     let seed = args.seed.unwrap_or_else(|| simulate::any_seed(now));
     let http = local(bound.http);
     let city = city::build(args, seed, now);
+    if let Some(lan) = lan {
+        lan.introduce(http, now)?;
+    }
     introduce(args, bound, seed, city.first_farewell())?;
+    let gateway = Gateway::at(http, lan.map(Lan::bearer));
     let plan = Plan {
         fleets: city::fleets(args, bound),
         load: Load::City {
@@ -220,17 +238,17 @@ async fn play(args: &Args, bound: Bound, stop: &CancellationToken) -> Result<Exi
     let tally = plan.tally();
     let result = tokio::select! {
         result = sim::run(plan, &tally, stop.clone()) => result,
-        error = watch(http) => return Err(Error::Output(error)),
+        error = watch(&gateway) => return Err(Error::Output(error)),
     };
     let summary = result.map_err(|error| Error::wrong("the city ended early", &error))?;
-    finish(http, summary).await
+    finish(&gateway, summary).await
 }
 
 /// The final line, of a gateway at rest.
-async fn finish(http: SocketAddr, summary: sim::Summary) -> Result<Exit, Error> {
+async fn finish(gateway: &Gateway, summary: sim::Summary) -> Result<Exit, Error> {
     let until = Instant::now() + REST_WAIT;
     let score = loop {
-        let score = Score::fetch(http)
+        let score = Score::fetch(gateway)
             .await
             .map_err(|error| Error::wrong("the gateway does not say its accounting", &error))?;
         if score.at_rest() || Instant::now() >= until {
@@ -248,7 +266,7 @@ async fn finish(http: SocketAddr, summary: sim::Summary) -> Result<Exit, Error> 
 }
 
 /// Shows the scoreboard until it is dropped; ends when nobody reads it.
-async fn watch(http: SocketAddr) -> io::Error {
+async fn watch(gateway: &Gateway) -> io::Error {
     let terminal = io::stderr().is_terminal() && io::stdout().is_terminal();
     let line = terminal.then(|| {
         let style = ProgressStyle::with_template("{spinner} {msg}");
@@ -257,7 +275,7 @@ async fn watch(http: SocketAddr) -> io::Error {
     let mut tick = interval(if terminal { TERMINAL_EVERY } else { PIPE_EVERY });
     loop {
         tick.tick().await;
-        let shown = match Score::fetch(http).await {
+        let shown = match Score::fetch(gateway).await {
             Ok(score) => score.to_string(),
             Err(error) => super::Chain(&error).to_string(),
         };
@@ -294,46 +312,6 @@ fn local(bound: SocketAddr) -> SocketAddr {
         bound.ip()
     };
     SocketAddr::new(ip, bound.port())
-}
-
-fn introduce(
-    args: &Args,
-    bound: Bound,
-    seed: u64,
-    farewell: Option<(&str, Duration)>,
-) -> io::Result<()> {
-    let [mqtt, coap, grpc, http] = [bound.mqtt, bound.coap, bound.grpc, bound.http].map(local);
-    output::line(format_args!(
-        "A city of {} devices at {}/s, seed {seed}. MQTT {}, CoAP {}, gRPC {}, HTTP {}.",
-        args.devices, args.rate, bound.mqtt, bound.coap, bound.grpc, bound.http
-    ))?;
-    if args.lan {
-        output::line(
-            "WARNING: --lan listens beyond loopback without passwords: anybody in this network can send and read.",
-        )?;
-    }
-    output::line(format_args!(
-        "Open in a browser; a window of 360 px shows what a phone shows:\n  http://{http}/"
-    ))?;
-    if let Some((id, at)) = farewell {
-        output::line(format_args!(
-            "  http://{http}/d/{id} falls silent after about {} s and is late soon after",
-            at.as_secs()
-        ))?;
-    }
-    let followed = farewell.map_or("em-00001", |(id, _)| id);
-    output::line(format_args!(
-        "Try, in another terminal:
-  citygate tap --grpc {grpc} --url http://{http} --device {followed}
-  mosquitto_pub -p {} -q 1 -i meter-7 -t city/meter-7/json -m '{{\"active_energy_import\": 1234.5}}'
-  coap-client -m post -t json -e '{{\"water_volume\": 7.25}}' coap://{coap}/t/meter-8/json
-  curl -s http://{http}/v1/devices/meter-7/readings
-  curl -s http://{http}/v1/strangers
-  curl -s http://{http}/v1/accounting
-  python3 examples/subscriber.py {grpc} readings.db
-Ctrl-C ends it.",
-        mqtt.port()
-    ))
 }
 
 #[cfg(test)]

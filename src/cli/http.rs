@@ -115,8 +115,8 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    /// Without TLS and token.
-    pub(super) fn at(address: SocketAddr) -> Self {
+    /// Without TLS, with a header `Bearer ..` if there is a token.
+    pub(super) fn at(address: SocketAddr, token: Option<String>) -> Self {
         Self {
             url: Url {
                 host: address.ip().to_string(),
@@ -124,7 +124,7 @@ impl Gateway {
                 tls: false,
             },
             tls: None,
-            token: None,
+            token,
         }
     }
 
@@ -206,7 +206,7 @@ mod tests {
             assert!(request[..read].starts_with(b"GET /x HTTP/1.1\r\nHost: 127.0.0.1"));
             stream.write_all(answer.as_bytes()).await.unwrap();
         };
-        let gateway = Gateway::at(address);
+        let gateway = Gateway::at(address, None);
         tokio::join!(gateway.get("/x"), serve).0
     }
 

@@ -2,7 +2,6 @@
 use super::http::{Gateway, HttpError};
 use serde_json::Value;
 use std::fmt;
-use std::net::SocketAddr;
 
 /// Names of the terms in `/v1/accounting`, and as shown.
 const TERMS: [(&str, &str); 6] = [
@@ -23,8 +22,8 @@ pub(super) struct Score {
 
 impl Score {
     /// Asks a gateway.
-    pub(super) async fn fetch(address: SocketAddr) -> Result<Self, HttpError> {
-        Gateway::at(address)
+    pub(super) async fn fetch(gateway: &Gateway) -> Result<Self, HttpError> {
+        gateway
             .get("/v1/accounting")
             .await
             .map(|answer| Self::of(&answer))

@@ -4,6 +4,7 @@
     clippy::indexing_slicing,
     reason = "a test says what it expects by failing"
 )]
+mod access;
 mod checks;
 mod coap;
 mod demo;

@@ -5,6 +5,7 @@
     clippy::indexing_slicing,
     reason = "a test says what it expects by failing"
 )]
+mod compose;
 mod dashboards;
 mod metrics;
 mod rules;
@@ -14,6 +15,8 @@ mod support;
 mod unit;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -40,6 +43,22 @@ fn run(command: &mut Command) -> Option<Output> {
         }
         Err(error) => panic!("{}: {error}", command.get_program().display()),
     }
+}
+
+/// The body of a GET with a token, to a port of this machine.
+#[track_caller]
+fn ask(port: u16, host: &str, path: &str, token: &str) -> String {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    body.to_owned()
 }
 
 /// What it said.

@@ -1,22 +1,61 @@
 //! The names that a running gateway has, and those that rules and dashboards use.
 use super::support::{Gateway, Ports};
-use super::text;
+use super::{ask, run, said, text};
 use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
 
 /// One series of `/metrics`: its name and what stands between the braces.
-pub struct Series {
-    pub name: String,
-    pub labels: String,
+struct Series {
+    name: String,
+    labels: String,
 }
 
+/// Sections that bring series of their own. Nobody listens at port 1: links and stores are there all the same.
+const SECTIONS: &str = r#"
+[access]
+tokens_file = "DIR/tokens.toml"
+[tls]
+cert = "DIR/cert.pem"
+key_file = "DIR/key.pem"
+[[broker]]
+url = "mqtt://127.0.0.1:1"
+topics = ["city/#"]
+[[store]]
+name = "influx"
+url = "http://127.0.0.1:1"
+org = "city"
+bucket = "telemetry"
+"#;
+
 /// The series of a gateway that has all sections which bring some.
-pub fn series() -> Vec<Series> {
+fn series() -> Vec<Series> {
     let dir = tempfile::tempdir().unwrap();
-    let ports = Ports::free();
-    let config = ports.config(&dir.path().join("data"), "");
-    let mut gateway = Gateway::start(dir.path(), ports, &config);
-    let (status, body) = gateway.get("/metrics").unwrap();
-    assert_eq!(status, 200, "{body}");
+    let at = |name: &str| dir.path().join(name);
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(at("cert.pem"), made.cert.pem()).unwrap();
+    fs::write(at("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let mut create = Command::new(env!("CARGO_BIN_EXE_citygate"));
+    create.args([
+        "token",
+        "create",
+        "prometheus",
+        "--gateway",
+        "--metric",
+        "battery_level",
+        "--tokens-file",
+    ]);
+    let token = run(create.arg(at("tokens.toml"))).unwrap();
+    assert!(token.status.success(), "{}", said(&token));
+    let token = String::from_utf8(token.stdout).unwrap();
+    let [ports, tls] = [Ports::free(), Ports::free()];
+    let sections = SECTIONS.replace("DIR", dir.path().to_str().unwrap());
+    let config = ports
+        .config(&at("data"), &sections)
+        .replace("[http]", "[http]\ntls = false");
+    let over_tls = format!("[mqtt]\ntls_bind = \"127.0.0.1:{}\"", tls.mqtt);
+    let mut gateway = Gateway::start(dir.path(), ports, &config.replace("[mqtt]", &over_tls));
+    let body = ask(ports.http, "localhost", "/metrics", token.trim());
     assert!(gateway.stop().success());
     let lines = body.lines().filter(|line| !line.starts_with('#'));
     lines

@@ -224,7 +224,7 @@ mod tests {
         let mut watch = Watch {
             device: "em-1",
             path: String::new(),
-            gateway: Gateway::at(([127, 0, 0, 1], 1).into()),
+            gateway: Gateway::at(([127, 0, 0, 1], 1).into(), None),
             from: String::new(),
             seen: BTreeSet::new(),
         };

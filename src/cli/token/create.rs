@@ -155,7 +155,7 @@ pub(super) fn run(args: &Args, now: Timestamp) -> Result<Exit, Error> {
 }
 
 /// Makes a token, in the file and in the audit log.
-pub(super) fn create(
+pub(crate) fn create(
     places: &Places,
     grant: Grant,
     expires: Option<Timestamp>,

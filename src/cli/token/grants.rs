@@ -74,6 +74,17 @@ impl Places {
         }
     }
 
+    /// Of a gateway that is being set up.
+    pub(crate) fn of_config(config: &Config) -> Option<Self> {
+        let access = config.access.as_ref()?;
+        Some(Self {
+            tokens_file: access.tokens_file.clone(),
+            catalogue: config.catalogue.clone(),
+            audit_log: Some(access.audit_file(&config.data_dir)),
+            config: Some(config.clone()),
+        })
+    }
+
     /// What is in the file; one that is not there has nothing.
     pub(crate) fn read(&self) -> Result<Tokens, Error> {
         match read_tokens(self.tokens_file.clone(), &self.catalogue) {

@@ -119,7 +119,8 @@ fn base(config: &Config) -> String {
     } else {
         bind.ip()
     };
-    format!("http://{}", SocketAddr::new(ip, bind.port()))
+    let scheme = if config.http.tls { "https" } else { "http" };
+    format!("{scheme}://{}", SocketAddr::new(ip, bind.port()))
 }
 
 /// This machine's address towards others; nothing is sent.

@@ -6,7 +6,9 @@ mod grants;
 mod link;
 mod qr;
 
+pub(super) use create::create;
 pub(super) use grants::{Place, Places, as_json, metrics, rows};
+pub(super) use link::{create as link, lan_address, show_link};
 
 use super::{Error, Exit, output};
 use crate::access::audit::What;

@@ -5,6 +5,7 @@ mod full_disk;
 mod health;
 mod life;
 mod lists;
+mod sight;
 mod values;
 
 use super::table::Table;

@@ -16,6 +16,7 @@ pub fn rows(shared: &Shared, view: &View<'_>, wanted: &Wanted) -> (Vec<Row>, Opt
             let rows = page.entries.iter().map(|entry| row(view, entry));
             (rows.collect(), page.next)
         }
+        Err(timeline::Error::Unknown(_)) => (Vec::new(), None),
         Err(error) => {
             tracing::error!(%error, device = wanted.name, "a timeline cannot be read");
             (Vec::new(), None)
