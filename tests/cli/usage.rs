@@ -44,7 +44,8 @@ fn the_help_lists_every_command_and_no_other() {
     assert_eq!(
         listed,
         [
-            "run", "demo", "check", "decode", "simulate", "tap", "log", "help"
+            "run", "demo", "check", "ready", "decode", "simulate", "tap", "stores", "log",
+            "access", "token", "help"
         ]
     );
 }
