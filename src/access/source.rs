@@ -5,11 +5,11 @@
 //! agree, so that a file which is just being written in place is not taken for one without tokens.
 use super::tokens::Tokens;
 use crate::catalogue::Catalogue;
+use crate::model::FileIdentity;
 use crate::model::settings::Problem;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -52,24 +52,15 @@ fn show(problems: &[Problem]) -> String {
     shown.join("; ")
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity {
-    device: u64,
-    inode: u64,
-    bytes: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
 /// The file and what was last seen of it.
 #[derive(Debug)]
 pub(super) struct Source {
     path: PathBuf,
     catalogue: Catalogue,
     /// As of the last look.
-    seen: Option<Identity>,
+    seen: Option<FileIdentity>,
     /// What was read last has this identity and will not change under it.
-    settled: Option<Identity>,
+    settled: Option<FileIdentity>,
     /// Of the text that was read last.
     text: Option<[u8; 32]>,
 }
@@ -92,16 +83,9 @@ impl Source {
         }
     }
 
-    fn look(&self) -> io::Result<(Identity, SystemTime)> {
+    fn look(&self) -> io::Result<(FileIdentity, SystemTime)> {
         let meta = std::fs::metadata(&self.path)?;
-        let identity = Identity {
-            device: meta.dev(),
-            inode: meta.ino(),
-            bytes: meta.len(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-            changed: (meta.ctime(), meta.ctime_nsec()),
-        };
-        Ok((identity, meta.modified()?))
+        Ok((FileIdentity::of(&meta), meta.modified()?))
     }
 
     /// The tokens if the file has changed and is at rest; `None`: nothing new. Blocks on the disk.

@@ -22,6 +22,7 @@ const CATALOGUE: &[&str] = &["kind", "metric"];
 type Same = fn(&Config, &Config) -> bool;
 const SECTIONS: &[(&str, Same)] = &[
     ("access", |a, b| a.access == b.access),
+    ("broker", |a, b| a.brokers == b.brokers),
     ("coap", |a, b| a.coap == b.coap),
     ("data_dir", |a, b| a.data_dir == b.data_dir),
     ("devices", |a, b| {
@@ -57,17 +58,6 @@ impl Changes {
             let same = SECTIONS.iter().find(|(section, _)| is_below(key, section));
             same.is_none_or(|(_, same)| !same(started, new))
         });
-        // A link keeps the password that it began with, and the key that names its file stays the same.
-        let links = started.brokers.iter().zip(&new.brokers).enumerate();
-        for (at, _) in links.filter(|(_, (old, new))| old.login != new.login) {
-            let key = format!("broker[{at}].password_file");
-            if !keys
-                .iter()
-                .any(|listed| is_below(listed, &key) || is_below(&key, listed))
-            {
-                keys.push(key);
-            }
-        }
         let catalogue = keys.iter().any(|key| is_any_of(key, CATALOGUE));
         let waits = |key: &str| !is_any_of(key, RELOADED) || (catalogue && is_below(key, "route"));
         let (restart, now) = keys.into_iter().partition(|key| waits(key));
@@ -153,26 +143,6 @@ mod tests {
             Changes::default()
         );
         assert_eq!(changes("[intake]\n", ""), Changes::default());
-    }
-
-    #[test]
-    fn another_password_of_a_broker_waits_for_a_restart() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("password");
-        let text = format!(
-            "[[broker]]\nurl = 'mqtt://broker'\ntopics = ['city/#']\nuser = 'gate'\npassword_file = '{}'",
-            file.display()
-        );
-        let config = |password: &str| {
-            std::fs::write(&file, password).unwrap();
-            Config::parse(&text, []).unwrap()
-        };
-        let (old, new) = (config("first"), config("second"));
-        assert_eq!(
-            Changes::between(&old, &new).restart,
-            ["broker[0].password_file"]
-        );
-        assert_eq!(Changes::between(&old, &old), Changes::default());
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use reject::Reject;
 pub use report::{LabelsView, ReadingDraft, ReadingView, ReportDraft, ReportView, Value};
 pub use secret::{SECRET_BYTES_MAX, Secret, SecretError};
 pub use time::{Timestamp, TimestampError};
-pub use watch::{WATCH_EVERY, WATCHED_MAX, Watch};
+pub use watch::{FileIdentity, WATCH_EVERY, WATCHED_MAX, Watch};
 
 use serde::Serialize;
 

@@ -16,7 +16,7 @@ pub const WATCHED_MAX: usize = 1_024;
 
 /// What a file is, whatever its name: a file that was written, replaced or linked anew has another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity {
+pub struct FileIdentity {
     device: u64,
     inode: u64,
     bytes: u64,
@@ -24,14 +24,27 @@ struct Identity {
     changed: (i64, i64),
 }
 
+impl FileIdentity {
+    /// Out of a file's metadata.
+    pub fn of(found: &fs::Metadata) -> Self {
+        Self {
+            device: found.dev(),
+            inode: found.ino(),
+            bytes: found.len(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        }
+    }
+}
+
 /// A set of files that are read as one.
 #[derive(Clone, Debug)]
 pub struct Watch {
     files: Vec<PathBuf>,
     /// As they were when they were last read.
-    known: Vec<Option<Identity>>,
+    known: Vec<Option<FileIdentity>>,
     /// As they were at the last look.
-    last: Vec<Option<Identity>>,
+    last: Vec<Option<FileIdentity>>,
 }
 
 impl Watch {
@@ -89,17 +102,8 @@ impl Watch {
 }
 
 /// `None`: it cannot be looked at, most likely because it is not there.
-fn look(files: &[PathBuf]) -> Vec<Option<Identity>> {
-    let identity = |file: &PathBuf| {
-        let found = fs::metadata(file).ok()?;
-        Some(Identity {
-            device: found.dev(),
-            inode: found.ino(),
-            bytes: found.len(),
-            modified: (found.mtime(), found.mtime_nsec()),
-            changed: (found.ctime(), found.ctime_nsec()),
-        })
-    };
+fn look(files: &[PathBuf]) -> Vec<Option<FileIdentity>> {
+    let identity = |file: &PathBuf| Some(FileIdentity::of(&fs::metadata(file).ok()?));
     files.iter().map(identity).collect()
 }
 

@@ -38,7 +38,9 @@ pub enum ClientError {
     #[error("{}", with_path(.0))]
     File(#[from] FileError),
     /// Neither named nor found.
-    #[error("no authorities of certificates are known here: name a file with --ca or CITYGATE_CA")]
+    #[error(
+        "this system has no certificates of authorities; name a file of them (`ca`, or --ca and CITYGATE_CA)"
+    )]
     NoAuthority,
     /// rustls does not take them.
     #[error("cannot set TLS up")]
@@ -86,6 +88,11 @@ impl Client {
             config.alpn_protocols = vec![protocol.into()];
         }
         Ok(Self(Arc::new(config)))
+    }
+
+    /// For a library that connects by itself.
+    pub fn into_config(self) -> Arc<ClientConfig> {
+        self.0
     }
 
     /// Connects to `host`, a name or an address, for which the gateway's certificate must speak.

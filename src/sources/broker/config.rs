@@ -1,11 +1,10 @@
 //! `[[broker]]`: which brokers, what of them, and the limits.
+use super::credentials;
 use super::filter;
-use super::secure;
+use crate::model::DeviceId;
 use crate::model::settings::Section;
-use crate::model::{DeviceId, Secret};
-use rustls::ClientConfig;
+use crate::tls::Identity;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 use toml::Value;
 use xxhash_rust::xxh3::xxh3_64;
@@ -38,8 +37,17 @@ impl Version {
     }
 }
 
+/// Who the gateway is to a broker. The password is read at each connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// `user`.
+    pub user: String,
+    /// `password_file`.
+    pub password_file: PathBuf,
+}
+
 /// One `[[broker]]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Its name: label of metrics, part of client ids.
     pub name: String,
@@ -47,8 +55,8 @@ pub struct Config {
     pub host: String,
     /// TCP port.
     pub port: u16,
-    /// `mqtts`: how the broker is checked, and what is shown to it.
-    pub tls: Option<Arc<ClientConfig>>,
+    /// `mqtts`: how the broker is checked, and what is shown to it. Read at each connection.
+    pub tls: Option<Identity>,
     /// Of MQTT.
     pub version: Version,
     /// Group of the shared subscription; empty: each gateway gets everything.
@@ -60,7 +68,7 @@ pub struct Config {
     /// Connections that share the work.
     pub clients: u16,
     /// User name and password.
-    pub login: Option<(String, Secret)>,
+    pub login: Option<Login>,
     /// Longest silence of ours; the broker takes one and a half of it for the end of the connection.
     pub keep_alive: Duration,
     /// How long the broker keeps a session without a connection (MQTT 5; in 3.1.1 the broker's rule).
@@ -281,18 +289,25 @@ fn qos(section: &mut Section<'_>) -> u8 {
     qos.unwrap_or(1)
 }
 
-fn login(section: &mut Section<'_>) -> Option<(String, Secret)> {
+fn login(section: &mut Section<'_>) -> Option<Login> {
     let user = section.text("user");
     let path = section.path("password_file");
     match (user, path) {
         (None, None) => None,
-        (Some(user), Some(path)) => match Secret::read(&path) {
-            Ok(password) => Some((user, password)),
-            Err(error) => {
-                section.problem("password_file", path.display(), chain(&error));
-                None
+        (Some(user), Some(password_file)) => {
+            let login = Login {
+                user,
+                password_file,
+            };
+            if let Err(error) = credentials::password(&login) {
+                section.problem(
+                    "password_file",
+                    login.password_file.display(),
+                    chain(&error),
+                );
             }
-        },
+            Some(login)
+        }
         (Some(user), None) => {
             section.problem("user", user, "needs a `password_file`");
             None
@@ -304,7 +319,7 @@ fn login(section: &mut Section<'_>) -> Option<(String, Secret)> {
     }
 }
 
-fn tls(section: &mut Section<'_>, wanted: bool) -> Option<Arc<ClientConfig>> {
+fn tls(section: &mut Section<'_>, wanted: bool) -> Option<Identity> {
     let (ca, cert, key) = (
         section.path("ca"),
         section.path("cert"),
@@ -322,7 +337,6 @@ fn tls(section: &mut Section<'_>, wanted: bool) -> Option<Arc<ClientConfig>> {
         }
         return None;
     }
-    let identity: Option<(&PathBuf, &PathBuf)> = cert.as_ref().zip(key.as_ref());
     if cert.is_some() != key.is_some() {
         let (name, path) = cert
             .as_ref()
@@ -334,14 +348,14 @@ fn tls(section: &mut Section<'_>, wanted: bool) -> Option<Arc<ClientConfig>> {
             "`cert` and `key_file` go together",
         );
     }
-    let identity = identity.map(|(cert, key)| (cert.as_path(), key.as_path()));
-    match secure::client(ca.as_deref(), identity) {
-        Ok(config) => Some(config),
-        Err(error) => {
-            section.problem("ca, cert, key_file", "", chain(&error));
-            None
-        }
+    let identity = Identity {
+        ca,
+        certificate: cert.zip(key),
+    };
+    if let Err(error) = credentials::tls(&identity) {
+        section.problem("ca, cert, key_file", "", chain(&error));
     }
+    Some(identity)
 }
 
 /// An error and its causes, in one line.

@@ -1,6 +1,7 @@
 //! One client of one broker: connects, serves the connection, waits, connects again.
 use super::backoff;
 use super::config::Config;
+use super::credentials::{Credentials, CredentialsError};
 use super::flow::{End, Flow};
 use super::memory::{self, Memory, Session};
 use super::state::{LinkState, Phase, Stats};
@@ -49,6 +50,8 @@ enum Failure {
     NoAddress,
     #[error("no connection within {} s", CONNECT_TIMEOUT.as_secs())]
     Timeout,
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     #[error(transparent)]
     Wire(#[from] wire::Error),
     #[error(transparent)]
@@ -179,7 +182,9 @@ impl Link {
             .map_err(Failure::Name)?;
         // rumqttc resolves again and does not tell which it takes.
         let address = found.next().ok_or(Failure::NoAddress)?;
-        let (client, mut wire) = wire::open(&self.config, &self.client_id);
+        let config = Arc::clone(&self.config);
+        let credentials = spawn_blocking(move || Credentials::read(&config)).await??;
+        let (client, mut wire) = wire::open(&self.config, &self.client_id, &credentials);
         loop {
             let event = timeout(2 * CONNECT_TIMEOUT, wire.next()).await;
             if let Event::Connected { present } = event.map_err(|_| Failure::Timeout)?? {

@@ -20,11 +20,11 @@
 //! an error code would tell the broker, which is not its author.
 mod backoff;
 mod config;
+mod credentials;
 mod filter;
 mod flow;
 mod link;
 mod memory;
-mod secure;
 mod state;
 mod window;
 mod wire;

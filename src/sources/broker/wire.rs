@@ -1,5 +1,6 @@
 //! rumqttc's clients of both versions, in one shape.
 use super::config::{Config, Version};
+use super::credentials::Credentials;
 use super::window::Due;
 use bytes::Bytes;
 use rumqttc::v5;
@@ -86,16 +87,17 @@ pub(super) enum Client {
 }
 
 /// Prepares a connection.
-pub(super) fn open(config: &Config, client_id: &str) -> (Client, Wire) {
+pub(super) fn open(config: &Config, client_id: &str, credentials: &Credentials) -> (Client, Wire) {
     match config.version {
         Version::V4 => {
             let (client, mut wire) =
-                rumqttc::AsyncClient::new(options_v4(config, client_id), REQUESTS_MAX);
+                rumqttc::AsyncClient::new(options_v4(config, client_id, credentials), REQUESTS_MAX);
             wire.set_network_options(network());
             (Client::V4(client), Wire::V4(Box::new(wire)))
         }
         Version::V5 => {
-            let (client, wire) = v5::AsyncClient::new(options_v5(config, client_id), REQUESTS_MAX);
+            let (client, wire) =
+                v5::AsyncClient::new(options_v5(config, client_id, credentials), REQUESTS_MAX);
             (Client::V5(client), Wire::V5(Box::new(wire)))
         }
     }
@@ -108,8 +110,8 @@ fn network() -> rumqttc::NetworkOptions {
     network
 }
 
-fn transport(config: &Config) -> rumqttc::Transport {
-    match &config.tls {
+fn transport(credentials: &Credentials) -> rumqttc::Transport {
+    match &credentials.tls {
         None => rumqttc::Transport::Tcp,
         Some(tls) => {
             rumqttc::Transport::tls_with_config(rumqttc::TlsConfiguration::Rustls(tls.clone()))
@@ -117,28 +119,28 @@ fn transport(config: &Config) -> rumqttc::Transport {
     }
 }
 
-fn options_v4(config: &Config, client_id: &str) -> rumqttc::MqttOptions {
+fn options_v4(config: &Config, client_id: &str, credentials: &Credentials) -> rumqttc::MqttOptions {
     let mut options = rumqttc::MqttOptions::new(client_id, config.host.as_str(), config.port);
     options
-        .set_transport(transport(config))
+        .set_transport(transport(credentials))
         .set_keep_alive(config.keep_alive)
         .set_clean_session(false)
         .set_manual_acks(true)
         .set_max_packet_size(config.packet_max, config.packet_max)
         // Messages that we publish: none.
         .set_inflight(1);
-    if let Some((user, password)) = &config.login {
+    if let Some((user, password)) = &credentials.login {
         options.set_credentials(user, password.reveal());
     }
     options
 }
 
-fn options_v5(config: &Config, client_id: &str) -> v5::MqttOptions {
+fn options_v5(config: &Config, client_id: &str, credentials: &Credentials) -> v5::MqttOptions {
     let mut options = v5::MqttOptions::new(client_id, config.host.as_str(), config.port);
     let expiry = u32::try_from(config.session_expiry.as_secs()).unwrap_or(u32::MAX - 1);
     let packet_max = u32::try_from(config.packet_max).unwrap_or(u32::MAX);
     options
-        .set_transport(transport(config))
+        .set_transport(transport(credentials))
         .set_keep_alive(config.keep_alive)
         .set_clean_start(false)
         .set_manual_acks(true)
@@ -149,7 +151,7 @@ fn options_v5(config: &Config, client_id: &str) -> v5::MqttOptions {
         .set_receive_maximum(Some(config.inflight_max))
         .set_max_packet_size(Some(packet_max))
         .set_outgoing_inflight_upper_limit(1);
-    if let Some((user, password)) = &config.login {
+    if let Some((user, password)) = &credentials.login {
         options.set_credentials(user, password.reveal());
     }
     options
