@@ -126,6 +126,7 @@ impl Follow<'_> {
             self.launch(now);
             if now.duration_since(self.committed) >= COMMIT {
                 self.commit();
+                self.look_behind().await;
             }
             self.publish(now);
             let wanted = self.frames.front().map_or(self.reached, |frame| frame.last);
@@ -226,12 +227,7 @@ impl Follow<'_> {
         // Never past what is counted: an account is held against the tally.
         let counted = self.parts.tally.counted().next;
         if let Some(frame) = self.frames.pop_front_if(|frame| frame.last < counted) {
-            for (sequence, record) in frame.records() {
-                if sequence >= self.reached {
-                    self.take(sequence, &record);
-                }
-            }
-            self.reached = self.reached.max(frame.last + 1);
+            self.take_frame(&frame);
         }
         if self.frames.is_empty() {
             // Also past sequences that were never used.
@@ -243,6 +239,15 @@ impl Follow<'_> {
         self.ledger.reach(self.reached);
         // This thread's connections are polled in between.
         tokio::task::yield_now().await;
+    }
+
+    fn take_frame(&mut self, frame: &Frame) {
+        for (sequence, record) in frame.records() {
+            if sequence >= self.reached {
+                self.take(sequence, &record);
+            }
+        }
+        self.reached = self.reached.max(frame.last + 1);
     }
 
     fn take(&mut self, sequence: u64, record: &RecordView<'_>) {
@@ -285,6 +290,27 @@ impl Follow<'_> {
         }
     }
 
+    /// While the store is away nothing is read, and retention goes on: what it takes is told when it
+    /// is gone, not when the store comes back.
+    async fn look_behind(&mut self) {
+        if self.parts.log.oldest().0 <= self.reader.position() {
+            return;
+        }
+        // What was read before is not lost. It goes beyond the bound of the shards by one read.
+        let counted = self.parts.tally.counted().next;
+        if self.frames.back().is_some_and(|last| last.last >= counted) {
+            return;
+        }
+        while let Some(frame) = self.frames.pop_front() {
+            self.take_frame(&frame);
+        }
+        let (reader, lost) = place::begin(self.parts.log, self.reached);
+        self.reader = reader;
+        if let Some((from, to)) = lost {
+            self.lose(from, to).await;
+        }
+    }
+
     /// Passes over records that cannot be had any more.
     async fn lose(&mut self, from: u64, to: u64) {
         let context = &self.parts.context;
@@ -311,12 +337,13 @@ impl Follow<'_> {
         };
         self.ledger.take(to, 0, expired);
         self.reached = self.reached.max(to + 1);
-        self.row.gap = Some(Gap {
+        let gap = Gap {
             from,
             to,
             readings,
             at: context.clock.now(),
-        });
+        };
+        self.row.gap = Some(self.row.gap.map_or(gap, |before| before.with(gap)));
         // So that it is told once.
         self.commit();
     }

@@ -26,6 +26,21 @@ pub struct Gap {
     pub at: Timestamp,
 }
 
+impl Gap {
+    /// This gap and the next one: one gap where the one goes on from the other. A later gap that begins
+    /// before this one's end is told anew, after a crash, and holds all of it.
+    pub const fn with(self, next: Self) -> Self {
+        if next.from != self.to + 1 {
+            return next;
+        }
+        Self {
+            from: self.from,
+            readings: self.readings + next.readings,
+            ..next
+        }
+    }
+}
+
 /// A store's place, and what became of everything before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -229,6 +244,20 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_gap_that_goes_on_is_one_gap() {
+        let gap = |from, to, readings| Gap {
+            from,
+            to,
+            readings,
+            at: Timestamp::from_nanos(0),
+        };
+        assert_eq!(gap(5, 9, 10).with(gap(10, 12, 4)), gap(5, 12, 14));
+        // After a crash, from a place before it.
+        assert_eq!(gap(5, 9, 10).with(gap(3, 12, 20)), gap(3, 12, 20));
+        assert_eq!(gap(5, 9, 10).with(gap(20, 21, 1)), gap(20, 21, 1));
+    }
 
     proptest! {
         #[test]
