@@ -5,9 +5,9 @@
 //! - An event that names no kind is judged by what its device is now. Its details come from devices,
 //!   in words of theirs, and may hold any reading: a restricted grant gets those that the gateway
 //!   itself writes ([`PLAIN`]), and no others.
-//! - A reject is judged by what its device is now. Its bytes, its sentence and the name of its part
-//!   hold what could not be read, of whatever metric: for grants of all metrics. The bytes of a part
-//!   may be those of a whole pack: for grants of all devices.
+//! - A reject is judged by what its device is now. Its bytes, its sentence, which quotes them, and the
+//!   name of its part hold what could not be read, of whatever metric and whichever device: for
+//!   grants of everything. Where it came from may be another device's place: for grants of all devices.
 use crate::access::Grant;
 use crate::devices::Registry;
 use crate::model::{Reject, proto};
@@ -99,23 +99,27 @@ impl<'a> Cut<'a> {
 
     /// Is a reject of a device of this name seen?
     pub fn sees_reject(&self, device: &str) -> bool {
+        self.sees_named(device)
+    }
+
+    /// Is a device of this name seen?
+    pub fn sees_named(&self, device: &str) -> bool {
         self.grant.sees_all_devices() || self.devices.seen_by(self.grant).has(device)
     }
 
     /// Leaves of a reject that is seen what is granted of it.
     pub fn reject(&self, reject: &mut Reject) {
-        let all_metrics = self.grant.metrics.is_all();
-        if !all_metrics {
-            reject.sentence.clear();
-            reject.part.clear();
+        if self.grant.is_unrestricted() {
+            return;
         }
-        let whole = reject.part.is_empty() || self.grant.sees_all_devices();
-        if !(all_metrics && whole) {
-            reject.raw.clear();
-        }
-        if !self.grant.is_unrestricted() {
-            // The connection it came by may be another device's.
-            reject.client.clear();
+        reject.sentence.clear();
+        reject.part.clear();
+        reject.raw.clear();
+        // The connection it came by may be another device's.
+        reject.client.clear();
+        if !self.grant.sees_all_devices() {
+            reject.topic.clear();
+            reject.address.clear();
         }
     }
 }
