@@ -159,6 +159,7 @@ fn encode(device: u64, n: u64, body: &mut Vec<u8>, arrival: &mut Vec<u8>) {
         content_format: None,
         raw: &[b'x'; 100],
         raw_len: 100,
+        alone: true,
     };
     here.encode(arrival);
 }

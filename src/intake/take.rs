@@ -35,7 +35,7 @@ impl Intake {
             unassured: uplink.unassured,
             transmission: self.transmission(uplink),
             records: records..pending.records.len(),
-            arrival: arrival(uplink, settings.keep_raw, records, pending),
+            arrival: arrival(uplink, &settings, seen.alone, records, pending),
             parts: pending.parts.len()..pending.parts.len(),
             parts_key: None,
             rejected,
@@ -171,11 +171,19 @@ impl Intake {
             Shape::Telemetry | Shape::Gateway => {
                 let codec = choice::codec(&target, uplink)?;
                 seen.profile = codec.0;
-                self.telemetry(uplink, &sender, codec, settings.limits(), pending, faults)
+                self.telemetry(
+                    uplink,
+                    &sender,
+                    (codec, settings.limits()),
+                    pending,
+                    faults,
+                    &mut seen.alone,
+                )
             }
             Shape::Attributes => {
                 seen.profile = "json";
                 let all = json::attributes(uplink.payload)?;
+                seen.alone = true;
                 note(uplink, &sender, "attributes", all, pending);
                 Ok(())
             }
@@ -195,16 +203,19 @@ impl Intake {
         &self,
         uplink: &Uplink<'_>,
         sender: &Sender<'_>,
-        (profile, decode): (&'static str, Decode),
-        limits: Limits,
+        ((profile, decode), limits): ((&'static str, Decode), Limits),
         pending: &mut Pending,
         faults: &mut Faults,
+        alone: &mut bool,
     ) -> Result<(), Fault> {
         let mut scratch = std::mem::take(&mut pending.scratch);
         let mut decoded: Decoded<'_> = std::mem::take(&mut scratch.decoded);
         let done = decode(uplink.payload, limits, &mut decoded);
         if done.is_ok() {
             std::mem::swap(faults, &mut decoded.faults);
+            // Where a part is no sample, nobody knows whose it is.
+            let own = |named: &Cow<'_, str>| *named == sender.device;
+            *alone = faults.is_empty() && decoded.devices.iter().all(own);
             let mut run = 0..0;
             while let Some(next) = next_run(&decoded, run.end) {
                 run = next;
@@ -229,14 +240,15 @@ impl Intake {
 /// What the log keeps of the uplink itself, but for `keep_raw` bytes of its payload nothing of that.
 fn arrival(
     uplink: &Uplink<'_>,
-    keep_raw: usize,
+    settings: &Settings,
+    alone: bool,
     first: usize,
     pending: &mut Pending,
 ) -> Range<usize> {
     if pending.records.len() == first {
         return 0..0;
     }
-    let keep = uplink.payload.len().min(keep_raw);
+    let keep = uplink.payload.len().min(settings.keep_raw);
     let arrival = Arrival {
         address: Some(uplink.address),
         topic: &route::shown(uplink.topic),
@@ -244,6 +256,7 @@ fn arrival(
         content_format: uplink.content_format,
         raw: uplink.payload.get(..keep).unwrap_or_default(),
         raw_len: uplink.payload.len() as u64,
+        alone,
     };
     pending.body(|out| arrival.encode(out))
 }
@@ -253,6 +266,8 @@ fn arrival(
 struct Seen<'a> {
     device: Cow<'a, str>,
     profile: &'a str,
+    /// It names no device but this one.
+    alone: bool,
 }
 
 /// The next samples of one device.

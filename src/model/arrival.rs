@@ -18,6 +18,8 @@ pub struct Arrival<'a> {
     pub raw: &'a [u8],
     /// The payload's full length in bytes.
     pub raw_len: u64,
+    /// The payload names no device but its sender. Logs of before 0.1 do not say it, and then it is not.
+    pub alone: bool,
 }
 
 impl<'a> Arrival<'a> {
@@ -40,6 +42,7 @@ impl<'a> Arrival<'a> {
         );
         put_bytes(out, 6, self.raw);
         put_u64(out, 7, self.raw_len);
+        put_u64(out, 8, self.alone.into());
     }
 
     /// Of an encoded message, the sender's address alone: it comes first.
@@ -68,6 +71,7 @@ impl<'a> Arrival<'a> {
             content_format: None,
             raw: &[],
             raw_len: 0,
+            alone: false,
         };
         let (mut ip, mut port) = (None, 0);
         let mut fields = Fields::new(bytes);
@@ -83,6 +87,7 @@ impl<'a> Arrival<'a> {
                 }
                 6 => arrival.raw = value.bytes(),
                 7 => arrival.raw_len = value.number(),
+                8 => arrival.alone = value.number() == 1,
                 _ => {}
             }
         }
@@ -105,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn arrivals_round_trip(ip: [u8; 16], v4: bool, port: u16, topic: String, client: String, content_format: Option<u16>, raw: Vec<u8>) {
+        fn arrivals_round_trip(ip: [u8; 16], v4: bool, port: u16, topic: String, client: String, content_format: Option<u16>, raw: Vec<u8>, alone: bool) {
             let ip = if v4 { IpAddr::from([ip[0], ip[1], ip[2], ip[3]]) } else { IpAddr::from(ip) };
             let arrival = Arrival {
                 address: Some(SocketAddr::new(ip.to_canonical(), port)),
@@ -114,6 +119,7 @@ mod tests {
                 content_format,
                 raw: &raw,
                 raw_len: raw.len() as u64,
+                alone,
             };
             let mut out = Vec::new();
             arrival.encode(&mut out);

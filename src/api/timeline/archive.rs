@@ -1,7 +1,7 @@
 //! Single records out of a log, by their sequences.
 use crate::log::record::{self, Kind};
 use crate::log::{Frame, Log, ReadError, Start};
-use crate::model::{Arrival, ReportView};
+use crate::model::Arrival;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -23,8 +23,8 @@ pub struct Arrived {
     pub raw: Vec<u8>,
     /// The payload's full length in bytes.
     pub raw_len: u64,
-    /// Reports of other devices were read out of the same payload.
-    pub shared: bool,
+    /// The payload names no device but its sender.
+    pub alone: bool,
 }
 
 impl Arrived {
@@ -37,7 +37,7 @@ impl Arrived {
             content_format: arrival.content_format,
             raw: arrival.raw.to_vec(),
             raw_len: arrival.raw_len,
-            shared: false,
+            alone: arrival.alone,
         })
     }
 }
@@ -110,34 +110,19 @@ impl<'l> Archive<'l> {
 /// A record of a frame. What says how its uplink arrived may lie before it.
 fn find(frame: &Frame, sequence: u64) -> Option<Kept> {
     let mut arrived = None;
-    let (mut found, mut carried): (Option<Kept>, bool) = (None, false);
     for (at, record) in frame.records() {
-        if found.is_some() && !matches!(record.arrived, record::Arrived::Before) {
-            break;
-        }
         match record.arrived {
-            record::Arrived::Not => (arrived, carried) = (None, false),
-            record::Arrived::Here(bytes) => (arrived, carried) = (Some(bytes), false),
+            record::Arrived::Not => arrived = None,
+            record::Arrived::Here(bytes) => arrived = Some(bytes),
             record::Arrived::Before => {}
         }
-        carried |= is_carried(&record);
         if at == sequence {
-            found = Some(Kept {
+            return Some(Kept {
                 kind: record.kind,
                 body: record.body.to_vec(),
                 arrived: arrived.and_then(Arrived::parse),
             });
         }
     }
-    let mut found = found?;
-    if let Some(arrived) = &mut found.arrived {
-        arrived.shared = carried;
-    }
-    Some(found)
-}
-
-/// Is it the report of a device that another one carried?
-fn is_carried(record: &record::RecordView<'_>) -> bool {
-    let report = || ReportView::parse(record.body);
-    record.kind == Kind::Report && report().is_ok_and(|report| !report.via.is_empty())
+    None
 }

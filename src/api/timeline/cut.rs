@@ -4,8 +4,8 @@ use crate::access::Grant;
 use crate::api::cut::Cut;
 
 /// Said where an uplink's bytes are kept, and not for everybody's eyes.
-const NOT_GRANTED: &str =
-    "this token does not grant the bytes of this uplink: other devices' values stand in them";
+pub(super) const NOT_GRANTED: &str =
+    "this token does not grant the bytes of this uplink: other values may stand in them";
 
 impl Cut<'_> {
     /// Leaves of an entry what is granted; false: nothing.
@@ -19,13 +19,22 @@ impl Cut<'_> {
                 let device = event.device_id.clone();
                 if let Some(arrived) = arrived {
                     quiet(arrived, &device, self.grant());
+                    if !self.grant().sees_all_devices() && !arrived.alone {
+                        // It may be another device's that carried it.
+                        arrived.topic.clear();
+                        arrived.client.clear();
+                        arrived.address = None;
+                    }
                     // Whatever a device notes of itself may stand in them.
                     arrived.raw.clear();
                 }
                 self.event(event)
             }
-            // Walked as rejects, and cut there.
-            What::Reject(_) | What::State(..) => true,
+            What::Reject(reject) => {
+                self.reject(reject);
+                true
+            }
+            What::State(..) => true,
         }
     }
 
@@ -35,7 +44,7 @@ impl Cut<'_> {
             return false;
         }
         if let Some(arrived) = &mut uplink.arrived {
-            if self.grant().sees_all_devices() || (own && !arrived.shared) {
+            if self.grant().sees_all_devices() || (own && arrived.alone) {
                 quiet(arrived, &uplink.report.device_id, self.grant());
             } else {
                 uplink.arrived = None;
@@ -47,14 +56,17 @@ impl Cut<'_> {
 
     /// Leaves of a decode what is granted.
     pub(super) fn decoded(&self, decoded: &mut Decoded) {
-        if self.grant().metrics.is_all() {
+        if self.grant().is_unrestricted() {
             return;
         }
         let preview = &mut decoded.preview;
         let readings = std::mem::take(&mut preview.readings).into_iter();
         let origins = std::mem::take(&mut preview.origins);
         let both = readings.zip(origins);
-        let seen = both.filter(|(reading, _)| self.grant().sees_metric(&reading.metric));
+        let seen = both.filter(|(reading, origin)| {
+            self.grant().sees_metric(&reading.metric)
+                && (origin.device.is_empty() || self.sees_named(&origin.device))
+        });
         (preview.readings, preview.origins) = seen.unzip();
         preview.faults.clear();
     }

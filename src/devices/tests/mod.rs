@@ -61,6 +61,7 @@ impl Fed {
             content_format: None,
             raw: &[],
             raw_len: 0,
+            alone: true,
         };
         here.encode(&mut arrival);
         self.table.uplink(Arrived::Here(&arrival));
