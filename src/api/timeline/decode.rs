@@ -1,5 +1,6 @@
 //! One entry, and its bytes decoded once more, field by field.
 use super::archive::{Archive, Kept, Look};
+use super::cut::NOT_GRANTED;
 use super::recent::{NOT_KEPT, entry_of};
 use super::{Entry, Error, What};
 use crate::access::Grant;
@@ -68,17 +69,13 @@ pub fn entry(
     if !cut.entry(&mut entry) {
         return Err(gone());
     }
-    // Out of all bytes, if they may be read at all; what is not granted is left out behind.
+    // An uplink's out of all bytes, if they may be read at all; what is not granted is left out behind.
     let readable = match &entry.what {
         What::Uplink(uplink) => uplink.arrived.is_some(),
-        What::Reject(_) => grant.metrics.is_all(),
-        What::Event(..) | What::State(..) => true,
+        What::Reject(_) | What::Event(..) | What::State(..) => false,
     };
     let mut decoded = decoded(shared, if readable { &whole } else { &entry }, kind);
     cut.decoded(&mut decoded);
-    if let What::Reject(reject) = &mut entry.what {
-        cut.reject(reject);
-    }
     Ok((entry, decoded))
 }
 
@@ -130,6 +127,7 @@ fn bytes_of<'e>(entry: &'e Entry, kind: &'e str) -> Result<Bytes<'e>, &'static s
                 raw_len: arrived.raw_len,
             })
         }
+        What::Reject(reject) if reject.raw.is_empty() && reject.raw_len > 0 => Err(NOT_GRANTED),
         What::Reject(reject) => Ok(Bytes {
             source: reject.source.into(),
             topic: &reject.topic,
