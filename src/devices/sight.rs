@@ -133,6 +133,8 @@ impl<'g> Sight<'g> {
         let parent = table.mark(mark.parent);
         if parent.is_some_and(|parent| !self.has(parent)) {
             device.parent = "".into();
+            // The one that carried it speaks from there.
+            device.address = None;
         }
         Some(device)
     }
