@@ -2,7 +2,7 @@
 //!
 //! The three messages are written out here rather than taken from tonic-types, which brings eleven
 //! more of them and their generated code for nothing.
-use crate::access::Denied;
+use crate::access::{Denied, Grant};
 use crate::api::selection::{Outside, Unfit, Violations};
 use crate::log::{CursorError, Log, ReadError};
 use prost::Message;
@@ -167,6 +167,19 @@ pub fn exhausted(what: &str, max: usize) -> Status {
         "TOO_MANY",
         &[("limit", max.to_string())],
     )
+}
+
+/// A subscriber cannot start at its cursor. How far the log reaches is told to grants of everything.
+pub fn start(cause: &CursorError, log: &Log, grant: &Grant) -> Status {
+    match cause {
+        CursorError::Future { sequence, .. } if !grant.is_unrestricted() => error(
+            Code::FailedPrecondition,
+            format!("cursor at {sequence}, but this log ends before it"),
+            "CURSOR_IN_FUTURE",
+            &[],
+        ),
+        _ => cursor(cause, log),
+    }
 }
 
 /// A reader cannot start, or go on, at its cursor.

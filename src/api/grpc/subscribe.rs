@@ -100,7 +100,7 @@ impl Subscription {
         let reader = shared
             .log
             .reader(start)
-            .map_err(|cause| status::cursor(&cause, &shared.log))?;
+            .map_err(|cause| status::start(&cause, &shared.log, selection.grant()))?;
         shared.metrics.subscribers.inc();
         Ok(Self {
             feed: Some(Feed::new(reader, selection, shared.devices.clone())),
