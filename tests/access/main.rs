@@ -2,12 +2,14 @@
 //!
 //! `matrix` and `routes` ask every RPC and every route with a token for each of many grants, compare what
 //! arrives with what an oracle of their own says, and look for everything else byte by byte. `ends`: what is
-//! open ends with its token. `login`: browsers. `python`: another language's client.
+//! open ends with its token. `carried`: what one device says of another. `login`: browsers. `python`:
+//! another language's client.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "a test says what it expects by failing"
 )]
+mod carried;
 mod city;
 mod ends;
 mod filters;
