@@ -82,6 +82,24 @@ fn files_are_numbered_and_the_oldest_goes() {
 }
 
 #[test]
+fn a_link_in_the_files_place_leads_nowhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.log");
+    let target = dir.path().join("target");
+    std::os::unix::fs::symlink(&target, &path).unwrap();
+    let note = || append(&path, &entry(What::Login, "gas", ""), START);
+    assert!(note().is_err());
+    assert!(!target.exists(), "made through the link");
+    fs::write(&target, "theirs").unwrap();
+    assert!(note().is_err() && Writer::start(path.clone()).is_err());
+    assert_eq!(fs::read_to_string(&target).unwrap(), "theirs");
+    fs::remove_file(&path).unwrap();
+    note().unwrap();
+    note().unwrap();
+    assert_eq!(lines(&path).len(), 2);
+}
+
+#[test]
 fn a_disk_that_fails_costs_entries_and_the_next_line_says_how_many() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("a");
