@@ -148,7 +148,7 @@ fn a_link_logs_in_once_and_not_by_being_looked_at() {
     for word in [
         "\"what\":\"login\",\"grant\":\"gas\",\"peer\":\"127.0.0.1\"",
         "\"what\":\"refused\",\"grant\":\"gas\",\"peer\":\"127.0.0.1\",\"route\":\"/v1/gateway\"",
-        "\"what\":\"export\",\"grant\":\"gas\",\"peer\":\"127.0.0.1\",\"route\":\"/v1/devices/zq-g2-x/readings\",\"detail\":\"limit=9\"",
+        "\"what\":\"export\",\"grant\":\"gas\",\"peer\":\"127.0.0.1\",\"route\":\"/v1/devices/{id}/readings\",\"detail\":\"/v1/devices/zq-g2-x/readings?limit=9\"",
         "\"what\":\"logout\"",
     ] {
         while !noted(word) {
