@@ -2,7 +2,7 @@
 //!
 //! `matrix` and `routes` ask every RPC and every route with a token for each of many grants, compare what
 //! arrives with what an oracle of their own says, and look for everything else byte by byte. `ends`: what is
-//! open ends with its token. `login`: browsers. `python`: another language's client.
+//! open ends with its token. `exports`: what the audit log says of it. `login`: browsers. `python`: another language's client.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -10,6 +10,7 @@
 )]
 mod city;
 mod ends;
+mod exports;
 mod filters;
 mod http;
 mod login;
