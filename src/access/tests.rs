@@ -267,6 +267,36 @@ async fn a_session_ends_with_its_token_or_by_logging_out() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_shown_opens_a_session_of_its_own() {
+    let (token, digest) = new_token().unwrap();
+    let (old, old_digest) = new_token().unwrap();
+    let revoked = format!("revoked = '{START}'");
+    let site = Site::new(&(row("gas", digest, "") + &row("old", old_digest, &revoked)));
+    let log_in = |token| site.access.log_in(token, Caller::default(), START);
+    let one = log_in(token.reveal()).await.unwrap();
+    let two = log_in(token.reveal()).await.unwrap();
+    assert_eq!(&*one.grant, "gas");
+    assert!(one.cookie.reveal().starts_with("cs_") && one.cookie.reveal() != two.cookie.reveal());
+    let refused = log_in(old.reveal()).await.unwrap_err();
+    assert_eq!(refused, Denied::Revoked);
+    let pass = |cookie: &str| site.access.session(cookie, START);
+    let (first, second) = (
+        pass(one.cookie.reveal()).unwrap(),
+        pass(two.cookie.reveal()).unwrap(),
+    );
+    assert!(pass(token.reveal()).is_err(), "a token is no cookie");
+    let out = site
+        .access
+        .log_out(one.cookie.reveal(), Caller::default(), START);
+    assert!(out.await.unwrap());
+    assert!(first.is_ended() && !second.is_ended());
+    assert!(pass(one.cookie.reveal()).is_err());
+    let site = site.restarted();
+    let pass = |cookie: &str| site.access.session(cookie, START);
+    assert!(pass(two.cookie.reveal()).is_ok() && pass(one.cookie.reveal()).is_err());
+}
+
+#[tokio::test]
 async fn a_session_never_outlives_its_token() {
     let (_, digest) = new_token().unwrap();
     let (code, code_digest) = new_code().unwrap();
