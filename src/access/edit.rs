@@ -166,7 +166,8 @@ impl Editor {
         self.write(text, tokens)
     }
 
-    /// Marks a token as revoked and writes the file. One that has expired may be revoked, too.
+    /// Marks a token as revoked, takes its login links out, and writes the file. One that has expired
+    /// may be revoked, too.
     ///
     /// # Errors
     /// There is none, it is revoked already, or the disk.
@@ -175,6 +176,7 @@ impl Editor {
             Err(EditError::Expired { .. }) | Ok(_) => {}
             Err(error) => return Err(error),
         }
+        self.forget_logins(|login| &*login.token == name || login.expires <= now);
         let is_it = |token: &Token| &*token.grant.name == name && token.revoked.is_none();
         let mut tokens = self.tokens.clone();
         let mut found = tokens.tokens.iter_mut().enumerate();
@@ -196,7 +198,7 @@ impl Editor {
     /// # Errors
     /// Too many links wait, or the disk.
     pub fn link(&mut self, login: Login, now: Timestamp) -> Result<(), EditError> {
-        self.forget_logins(now);
+        self.forget_logins(|login| login.expires <= now);
         if self.tokens.logins.len() >= LOGINS_MAX {
             return Err(EditError::Full {
                 what: "login links",
@@ -234,9 +236,8 @@ impl Editor {
         Some(format!("{before}{rest}\n{line}\n{after}"))
     }
 
-    /// Takes out the links whose time is over, as far as they look as [`login_text`] writes them.
-    fn forget_logins(&mut self, now: Timestamp) {
-        let over = |login: &Login| login.expires <= now;
+    /// Takes out the links that are `over`, as far as they look as [`login_text`] writes them.
+    fn forget_logins(&mut self, over: impl Fn(&Login) -> bool) {
         let mut text = self.text.clone();
         for login in self.tokens.logins.iter().filter(|login| over(login)) {
             text = text.replace(&login_text(login), "");
@@ -344,7 +345,12 @@ const fn default_gateway(grant: &Grant) -> bool {
 
 fn login_text(login: &Login) -> String {
     let (token, digest, expires) = (&login.token, login.digest, login.expires);
-    format!("\n[[login]]\ntoken = \"{token}\"\nsha256 = \"{digest}\"\nexpires = \"{expires}\"\n")
+    let bound = login.token_digest.map_or_else(String::new, |digest| {
+        format!("token_sha256 = \"{digest}\"\n")
+    });
+    format!(
+        "\n[[login]]\ntoken = \"{token}\"\n{bound}sha256 = \"{digest}\"\nexpires = \"{expires}\"\n"
+    )
 }
 
 #[cfg(test)]

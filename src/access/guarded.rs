@@ -1,7 +1,7 @@
 //! Access with tokens.
 use super::audit::{self, Caller, Entry, What};
 use super::refusals::Refusals;
-use super::sessions::{Redeemed, SESSIONS_FILE, Sessions};
+use super::sessions::{Opening, SESSIONS_FILE, Sessions};
 use super::source::{Source, TokensError};
 use super::stats::{Counters, Stats};
 use super::table::Table;
@@ -179,6 +179,26 @@ impl Guarded {
         now: Timestamp,
     ) -> Result<NewSession, Denied> {
         let result = self.try_redeem(code, now).await;
+        self.opened(result, caller, now)
+    }
+
+    pub(super) async fn log_in(
+        &self,
+        token: &str,
+        caller: Caller<'_>,
+        now: Timestamp,
+    ) -> Result<NewSession, Denied> {
+        let result = self.try_log_in(token, now).await;
+        self.opened(result, caller, now)
+    }
+
+    /// Counts and notes a login, or why there is none.
+    fn opened(
+        &self,
+        result: Result<NewSession, Denied>,
+        caller: Caller<'_>,
+        now: Timestamp,
+    ) -> Result<NewSession, Denied> {
         match result {
             Ok(session) => {
                 self.counters.logins.fetch_add(1, Ordering::Relaxed);
@@ -197,27 +217,40 @@ impl Guarded {
 
     async fn try_redeem(&self, code: &str, now: Timestamp) -> Result<NewSession, Denied> {
         let code = Digest::of(code).ok_or(Denied::Unknown)?;
-        let (redeemed, grant) = {
+        let (ends, token) = {
             let table = self.table();
             let (login, token) = table.login(&code, now)?;
-            let pass = table.admit(&token, now)?;
-            let until = now.plus(self.session);
-            let redeemed = Redeemed {
-                code,
-                code_ends: login.expires,
-                token,
-                until: pass.until().map_or(until, |ends| ends.min(until)),
-            };
-            (redeemed, login.token.clone())
+            (login.expires, token)
+        };
+        self.open(Some((code, ends)), token, now).await
+    }
+
+    async fn try_log_in(&self, token: &str, now: Timestamp) -> Result<NewSession, Denied> {
+        let token = Digest::of(token).ok_or(Denied::Unknown)?;
+        self.open(None, token, now).await
+    }
+
+    async fn open(
+        &self,
+        code: Option<(Digest, Timestamp)>,
+        token: Digest,
+        now: Timestamp,
+    ) -> Result<NewSession, Denied> {
+        let pass = self.table().admit(&token, now)?;
+        let until = now.plus(self.session);
+        let opening = Opening {
+            code,
+            token,
+            until: pass.until().map_or(until, |ends| ends.min(until)),
         };
         let sessions = Arc::clone(&self.sessions);
-        let cookie = spawn_blocking(move || sessions.redeem(redeemed, now))
+        let cookie = spawn_blocking(move || sessions.open(opening, now))
             .await
             .unwrap_or(Err(Denied::Unavailable))?;
         Ok(NewSession {
             cookie,
-            expires_at: redeemed.until,
-            grant,
+            expires_at: opening.until,
+            grant: pass.grant().name.clone(),
         })
     }
 

@@ -4,7 +4,7 @@
 //!  bearer token, cookie --enter--> Pass: what is granted, and until when
 //!                                    |-- grant: kinds, districts, metrics  -> what leaves is cut to it
 //!                                    `-- ended: revoked, expired, changed  -> an open stream ends
-//!  login link --redeem--> cookie (30 days)
+//!  login link --redeem--> cookie (30 days) <--log_in-- token that is pasted
 //!  tokens.toml --poll--> one validated snapshot; a broken file leaves the old one in force
 //!  everything of note --audit--> audit.log
 //! ```
@@ -169,6 +169,22 @@ impl Access {
     ) -> Result<NewSession, Denied> {
         match self.guarded() {
             Some(guarded) => guarded.redeem(code, caller, now).await,
+            None => Err(Denied::Unknown),
+        }
+    }
+
+    /// Opens a session for whoever shows a token, so that a cookie never holds the token itself.
+    ///
+    /// # Errors
+    /// As [`Access::redeem`], but for [`Denied::Used`].
+    pub async fn log_in(
+        &self,
+        token: &str,
+        caller: Caller<'_>,
+        now: Timestamp,
+    ) -> Result<NewSession, Denied> {
+        match self.guarded() {
+            Some(guarded) => guarded.log_in(token, caller, now).await,
             None => Err(Denied::Unknown),
         }
     }

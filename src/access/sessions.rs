@@ -1,7 +1,8 @@
 //! Phones that are logged in, and login links that have been used.
 //!
 //! ```text
-//! redeem -> is the code unused? -> {used code, new session} into one file, synced -> cookie
+//! code -> is it unused? -> {used code, new session} into one file, synced -> cookie
+//! token ------------------> {new session} -------------------------------'
 //! ```
 //! One small file, replaced as a whole: logins are rare, and a code that was used must stay so after a
 //! power cut. The state's database would do as well, but whoever moves that aside to have it rebuilt
@@ -68,11 +69,11 @@ pub(super) struct Sessions {
     distrusted: Timestamp,
 }
 
-/// A code that may be used.
+/// A session that may be opened.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Redeemed {
-    pub(super) code: Digest,
-    pub(super) code_ends: Timestamp,
+pub(super) struct Opening {
+    /// That it uses up, and when its link ends; `None`: the token itself was shown.
+    pub(super) code: Option<(Digest, Timestamp)>,
     pub(super) token: Digest,
     pub(super) until: Timestamp,
 }
@@ -144,34 +145,36 @@ impl Sessions {
         }
     }
 
-    /// Uses a code and opens a session. Durable when it returns; blocks on the disk.
+    /// Opens a session and uses its code up. Durable when it returns; blocks on the disk.
     ///
     /// # Errors
     /// [`Denied::Used`], or [`Denied::Unavailable`] if the disk fails: the code is good still, or
     /// not, and nobody has the cookie.
-    pub(super) fn redeem(&self, redeemed: Redeemed, now: Timestamp) -> Result<Secret, Denied> {
+    pub(super) fn open(&self, opening: Opening, now: Timestamp) -> Result<Secret, Denied> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut data = self.live().data.clone();
-        if data.used.contains_key(&redeemed.code) || redeemed.code_ends <= self.distrusted {
-            return Err(Denied::Used);
-        }
         data.prune(now);
-        if data.used.len() >= USED_MAX {
-            return Err(Denied::Unavailable);
+        if let Some((code, ends)) = opening.code {
+            if data.used.contains_key(&code) || ends <= self.distrusted {
+                return Err(Denied::Used);
+            }
+            if data.used.len() >= USED_MAX {
+                return Err(Denied::Unavailable);
+            }
+            data.used.insert(code, ends);
         }
-        data.make_room(&redeemed.token);
+        data.make_room(&opening.token);
         let unavailable = |error: io::Error| {
             warn!(%error, path = %self.path.display(), "nobody can log in");
             Denied::Unavailable
         };
         let (cookie, digest) = new_cookie().map_err(unavailable)?;
         let session = Session {
-            token: redeemed.token,
+            token: opening.token,
             created: now,
-            until: redeemed.until,
+            until: opening.until,
         };
         data.sessions.insert(digest, session);
-        data.used.insert(redeemed.code, redeemed.code_ends);
         replace(&self.path, &encode(&data)).map_err(unavailable)?;
         self.install(data);
         Ok(cookie)

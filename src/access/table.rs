@@ -16,8 +16,6 @@ struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Table {
     entries: HashMap<Digest, Entry>,
-    /// Of those that are not revoked.
-    names: HashMap<Box<str>, Digest>,
     logins: HashMap<Digest, Login>,
 }
 
@@ -31,14 +29,10 @@ impl Table {
     ) -> Vec<(Box<str>, &'static str)> {
         let mut old = std::mem::take(&mut self.entries);
         let mut changes = Vec::new();
-        self.names.clear();
         for token in tokens.tokens {
             let before = old.remove(&token.digest);
             let change = change(before.as_ref().map(|entry| &entry.token), &token);
             changes.extend(change.map(|change| (token.grant.name.clone(), change)));
-            if token.revoked.is_none() {
-                self.names.insert(token.grant.name.clone(), token.digest);
-            }
             let ended = before.map_or_else(CancellationToken::new, |before| {
                 let same = before.token.grant == token.grant && token.revoked.is_none();
                 if same && !before.ended.is_cancelled() {
@@ -103,15 +97,18 @@ impl Table {
         Ok(self.entry(token, now)?.ended.child_token())
     }
 
-    /// The token that a login code is for.
+    /// The token that a login code is for: that one, and not whichever has its name by now.
     pub(super) fn login(&self, code: &Digest, now: Timestamp) -> Result<(&Login, Digest), Denied> {
         let login = self.logins.get(code).ok_or(Denied::Unknown)?;
         if login.expires <= now {
             return Err(Denied::Expired);
         }
-        let token = self.names.get(&login.token).ok_or(Denied::Revoked)?;
-        self.entry(token, now)?;
-        Ok((login, *token))
+        let token = login.token_digest.ok_or(Denied::Revoked)?;
+        match self.entry(&token, now) {
+            Ok(entry) if entry.token.grant.name == login.token => Ok((login, token)),
+            Ok(_) | Err(Denied::Unknown) => Err(Denied::Revoked),
+            Err(denied) => Err(denied),
+        }
     }
 
     /// Tokens that are admitted now.

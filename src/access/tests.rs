@@ -18,8 +18,11 @@ fn row(name: &str, digest: Digest, more: &str) -> String {
     format!("[[token]]\nname = '{name}'\nsha256 = '{digest}'\n{more}\n")
 }
 
-fn link(token: &str, digest: Digest, expires: Timestamp) -> String {
-    format!("[[login]]\ntoken = '{token}'\nsha256 = '{digest}'\nexpires = '{expires}'\n")
+fn link(token: (&str, Digest), digest: Digest, expires: Timestamp) -> String {
+    let (name, of) = token;
+    format!(
+        "[[login]]\ntoken = '{name}'\ntoken_sha256 = '{of}'\nsha256 = '{digest}'\nexpires = '{expires}'\n"
+    )
 }
 
 fn load(dir: &Path) -> Access {
@@ -168,8 +171,8 @@ async fn a_link_logs_in_once_also_over_a_kill() {
     let (code, code_digest) = new_code().unwrap();
     let (late, late_digest) = new_code().unwrap();
     let text = row("field", digest, "")
-        + &link("field", code_digest, secs(900))
-        + &link("field", late_digest, START);
+        + &link(("field", digest), code_digest, secs(900))
+        + &link(("field", digest), late_digest, START);
     let site = Site::new(&text);
     let session = site.redeem(code.reveal()).await.unwrap();
     assert_eq!(&*session.grant, "field");
@@ -197,10 +200,33 @@ async fn a_link_logs_in_once_also_over_a_kill() {
 }
 
 #[tokio::test]
+async fn a_link_is_for_its_token_and_not_for_the_next_of_its_name() {
+    let (digest, next) = (new_token().unwrap().1, new_token().unwrap().1);
+    let (code, code_digest) = new_code().unwrap();
+    let waiting = link(("field", digest), code_digest, secs(900));
+    let revoked = row("field", digest, "revoked = 2027-01-01T00:00:00Z");
+    let unbound = waiting.replace("token_sha256", "# token_sha256");
+    let renamed = waiting.replace("'field'", "'other'");
+    for text in [
+        revoked.clone() + &row("field", next, "") + &waiting,
+        revoked + &waiting,
+        row("field", next, "") + &waiting,
+        row("field", next, "") + &unbound,
+        row("field", digest, "") + &unbound,
+        row("field", digest, "") + &renamed,
+    ] {
+        let refused = Site::new(&text).redeem(code.reveal()).await;
+        assert_eq!(refused.unwrap_err(), Denied::Revoked, "{text}");
+    }
+    let site = Site::new(&(row("field", digest, "") + &waiting));
+    assert!(site.redeem(code.reveal()).await.is_ok());
+}
+
+#[tokio::test]
 async fn of_many_who_use_one_link_at_once_one_is_logged_in() {
     let (_, digest) = new_token().unwrap();
     let (code, code_digest) = new_code().unwrap();
-    let text = row("field", digest, "") + &link("field", code_digest, secs(900));
+    let text = row("field", digest, "") + &link(("field", digest), code_digest, secs(900));
     let site = Site::new(&text);
     let tries = (0..16).map(|_| site.redeem(code.reveal()));
     let tries = futures_util::future::join_all(tries).await;
@@ -214,7 +240,7 @@ async fn a_session_ends_with_its_token_or_by_logging_out() {
     let codes: Vec<_> = (0..3).map(|_| new_code().unwrap()).collect();
     let links = codes
         .iter()
-        .map(|(_, code)| link("field", *code, secs(900)));
+        .map(|(_, code)| link(("field", digest), *code, secs(900)));
     let links: String = links.collect();
     let site = Site::new(&(row("field", digest, "") + &links));
     let mut cookies = Vec::new();
@@ -241,11 +267,41 @@ async fn a_session_ends_with_its_token_or_by_logging_out() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_shown_opens_a_session_of_its_own() {
+    let (token, digest) = new_token().unwrap();
+    let (old, old_digest) = new_token().unwrap();
+    let revoked = format!("revoked = '{START}'");
+    let site = Site::new(&(row("gas", digest, "") + &row("old", old_digest, &revoked)));
+    let log_in = |token| site.access.log_in(token, Caller::default(), START);
+    let one = log_in(token.reveal()).await.unwrap();
+    let two = log_in(token.reveal()).await.unwrap();
+    assert_eq!(&*one.grant, "gas");
+    assert!(one.cookie.reveal().starts_with("cs_") && one.cookie.reveal() != two.cookie.reveal());
+    let refused = log_in(old.reveal()).await.unwrap_err();
+    assert_eq!(refused, Denied::Revoked);
+    let pass = |cookie: &str| site.access.session(cookie, START);
+    let (first, second) = (
+        pass(one.cookie.reveal()).unwrap(),
+        pass(two.cookie.reveal()).unwrap(),
+    );
+    assert!(pass(token.reveal()).is_err(), "a token is no cookie");
+    let out = site
+        .access
+        .log_out(one.cookie.reveal(), Caller::default(), START);
+    assert!(out.await.unwrap());
+    assert!(first.is_ended() && !second.is_ended());
+    assert!(pass(one.cookie.reveal()).is_err());
+    let site = site.restarted();
+    let pass = |cookie: &str| site.access.session(cookie, START);
+    assert!(pass(two.cookie.reveal()).is_ok() && pass(one.cookie.reveal()).is_err());
+}
+
+#[tokio::test]
 async fn a_session_never_outlives_its_token() {
     let (_, digest) = new_token().unwrap();
     let (code, code_digest) = new_code().unwrap();
     let expires = format!("expires = '{}'", secs(60));
-    let text = row("field", digest, &expires) + &link("field", code_digest, secs(900));
+    let text = row("field", digest, &expires) + &link(("field", digest), code_digest, secs(900));
     let site = Site::new(&text);
     let session = site.redeem(code.reveal()).await.unwrap();
     assert_eq!(session.expires_at, secs(60));

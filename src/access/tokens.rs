@@ -15,6 +15,7 @@
 //! purpose = "billing"
 //! [[login]]                     # what `citygate token link` writes
 //! token = "gas-company"
+//! token_sha256 = "9f86d081884c7d65.." # of that token: another one of this name is not meant
 //! sha256 = "60303ae22b998861.." # of the link's code
 //! expires = "2026-11-25T08:15:00Z"
 //! ```
@@ -66,6 +67,8 @@ pub struct Login {
     pub digest: Digest,
     /// Name of the token that it logs in with.
     pub token: Box<str>,
+    /// That token's, for its name may be another's by now. A link without it is refused.
+    pub token_digest: Option<Digest>,
     /// The first moment at which it is no longer taken.
     pub expires: Timestamp,
 }
@@ -150,7 +153,7 @@ impl Tokens {
 
 fn token(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Token> {
     let name = name(section, "name");
-    let digest = digest(section);
+    let digest = digest(section, "sha256");
     let created = time(section, "created");
     let expires = time(section, "expires");
     let revoked = time(section, "revoked");
@@ -184,7 +187,9 @@ fn token(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Token> {
 
 fn login(section: &mut Section<'_>) -> Option<Login> {
     let token = name(section, "token");
-    let digest = digest(section);
+    let bound = section.has("token_sha256");
+    let token_digest = bound.then(|| digest(section, "token_sha256"));
+    let digest = digest(section, "sha256");
     let present = section.has("expires");
     let expires = time(section, "expires");
     if !present {
@@ -193,6 +198,7 @@ fn login(section: &mut Section<'_>) -> Option<Login> {
     Some(Login {
         digest: digest?,
         token: token?,
+        token_digest: token_digest.flatten(),
         expires: expires?,
     })
 }
@@ -208,8 +214,8 @@ fn name(section: &mut Section<'_>, key: &'static str) -> Option<Box<str>> {
 }
 
 /// A wrong value is not shown: it may be the token itself, pasted into the wrong place.
-fn digest(section: &mut Section<'_>) -> Option<Digest> {
-    let value = section.raw("sha256");
+fn digest(section: &mut Section<'_>, key: &'static str) -> Option<Digest> {
+    let value = section.raw(key);
     let read = value
         .as_ref()
         .and_then(Value::as_str)
@@ -220,7 +226,7 @@ fn digest(section: &mut Section<'_>) -> Option<Digest> {
         } else {
             "absent"
         };
-        section.problem("sha256", shown, "must be the 64 hex digits of a SHA-256");
+        section.problem(key, shown, "must be the 64 hex digits of a SHA-256");
     }
     read
 }

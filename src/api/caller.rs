@@ -6,10 +6,8 @@ use crate::access::{Credential, Denied, Grant, Pass};
 use axum::http::{HeaderMap, header};
 use std::net::{IpAddr, SocketAddr};
 
-/// The page's cookie: a session's, or a token that was pasted.
+/// The page's cookie: a session's, never a token.
 pub const COOKIE: &str = "citygate_session";
-/// What a token begins with.
-const TOKEN_PREFIX: &str = "cg_";
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,17 +34,8 @@ pub fn token(headers: &HeaderMap) -> Credential<'_> {
 pub fn token_or_cookie(headers: &HeaderMap) -> Credential<'_> {
     match (bearer(headers), cookie(headers)) {
         (Some(token), _) => Credential::Token(token),
-        (None, Some(cookie)) => of_cookie(cookie),
+        (None, Some(cookie)) => Credential::Cookie(cookie),
         (None, None) => Credential::Nothing,
-    }
-}
-
-/// A cookie's value as a credential.
-pub fn of_cookie(value: &str) -> Credential<'_> {
-    if value.starts_with(TOKEN_PREFIX) {
-        Credential::Token(value)
-    } else {
-        Credential::Cookie(value)
     }
 }
 
@@ -136,7 +125,10 @@ mod tests {
             Some("cs_x")
         );
         assert_eq!(found("xcitygate_session=a; lang=b"), None);
-        assert!(matches!(of_cookie("cs_x"), Credential::Cookie("cs_x")));
-        assert!(matches!(of_cookie("cg_x"), Credential::Token("cg_x")));
+        let token = headers(header::COOKIE, "citygate_session=cg_x");
+        assert!(
+            matches!(token_or_cookie(&token), Credential::Cookie("cg_x")),
+            "a token is none here"
+        );
     }
 }

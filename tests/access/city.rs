@@ -178,8 +178,9 @@ impl City {
     /// A login link for the token of this name; its code.
     pub fn link(&self, grant: &Grant) -> String {
         let (code, digest) = citygate::access::new_code().unwrap();
+        let of = citygate::access::Digest::of(&grant.token).unwrap();
         let row = format!(
-            "[[login]]\ntoken = \"{}\"\nsha256 = \"{digest}\"\nexpires = \"2099-01-01T00:00:00Z\"\n",
+            "[[login]]\ntoken = \"{}\"\ntoken_sha256 = \"{of}\"\nsha256 = \"{digest}\"\nexpires = \"2099-01-01T00:00:00Z\"\n",
             grant.name
         );
         write_tokens(&self.tokens, &self.admin, &self.grants, &row);

@@ -59,6 +59,9 @@ fn a_token_that_is_pasted_logs_in_and_out() {
         set.contains("; HttpOnly; SameSite=Lax") && !set.contains("Secure"),
         "{set}"
     );
+    assert!(set.starts_with("citygate_session=cs_"), "no token: {set}");
+    let token = format!("Cookie: citygate_session={}\r\n", gas.token);
+    assert_eq!(get_with(port, "/v1/devices", &token).status, 401);
     let proxied = post(port, "/login", "X-Forwarded-Proto: https\r\n", &form);
     assert!(proxied.header("set-cookie").unwrap().ends_with("; Secure"));
     let cookie = format!("Cookie: lang=en; {}\r\n", cookie_of(&entered));
@@ -69,6 +72,10 @@ fn a_token_that_is_pasted_logs_in_and_out() {
     let left = post(port, "/logout", &cookie, "");
     assert_eq!(left.status, 303);
     assert!(left.header("set-cookie").unwrap().contains("Max-Age=0"));
+    assert_eq!(get_with(port, "/", &cookie).status, 401, "it ended here");
+    let again = post(port, "/login", "", &form);
+    let cookie = format!("Cookie: {}\r\n", cookie_of(&again));
+    assert_eq!(get_with(port, "/", &cookie).status, 200);
     city.rewrite(vec![Grant {
         revoked: true,
         ..gas
@@ -148,7 +155,7 @@ fn a_link_logs_in_once_and_not_by_being_looked_at() {
     for word in [
         "\"what\":\"login\",\"grant\":\"gas\",\"peer\":\"127.0.0.1\"",
         "\"what\":\"refused\",\"grant\":\"gas\",\"peer\":\"127.0.0.1\",\"route\":\"/v1/gateway\"",
-        "\"what\":\"export\",\"grant\":\"gas\",\"peer\":\"127.0.0.1\",\"route\":\"/v1/devices/zq-g2-x/readings\",\"detail\":\"limit=9\"",
+        "\"what\":\"export\",\"grant\":\"gas\",\"peer\":\"127.0.0.1\",\"route\":\"/v1/devices/{id}/readings\",\"detail\":\"/v1/devices/zq-g2-x/readings?limit=9\"",
         "\"what\":\"logout\"",
     ] {
         while !noted(word) {

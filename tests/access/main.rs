@@ -2,8 +2,8 @@
 //!
 //! `matrix` and `routes` ask every RPC and every route with a token for each of many grants, compare what
 //! arrives with what an oracle of their own says, and look for everything else byte by byte. `ends`: what is
-//! open ends with its token. `carried`: what one device says of another. `login`: browsers. `python`:
-//! another language's client.
+//! open ends with its token. `exports`: what the audit log says of it. `carried`: what one device says of
+//! another. `login`: browsers. `python`: another language's client.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -12,6 +12,7 @@
 mod carried;
 mod city;
 mod ends;
+mod exports;
 mod filters;
 mod http;
 mod login;

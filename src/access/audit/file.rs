@@ -1,4 +1,5 @@
 //! The files of the audit log.
+use rustix::fs::OFlags;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
@@ -9,15 +10,18 @@ pub const FILE_BYTES_MAX: u64 = 16 << 20;
 /// Files in all; the oldest goes.
 pub const FILES_MAX: usize = 4;
 
-/// Opens for appending, makes it if need be: for its owner only, who is the folder's.
+/// Opens for appending, makes it if need be: for its owner only, who is the folder's. A symbolic link
+/// in its place is refused: root runs the commands, too, in a folder that is another's.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).mode(0o600);
-    match options.open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        opened => return opened,
-    }
-    let file = options.create(true).open(path)?;
+    let file = match options.clone().create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let no_link = OFlags::NOFOLLOW.bits().cast_signed();
+            return options.custom_flags(no_link).open(path);
+        }
+        made => made?,
+    };
     let parent = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());

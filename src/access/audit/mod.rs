@@ -19,8 +19,8 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 
-/// Longest text of an entry, in characters: what is longer is cut.
-const TEXT_MAX: usize = 300;
+/// Longest text of an entry, in bytes: what is longer is cut.
+const TEXT_BYTES_MAX: usize = 512;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -40,7 +40,7 @@ pub enum What {
     Logout,
     /// A token or cookie was refused, or asked for more than it grants.
     Refused,
-    /// Readings left: a stream, a query, a page of history.
+    /// Readings left: a stream, a query, a page of history, last values.
     Export,
     /// Something was changed: a store rewound, a reject retried.
     Operate,
@@ -53,7 +53,8 @@ pub enum What {
 pub struct Caller<'a> {
     /// The address that the connection comes from; none: this machine's operator.
     pub peer: Option<IpAddr>,
-    /// Route or RPC, such as "/v1/devices" or "Subscribe"; never with what follows a "?".
+    /// Route or RPC, such as "/v1/devices/{id}" or "Subscribe"; of what was refused the path as it
+    /// came, without what follows a "?".
     pub route: &'a str,
 }
 
@@ -66,7 +67,7 @@ pub struct Entry<'a> {
     pub grant: &'a str,
     /// Who called.
     pub caller: Caller<'a>,
-    /// The filter of an export, the reason of a refusal.
+    /// What an export was asked for, the reason of a refusal.
     pub detail: &'a str,
 }
 
@@ -83,7 +84,7 @@ struct Line {
     route: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     detail: String,
-    /// So many like it in the minute before, of which the first was written.
+    /// So many like it before, of which the first was written.
     #[serde(skip_serializing_if = "is_zero")]
     repeats: u64,
     /// Entries lost before this one.
@@ -98,7 +99,10 @@ const fn is_zero(number: &u64) -> bool {
 
 impl Line {
     fn new(entry: &Entry<'_>, now: Timestamp) -> Self {
-        let cut = |text: &str| text.chars().take(TEXT_MAX).collect();
+        let cut = |text: &str| {
+            let end = text.floor_char_boundary(TEXT_BYTES_MAX);
+            text.get(..end).unwrap_or_default().to_owned()
+        };
         Self {
             time: now.to_string(),
             what: entry.what,

@@ -48,7 +48,7 @@ fn each_entry_is_a_line_of_json_whatever_is_in_it() {
         .map(|line| {
             assert_eq!(text(line, "grant"), "gas");
             assert_eq!(text(line, "time"), START.to_string());
-            assert!(text(line, "detail").chars().count() <= TEXT_MAX);
+            assert!(text(line, "detail").len() <= TEXT_BYTES_MAX);
             text(line, "what").to_owned()
         })
         .collect();
@@ -79,6 +79,24 @@ fn files_are_numbered_and_the_oldest_goes() {
     fs::rename(&path, dir.path().join("taken")).unwrap();
     files.append(b"new\n").unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
+}
+
+#[test]
+fn a_link_in_the_files_place_leads_nowhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.log");
+    let target = dir.path().join("target");
+    std::os::unix::fs::symlink(&target, &path).unwrap();
+    let note = || append(&path, &entry(What::Login, "gas", ""), START);
+    assert!(note().is_err());
+    assert!(!target.exists(), "made through the link");
+    fs::write(&target, "theirs").unwrap();
+    assert!(note().is_err() && Writer::start(path.clone()).is_err());
+    assert_eq!(fs::read_to_string(&target).unwrap(), "theirs");
+    fs::remove_file(&path).unwrap();
+    note().unwrap();
+    note().unwrap();
+    assert_eq!(lines(&path).len(), 2);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tracing::warn;
 
-/// Entries that wait for the disk, of at most some 1,100 bytes each.
+/// Entries that wait for the disk, of at most some 1,200 bytes each.
 const QUEUE_MAX: usize = 4_096;
 /// Entries of one write and sync.
 const GROUP_MAX: usize = 1_024;

@@ -29,6 +29,7 @@ fn login(token: &str, expires: i64) -> Login {
     Login {
         digest: new_code().unwrap().1,
         token: token.into(),
+        token_digest: Some(new_token().unwrap().1),
         expires: Timestamp::from_secs(1_800_000_000 + expires),
     }
 }
@@ -142,7 +143,25 @@ fn links_that_are_over_are_taken_out() {
         assert_eq!(editor.tokens().logins.len(), 1);
     }
     let text = fs::read_to_string(&path).unwrap();
-    assert!(text.starts_with(&before) && text.lines().count() == before.lines().count() + 5);
+    assert!(text.starts_with(&before) && text.lines().count() == before.lines().count() + 6);
+}
+
+#[test]
+fn a_revoked_token_takes_its_links_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tokens.toml");
+    let mut editor = open(&path);
+    for name in ["field", "office"] {
+        editor.create(token(name)).unwrap();
+        editor.link(login(name, 900), NOW).unwrap();
+        editor.link(login(name, 900), NOW).unwrap();
+    }
+    editor.revoke("field", NOW).unwrap();
+    editor.create(token("field")).unwrap();
+    drop(editor);
+    let editor = open(&path);
+    let left = editor.tokens().logins.iter().map(|login| &*login.token);
+    assert_eq!(left.collect::<Vec<_>>(), ["office", "office"]);
 }
 
 #[test]

@@ -61,16 +61,14 @@ pub(super) fn peer_of(extensions: &Extensions) -> Peer {
     link.map(|link| link.peer).unwrap_or_default()
 }
 
-/// Notes in the audit log that readings leave.
-pub(super) fn exported<T>(
-    shared: &Shared,
-    pass: &Pass,
-    rpc: &str,
-    request: &tonic::Request<T>,
-    filter: Option<&proto::Filter>,
-) {
-    let peer = peer_of(request.extensions()).ip();
-    let detail = filter.map_or_else(String::new, |filter| {
+/// Notes in the audit log that readings leave; once the request has been checked.
+pub(super) fn exported(shared: &Shared, pass: &Pass, rpc: &str, peer: Peer, detail: &str) {
+    shared.audit(What::Export, pass.grant(), peer.ip(), rpc, detail);
+}
+
+/// A filter as the audit log has it.
+pub(super) fn told(filter: Option<&proto::Filter>) -> String {
+    filter.map_or_else(String::new, |filter| {
         let lists = [
             ("devices", &filter.devices),
             ("kinds", &filter.kinds),
@@ -83,8 +81,7 @@ pub(super) fn exported<T>(
             format!("{name}={}", shown.join(","))
         });
         texts.collect::<Vec<_>>().join(" ")
-    });
-    shared.audit(What::Export, pass.grant(), peer, rpc, &detail);
+    })
 }
 
 /// Names of one list of a filter in the audit log.

@@ -1,7 +1,7 @@
 //! `citygate.v1.DeviceService`: lists and lookups. Watches are in [`super::watch`].
 //!
 //! Whatever may look at every device runs on a blocking thread, a few at a time.
-use super::admit::{Responses, hold, pass_of};
+use super::admit::{Responses, exported, hold, pass_of, peer_of, told as asked_for};
 use super::status;
 use super::watch::{Limits, Watch};
 use crate::api::device::{self, List, Watched, named};
@@ -74,9 +74,15 @@ impl DeviceService for Service {
         request: Request<proto::ListDevicesRequest>,
     ) -> Result<Response<proto::ListDevicesResponse>, Status> {
         let pass = pass_of(&request)?;
-        let list = List::check(request.into_inner(), &self.shared, pass.grant())
+        let peer = peer_of(request.extensions());
+        let request = request.into_inner();
+        let asked = request.values.then(|| asked_for(request.filter.as_ref()));
+        let list = List::check(request, &self.shared, pass.grant())
             .map_err(|unfit| status::unfit(&unfit))?;
         let page = self.scan(move |shared| list.page(&shared.devices)).await?;
+        if let Some(asked) = asked {
+            exported(&self.shared, &pass, "ListDevices", peer, &asked);
+        }
         Ok(Response::new(page))
     }
 
@@ -85,10 +91,12 @@ impl DeviceService for Service {
         request: Request<proto::GetDeviceRequest>,
     ) -> Result<Response<proto::GetDeviceResponse>, Status> {
         let pass = pass_of(&request)?;
+        let peer = peer_of(request.extensions());
         let name = request.into_inner().device_id;
         named("device_id", &name).map_err(|wrong| status::invalid(&wrong))?;
+        let (grant, asked) = (Arc::clone(pass.grant()), format!("device_id={name}"));
         let found = self.scan(move |shared| {
-            let seen = shared.devices.seen_by(pass.grant());
+            let seen = shared.devices.seen_by(&grant);
             // The version first: what changes meanwhile comes again in a watch, and is not missed.
             let version = seen.version();
             let found = seen.get(&name);
@@ -99,7 +107,9 @@ impl DeviceService for Service {
                 })
                 .ok_or_else(|| unknown(&name, seen.nearest(&name)))
         });
-        found.await?.map(Response::new)
+        let found = found.await??;
+        exported(&self.shared, &pass, "GetDevice", peer, &asked);
+        Ok(Response::new(found))
     }
 
     async fn watch_devices(
@@ -111,6 +121,7 @@ impl DeviceService for Service {
         }
         let pass = pass_of(&request)?;
         let held = hold(&request, &pass);
+        let peer = peer_of(request.extensions());
         let request = request.into_inner();
         let filter = request.filter.unwrap_or_default();
         let selection = self.shared.select(&filter, pass.grant());
@@ -131,6 +142,15 @@ impl DeviceService for Service {
         };
         let permit = self.watches.clone().try_acquire_owned();
         let permit = permit.map_err(|_| status::exhausted("watches", self.watches_max))?;
+        if request.values {
+            exported(
+                &self.shared,
+                &pass,
+                "WatchDevices",
+                peer,
+                &asked_for(Some(&filter)),
+            );
+        }
         let watched = Watched {
             selection,
             values: request.values,

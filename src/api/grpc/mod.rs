@@ -18,7 +18,7 @@ use crate::api::{Phase, Shared};
 use crate::model::proto;
 use crate::model::settings::Section;
 use crate::tls::Listener;
-use admit::{Responses, admit, exported, hold, pass_of, peer_of};
+use admit::{Responses, admit, exported, hold, pass_of, peer_of, told};
 use axum::middleware::from_fn_with_state;
 use devices::DeviceServiceServer;
 use futures_util::stream::unfold;
@@ -207,16 +207,9 @@ impl TelemetryService for Service {
         if self.halt.is_cancelled() {
             return Err(status::draining());
         }
-        let peer = peer_of(request.extensions()).address;
+        let peer = peer_of(request.extensions());
         let pass = pass_of(&request)?;
         let held = hold(&request, &pass);
-        exported(
-            &self.shared,
-            &pass,
-            "Subscribe",
-            &request,
-            request.get_ref().filter.as_ref(),
-        );
         let request = request.into_inner();
         let filter = request.filter.clone().unwrap_or_default();
         let selection = self.shared.select(&filter, pass.grant());
@@ -235,7 +228,9 @@ impl TelemetryService for Service {
         let subscription = tokio::task::spawn_blocking(open)
             .await
             .map_err(|_| Status::internal("opening the log failed"))??;
-        tracing::debug!(?peer, ?start, "subscribed");
+        let asked = told(request.filter.as_ref());
+        exported(&self.shared, &pass, "Subscribe", peer, &asked);
+        tracing::debug!(peer = ?peer.address, ?start, "subscribed");
         let responses = unfold(subscription, Subscription::step);
         Ok(Response::new(Responses::new(pass, held, responses)))
     }
@@ -249,13 +244,8 @@ impl TelemetryService for Service {
         }
         let pass = pass_of(&request)?;
         let held = hold(&request, &pass);
-        exported(
-            &self.shared,
-            &pass,
-            "Query",
-            &request,
-            request.get_ref().filter.as_ref(),
-        );
+        let peer = peer_of(request.extensions());
+        let asked = told(request.get_ref().filter.as_ref());
         let permit = self.queries.clone().try_acquire_owned();
         let permit = permit.map_err(|_| status::exhausted("queries", QUERIES_MAX))?;
         let query = query::Query::open(
@@ -265,6 +255,7 @@ impl TelemetryService for Service {
             permit,
             self.halt.clone(),
         )?;
+        exported(&self.shared, &pass, "Query", peer, &asked);
         let responses = unfold(query, query::Query::step);
         Ok(Response::new(Responses::new(pass, held, responses)))
     }

@@ -8,13 +8,14 @@
 //! needs beyond that is a column of the table of routes, which no row can leave out.
 use super::Http;
 use super::page::login;
+use super::params::Params;
 use super::problem::Problem;
 use super::routes::{ROUTES, Route};
 use crate::access::audit::What;
 use crate::access::{Denied, Grant, Pass};
 use crate::api::caller::{self, Peer};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -147,13 +148,22 @@ fn same_origin(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::FORBIDDEN, detail))
 }
 
-/// Routes by which readings leave in number; the audit log says who asked.
-const EXPORTS: [&str; 4] = [
+/// Where last values of many devices leave only if they are asked for.
+const LIST: &str = "/v1/devices";
+/// Routes by which readings leave; the audit log says who asked.
+const EXPORTS: [&str; 5] = [
+    "/v1/devices/{id}",
     "/v1/devices/{id}/readings",
     "/v1/devices/{id}/timeline",
     "/v1/devices/{id}/timeline/{sequence}",
     "/v1/rejects",
 ];
+
+/// Do readings leave with the answer to this request?
+fn is_export(route: &Route, uri: &Uri) -> bool {
+    let with_values = || Params::of(uri).is_ok_and(|mut params| params.flag("values"));
+    EXPORTS.contains(&route.path) || (route.path == LIST && with_values())
+}
 
 /// The middleware of one route: does the grant cover what the route needs? Notes exports, and what the
 /// grant refuses.
@@ -171,26 +181,31 @@ pub(super) async fn require(
         };
     };
     let (peer, uri) = (peer_of(&request).ip(), request.uri().clone());
-    let note = |what, detail| {
-        let (shared, path) = (&http.shared, uri.path());
+    let note = |what, path, detail| {
+        let shared = &http.shared;
         shared.audit(what, pass.grant(), peer, path, detail);
     };
     let response = if route.needs.are_met(pass.grant()) {
-        match route.needs {
-            Needs::Operate => note(What::Operate, uri.query().unwrap_or_default()),
-            _ if EXPORTS.contains(&route.path) => {
-                note(What::Export, uri.query().unwrap_or_default());
-            }
-            Needs::Nothing | Needs::Data | Needs::Gateway => {}
+        if route.needs == Needs::Operate {
+            note(What::Operate, uri.path(), uri.query().unwrap_or_default());
         }
         next.run(request).await
     } else {
         not_granted(route.needs)
     };
     if response.status() == StatusCode::FORBIDDEN {
-        note(What::Refused, "outside the grant");
+        note(What::Refused, uri.path(), "outside the grant");
+    } else if response.status().is_success() && is_export(route, &uri) {
+        // The template as the route: the caller chooses all that is in the target.
+        note(What::Export, route.path, &target(&uri));
     }
     response
+}
+
+/// What was asked for, without scheme and host.
+pub(super) fn target(uri: &Uri) -> String {
+    let target = uri.path_and_query();
+    target.map_or_else(String::new, ToString::to_string)
 }
 
 fn not_granted(needs: Needs) -> Response {

@@ -80,13 +80,15 @@ pub(crate) fn create(
     now: Timestamp,
 ) -> Result<(String, Timestamp), Error> {
     let mut editor = places.edit()?;
-    editor.live(name, now).map_err(|error| failed(&error))?;
+    let token = editor.live(name, now).map_err(|error| failed(&error))?;
+    let token_digest = Some(token.digest);
     let (code, digest) =
         new_code().map_err(|error| Error::cannot_start("cannot make a link", &error))?;
     let expires = Timestamp::from_secs(now.plus(LINK).as_secs_nanos().0);
     let login = Login {
         digest,
         token: name.into(),
+        token_digest,
         expires,
     };
     editor.link(login, now).map_err(|error| failed(&error))?;

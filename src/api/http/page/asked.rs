@@ -4,10 +4,12 @@ use super::lang::{self, Lang};
 use super::layout::{self, Frame, Place};
 use super::live::Sections;
 use super::view::{self, View};
+use crate::access::audit::What;
 use crate::access::{Grant, Pass};
 use crate::api::Shared;
-use crate::api::caller;
+use crate::api::caller::{self, Peer};
 use crate::api::http::Http;
+use crate::api::http::admit::target;
 use crate::api::http::problem::Problem;
 use axum::Extension;
 use axum::extract::{FromRequestParts, Query};
@@ -26,6 +28,7 @@ pub struct Caller {
     uri: Uri,
     headers: HeaderMap,
     pass: Pass,
+    peer: Peer,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -40,6 +43,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             uri: parts.uri.clone(),
             headers: parts.headers.clone(),
             pass,
+            peer: parts.extensions.get().copied().unwrap_or_default(),
         })
     }
 }
@@ -88,7 +92,9 @@ impl Asked {
     /// Takes the parameters that concern all pages off the others; a switch of the language is
     /// answered at once.
     fn read(caller: Caller) -> Result<Self, Box<Response>> {
-        let Caller { uri, headers, pass } = caller;
+        let Caller {
+            uri, headers, pass, ..
+        } = caller;
         let bad = |detail: String| {
             Box::new(Problem::new(StatusCode::BAD_REQUEST, detail).into_response())
         };
@@ -169,12 +175,28 @@ pub fn redirect(target: &str) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, target)]).into_response()
 }
 
-/// Gathers and renders on a thread that may block.
+/// The page at this path by which readings leave, if it is one.
+fn export(path: &str) -> Option<&'static str> {
+    if path == "/tunnel" {
+        return Some("/tunnel");
+    }
+    let mut parts = path.strip_prefix("/d/")?.split('/');
+    parts.next()?;
+    Some(match (parts.next(), parts.next()) {
+        (None, _) => "/d/{id}",
+        (Some(_), None) => "/d/{id}/t",
+        (Some(_), Some(_)) => "/d/{id}/t/{entry}",
+    })
+}
+
+/// Gathers and renders on a thread that may block. What leaves is noted, by a refresh too.
 pub async fn render(
     http: &Http,
     caller: Caller,
     make: impl FnOnce(&Shared, &View<'_>, &Asked) -> Result<Page, Box<Response>> + Send + 'static,
 ) -> Response {
+    let (peer, pass) = (caller.peer.ip(), caller.pass.clone());
+    let (route, target) = (export(caller.uri.path()), target(&caller.uri));
     let asked = match Asked::read(caller) {
         Ok(asked) => asked,
         Err(response) => return *response,
@@ -192,5 +214,12 @@ pub async fn render(
             Err(response) => *response,
         })
     });
-    answer.await.unwrap_or_else(IntoResponse::into_response)
+    let response = answer.await.unwrap_or_else(IntoResponse::into_response);
+    if let Some(route) = route
+        && response.status().is_success()
+    {
+        http.shared
+            .audit(What::Export, pass.grant(), peer, route, &target);
+    }
+    response
 }

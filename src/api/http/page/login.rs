@@ -4,8 +4,8 @@
 //! link, QR --GET /login?code=..--> a button --POST /login--> code redeemed --> cookie, 303 to /
 //! ```
 //! A GET changes nothing: messengers look at links that are sent through them, and would use the code
-//! up. A token may be pasted, too; it is the cookie then, and ends with the token. Works without
-//! script. That a POST comes from a page of this gateway is checked by the guard.
+//! up. A token may be pasted, too, and opens a session as a code does, so that no cookie holds a token.
+//! Works without script. That a POST comes from a page of this gateway is checked by the guard.
 use super::answer;
 use super::asked::{redirect, switched};
 use super::lang::Lang;
@@ -13,12 +13,11 @@ use super::layout;
 use super::text::{self, Text};
 use super::view::{View, percent};
 use crate::access::audit::Caller;
-use crate::access::{Credential, Denied, LOGIN_CODE};
+use crate::access::{Denied, LOGIN_CODE};
 use crate::api::caller::{self, COOKIE, Peer};
 use crate::api::http::Http;
 use crate::api::http::admit::{peer_of, refusal};
 use crate::api::http::problem::Problem;
-use crate::model::Timestamp;
 use axum::body::to_bytes;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
@@ -28,8 +27,10 @@ use std::time::Duration;
 
 /// Bytes of a form: a code or token, and what a browser puts around it.
 const FORM_BYTES_MAX: usize = 4 << 10;
-/// How long a browser keeps a token that was pasted; a session says itself when it ends.
-const TOKEN_KEPT: Duration = Duration::from_hours(30 * 24);
+/// What a token begins with. A code may, too, once in a while, but is shorter.
+const TOKEN_PREFIX: &str = "cg_";
+/// Bytes of a code.
+const CODE_BYTES: usize = 22;
 
 /// The pairs of a query or a form.
 fn pairs(query: &str) -> Vec<(String, String)> {
@@ -173,21 +174,18 @@ pub(super) async fn log_in(State(http): State<Http>, request: Request) -> Respon
 /// The cookie for a code or a token, and how long a browser keeps it.
 async fn exchange(http: &Http, peer: Peer, given: &str) -> Result<(String, Duration), Denied> {
     let shared = &http.shared;
-    let (now, route) = (shared.clock.now(), "/login");
-    let left = |until: Timestamp| until.since(now);
-    if let Credential::Token(token) = caller::of_cookie(given) {
-        let pass = shared.enter(peer, route, Credential::Token(token))?;
-        let kept = pass
-            .until()
-            .map_or(TOKEN_KEPT, |until| left(until).min(TOKEN_KEPT));
-        return Ok((token.to_owned(), kept));
-    }
+    let now = shared.clock.now();
     let caller = Caller {
         peer: peer.ip(),
-        route,
+        route: "/login",
     };
-    let session = shared.access.redeem(given, caller, now).await?;
-    Ok((session.cookie.reveal().to_owned(), left(session.expires_at)))
+    let session = if given.starts_with(TOKEN_PREFIX) && given.len() > CODE_BYTES {
+        shared.access.log_in(given, caller, now).await?
+    } else {
+        shared.access.redeem(given, caller, now).await?
+    };
+    let left = session.expires_at.since(now);
+    Ok((session.cookie.reveal().to_owned(), left))
 }
 
 /// `POST /logout`: the session ends, and the browser forgets it.
