@@ -297,4 +297,4 @@ fn device(line: &[u8]) -> &str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

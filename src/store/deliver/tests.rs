@@ -110,21 +110,27 @@ struct Bench {
 
 fn bench(peer: &Peer) -> Bench {
     let dir = tempfile::tempdir().unwrap();
-    let clock = Clock::system();
-    let open = |name: &str| {
-        let options = Options {
-            min_free: 0,
-            ..Options::default()
-        };
-        Log::open(
-            &dir.path().join(name),
-            options,
-            clock.clone(),
-            Box::new(|_, _| {}),
-        )
-        .unwrap()
+    let [log, rejects] = ["log", "rejects"].map(|name| log(&dir.path().join(name)));
+    Bench {
+        context: context(peer.address, log, rejects.clone()),
+        rejects,
+        _dir: dir,
+    }
+}
+
+/// A log that is read from the disk, but for its last frame.
+pub fn log(dir: &std::path::Path) -> Log {
+    let options = Options {
+        min_free: 0,
+        cache_bytes: 0,
+        ..Options::default()
     };
-    let (log, rejects) = (open("log"), open("rejects"));
+    Log::open(dir, options, Clock::system(), Box::new(|_, _| {})).unwrap()
+}
+
+/// Of a store with two shards.
+pub fn context(address: std::net::SocketAddr, log: Log, rejects: Log) -> Context {
+    let clock = Clock::system();
     let intake = Arc::new(Intake::new(intake::Parts {
         catalogue: Arc::new(Catalogue::shipped()),
         routes: intake::Routes::default(),
@@ -132,19 +138,18 @@ fn bench(peer: &Peer) -> Bench {
         node: "n".into(),
         zone: jiff::tz::TimeZone::UTC,
         log,
-        rejects: rejects.clone(),
+        rejects,
         accounting: Arc::<Accounting>::default(),
         clock: clock.clone(),
         config: intake::Config::default(),
     }));
     let text = format!(
-        "[[store]]\nname = 'a'\nurl = 'http://{}'\nbucket = 'b'\ngzip = false\nshards = 2",
-        peer.address
+        "[[store]]\nname = 'a'\nurl = 'http://{address}'\nbucket = 'b'\ngzip = false\nshards = 2"
     );
     let mut problems = Vec::new();
     let mut top = Section::new("", toml::from_str(&text).unwrap(), &mut problems);
     let config = Config::read_all(&mut top).remove(0);
-    let context = Context {
+    Context {
         client: Client::new(&config, clock.clone()).unwrap(),
         status: Arc::new(Status::new(&config)),
         intake,
@@ -154,11 +159,6 @@ fn bench(peer: &Peer) -> Bench {
         recovered: Notify::new(),
         proofs: RefCell::new(vec![Vec::new(); 2]),
         config,
-    };
-    Bench {
-        context,
-        rejects,
-        _dir: dir,
     }
 }
 
