@@ -2,7 +2,8 @@
 # Makes the secrets of docker-compose.yml: at the first start, at random, into a volume. Later starts only hand them out.
 #
 # Each consumer has a folder of its own under /run/city that only its user can read. The users are those of the images:
-# 1883 mosquitto, 1000 influxdb, 472 grafana, 65534 prometheus, 10001 citygate.
+# 1883 mosquitto, 1000 influxdb, 472 grafana, 65534 prometheus, 10001 citygate; 10002 is the simulator. InfluxDB
+# makes one token at its set-up, which may do everything: gateway and Grafana share it.
 set -eu
 umask 077
 city=${CITY_SECRETS:-/run/city}
@@ -48,7 +49,7 @@ give influx.token 1000 influxdb/admin.token
 give influx.token 10001 gateway/influx.token
 give mqtt.gateway 10001 gateway/mqtt.password
 give brain.token 10001 gateway/brain.token
-give mqtt.devices 10001 simulator/mqtt.password
+give mqtt.devices 10002 simulator/mqtt.password
 give mqtt.gateway 1883 mosquitto/gateway.password
 give mqtt.devices 1883 mosquitto/devices.password
 give grafana.password 472 grafana/admin.password

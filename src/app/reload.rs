@@ -45,8 +45,12 @@ impl std::fmt::Debug for Reload {
 impl Reload {
     /// Watches the files that the configuration names, too. Before they are read. Blocks.
     pub(super) fn watch_named(&mut self, config: &Config) {
-        let all = self.file.iter().cloned().chain(config.files());
-        self.watch.set(all);
+        let all: Vec<PathBuf> = self.file.iter().cloned().chain(config.files()).collect();
+        self.watch.set(all.clone());
+        // And those that these name. What is wrong with them is said by who reads them next, after this.
+        if let Ok(files) = open(config) {
+            self.watch.set(all.into_iter().chain(files.named()));
+        }
     }
 }
 
@@ -111,7 +115,6 @@ impl Reloader {
         self.supervisor.reloading();
         let outcome = self.read();
         let now = self.shared.clock.now();
-        self.supervisor.ready();
         match outcome {
             Ok((config, files)) => {
                 let changes = self.swap(config, files);
@@ -122,6 +125,7 @@ impl Reloader {
                     warn!(keys, "these keys have changed, and need a restart");
                 }
                 self.shared.config.loaded(now, changes.restart);
+                self.supervisor.ready();
             }
             Err(problems) => {
                 let count = problems.len();
@@ -133,6 +137,7 @@ impl Reloader {
                 for problem in &problems {
                     error!(%problem, "in the configuration");
                 }
+                self.supervisor.ready();
                 self.supervisor
                     .status(&format!("the configuration has {count} problems"));
                 let problems = problems.iter().map(ToString::to_string).collect();
@@ -145,9 +150,14 @@ impl Reloader {
         let config = (self.reload.load)()?;
         let own = self.reload.file.clone().into_iter();
         let named = config.files();
-        self.reload
-            .watch
-            .set(own.clone().chain(named.iter().cloned()));
+        // Those of before stay watched, until this has been read: one of them may be what is wrong.
+        let mut known: Vec<PathBuf> = own.clone().chain(named.iter().cloned()).collect();
+        for file in self.reload.watch.files() {
+            if !known.contains(file) {
+                known.push(file.clone());
+            }
+        }
+        self.reload.watch.set(known);
         let mut files = open(&config)?;
         // Files that are named by files are known only now: they are read once more, after a look.
         let all = own.chain(named).chain(files.named());
@@ -182,10 +192,6 @@ impl Reloader {
             .intake
             .reload(config.routes.clone(), &config.intake);
         self.shared.mqtt.reload(files.users);
-        if let Some(tls) = &self.shared.tls {
-            // A mistake leaves what was in use; it is logged and counted there.
-            let _ = tls.reload(self.shared.clock.now());
-        }
         self.shared.hosts.reload(&config.http.hosts);
         self.shared.devices.reload(config.devices.clone());
         // It was checked a moment ago; a mistake that was made since then keeps what was in force.

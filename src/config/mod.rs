@@ -137,6 +137,12 @@ impl Config {
     /// which a gateway starts all the same, and warnings. Blocks.
     pub fn concerns(&self, now: Timestamp) -> (Vec<Problem>, Vec<Problem>) {
         let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+        for (at, store) in self.stores.iter().enumerate() {
+            for (key, path, wrong) in store.wrong_files() {
+                let key = format!("store[{at}].{key}");
+                problems.push(Problem::new(key, path.display(), wrong));
+            }
+        }
         if let Some(tls) = &self.tls
             && let Some((validity, until)) = tls.validity(now)
         {
@@ -152,6 +158,11 @@ impl Config {
             if let Some(kind) = kind {
                 kind.push(Problem::new("tls.cert", cert, rule));
             }
+        }
+        if !self.brokers.is_empty() && !self.keys.contains_key("node") {
+            let rule = "is this host's name: a broker keeps sessions by it, and one that changes leaves its share \
+                        of the messages behind; set `node`";
+            warnings.push(Problem::new("node", &self.node, rule));
         }
         let served = [
             ("grpc.bind", self.grpc.bind, self.grpc.tls),

@@ -81,6 +81,11 @@ impl Watch {
         self.last.clone_from(&self.known);
     }
 
+    /// The files.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     /// Watches these files from now on. Those that it watched before it knows already; the others it
     /// looks at, so they are to be read after this: true if there are such. Blocks for a `stat` per file.
     pub fn set(&mut self, files: impl IntoIterator<Item = PathBuf>) -> bool {

@@ -1,7 +1,10 @@
 //! `[[store]]`.
+use super::client::chain;
+use crate::model::Secret;
 use crate::model::settings::{Section, show_size};
+use crate::tls::{Client, Identity};
 use reqwest::Url;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Stores of one gateway: each has a thread, and reads the log once more.
@@ -74,6 +77,28 @@ pub struct Config {
 }
 
 impl Config {
+    /// The files that it names and that cannot be used now, by their keys. They are read when they are
+    /// needed, so a gateway starts without them. Blocks.
+    pub fn wrong_files(&self) -> Vec<(&'static str, &Path, String)> {
+        let (key, secret) = match &self.api {
+            Api::V2 { token_file, .. } => ("token_file", token_file.as_deref()),
+            Api::V1 { password_file, .. } => ("password_file", password_file.as_deref()),
+        };
+        let secret = secret.and_then(|path| {
+            let error = Secret::read(path).err()?;
+            Some((key, path, chain(&error)))
+        });
+        let authorities = self.ca.as_deref().and_then(|path| {
+            let identity = Identity {
+                ca: Some(path.to_owned()),
+                certificate: None,
+            };
+            let error = Client::new(&identity, "").err()?;
+            Some(("ca", path, chain(&error)))
+        });
+        secret.into_iter().chain(authorities).collect()
+    }
+
     /// Reads every `[[store]]`.
     pub fn read_all(top: &mut Section<'_>) -> Vec<Self> {
         let mut stores: Vec<Self> = Vec::new();

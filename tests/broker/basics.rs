@@ -134,6 +134,24 @@ fn a_filter_that_is_gone_from_the_configuration_is_revoked() {
     assert_eq!(ended.logs.energies("meter-2"), [0; 0]);
 }
 
+/// A client that is gone from the configuration does not keep its share of a group to itself: neither what the broker
+/// holds for it, nor what comes.
+#[test]
+fn fewer_clients_lose_nothing_of_a_group() {
+    for version in ["3.1.1", "5"] {
+        let mut city = City::new(Link::shared(version, 3));
+        city.subscribed();
+        assert!(city.gateway.stop().success());
+        publish(city.mosquitto.port, "meter-1", 0..30, Times::Undated);
+        city.config = city.config.replace("clients = 3", "clients = 1");
+        city.restart();
+        publish(city.mosquitto.port, "meter-1", 30..60, Times::Undated);
+        city.until(|counts| counts.logged == 60 && counts.in_flight == 0);
+        let ended = city.stop();
+        assert_eq!(ended.logs.energies("meter-1").len(), 60, "{version}");
+    }
+}
+
 /// In MQTT 5 a retained message, which is old, is not asked for.
 #[test]
 fn retained_messages_do_not_come_in_version_5() {

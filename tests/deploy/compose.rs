@@ -42,7 +42,7 @@ fn what_it_mounts_exists_and_nothing_is_open_to_the_network() {
             );
         }
     }
-    assert_eq!((mounts, ports, images), (8, 8, 5));
+    assert_eq!((mounts, ports, images), (8, 8, 6));
     assert_eq!(
         file.matches("ports:").count(),
         5,

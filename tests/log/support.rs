@@ -1,6 +1,6 @@
 //! A log in a folder of its own.
 use citygate::log::record::{Keys, Kind};
-use citygate::log::{Batch, Log, Options, Reader, Start};
+use citygate::log::{Batch, Log, OpenError, Options, Reader, Start};
 use citygate::model::{Clock, Timestamp};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +22,17 @@ pub fn clock() -> Clock {
 }
 
 pub fn open(dir: &Path) -> Log {
-    Log::open(dir, options(), clock(), Box::new(|_, _| {})).unwrap()
+    let start = Instant::now();
+    loop {
+        match Log::open(dir, options(), clock(), Box::new(|_, _| {})) {
+            // A process that another test is just starting holds copies of all descriptors, locks included, until it
+            // has become what it is to run.
+            Err(OpenError::Locked { .. }) if start.elapsed() < BOUND => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 /// Appends one record per body and waits until they are settled; the first sequence.

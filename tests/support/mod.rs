@@ -9,6 +9,8 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,13 +55,18 @@ impl Ports {
 
 /// Ports that nobody listens on, below the range from which the kernel takes ports for outgoing connections: a client
 /// that retries while its gateway is down could otherwise be given the gateway's port, and connect to itself.
+///
+/// No two calls of a process give the same port: tests run side by side, and who got a port binds it some time later.
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    let seed = std::process::id().wrapping_mul(7919)
-        ^ std::time::UNIX_EPOCH
-            .elapsed()
-            .map_or(0, |d| d.subsec_nanos());
-    let mut candidates = (0..10_000)
-        .map(|step: u32| 20_000 + u16::try_from(seed.wrapping_add(step) % 12_000).unwrap_or(0));
+    static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| {
+        let now = std::time::UNIX_EPOCH.elapsed();
+        let seed = now.map_or(0, |now| now.subsec_nanos());
+        AtomicU32::new(std::process::id().wrapping_mul(7919) ^ seed)
+    });
+    let mut candidates = (0..10_000).map(|_| {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        20_000 + u16::try_from(step % 12_000).unwrap_or(0)
+    });
     let mut held = Vec::new();
     let ports = std::array::from_fn(|_| {
         loop {

@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Brokers of one gateway: each is a label of its metrics.
 const BROKERS_MAX: usize = 16;
 /// Clients of one broker. One takes some 20,000 messages a second, four twice that.
-const CLIENTS_MAX: u64 = 16;
+pub(super) const CLIENTS_MAX: u16 = 16;
 /// Filters of one broker: they go into one SUBSCRIBE.
 const TOPICS_MAX: usize = 64;
 /// Longest client id: brokers take more than the 23 bytes that MQTT 3.1.1 promises, but not any number.
@@ -120,7 +120,9 @@ impl Config {
             |value| DeviceId::check(value.as_str()?).ok().map(str::to_owned),
         );
         let group = group(section);
-        let mut clients = section.integer("clients", 1, CLIENTS_MAX).unwrap_or(1);
+        let mut clients = section
+            .integer("clients", 1, CLIENTS_MAX.into())
+            .unwrap_or(1);
         if group.is_empty() && clients > 1 {
             section.problem(
                 "clients",

@@ -300,9 +300,13 @@ impl<'l> Flow<'l> {
     }
 
     async fn subscribe(&self) -> Result<(), Gone> {
-        self.client
-            .subscribe(&self.link.topics(), self.link.config().qos)
-            .await
+        let topics = self.link.topics();
+        if topics.is_empty() {
+            // A client that is not configured any more: it gives its subscriptions back, and takes what
+            // the broker still has for it.
+            return Ok(());
+        }
+        self.client.subscribe(&topics, self.link.config().qos).await
     }
 
     fn subscribed(&self, granted: &[Result<u8, String>]) {

@@ -93,6 +93,16 @@ impl Link {
         }
     }
 
+    /// A client of an earlier configuration: it subscribes to nothing.
+    pub(super) fn retiring(mut self) -> Self {
+        self.topics.clear();
+        self
+    }
+
+    pub(super) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
     /// How it is now.
     pub fn state(&self) -> LinkState {
         let now = self.stats.now().clone();
@@ -223,7 +233,7 @@ impl Link {
         let memory = Memory(Arc::clone(&self.service.state));
         let client_id = self.client_id.clone();
         drop(spawn_blocking(move || {
-            if let Err(error) = memory.write(&client_id, &session) {
+            if let Err(error) = memory.update(&client_id, &session) {
                 warn!(%error, "cannot forget revoked subscriptions");
             }
         }));

@@ -87,6 +87,15 @@ impl Memory {
         Ok(session)
     }
 
+    /// Replaces what is remembered of this session, unless another has begun meanwhile. Blocks.
+    pub(super) fn update(&self, client: &str, session: &Session) -> Result<(), Error> {
+        let known = self.read(client)?;
+        if known.is_some_and(|known| known.number == session.number) {
+            self.write(client, session)?;
+        }
+        Ok(())
+    }
+
     /// Replaces what is remembered. Blocks.
     pub(super) fn write(&self, client: &str, session: &Session) -> Result<(), Error> {
         let written = self.try_write(client, session);
@@ -103,6 +112,24 @@ impl Memory {
         let mut batch = access.batch();
         batch.insert(&space, client.as_bytes(), &session.encode());
         batch.commit(&[space])
+    }
+
+    /// Clients that may be subscribed to something. Blocks.
+    pub(super) fn subscribed(&self) -> Result<Vec<String>, Error> {
+        let access = self.0.access()?;
+        let Some(space) = access.existing(SPACE)? else {
+            return Ok(Vec::new());
+        };
+        let mut clients = Vec::new();
+        // Client ids are printable ASCII.
+        for row in space.range(b"", b"\x7f") {
+            let (key, value) = row?;
+            let filters = Session::decode(&value).map(|session| session.filters);
+            if filters.is_none_or(|filters| !filters.is_empty()) {
+                clients.push(String::from_utf8_lossy(&key).into_owned());
+            }
+        }
+        Ok(clients)
     }
 
     fn read(&self, client: &str) -> Result<Option<Session>, state::Error> {

@@ -29,8 +29,10 @@ mod state;
 mod window;
 mod wire;
 
+use config::CLIENTS_MAX;
 pub use config::{Config, Version};
 pub use link::{Link, Service};
+use memory::Memory;
 pub use state::{LinkState, Phase, Subscription, overall};
 
 use std::sync::Arc;
@@ -49,17 +51,42 @@ const GRACE: Duration = Duration::from_secs(3);
 pub struct Links(Vec<Arc<Link>>);
 
 impl Links {
-    /// One link per client of each broker.
+    /// One link per client of each broker, and one for each client of an earlier configuration that
+    /// may still be subscribed: a broker goes on giving its share of a group to a client that is gone,
+    /// and that would be lost. Blocks.
     pub fn new(brokers: &[Config], node: &str, service: &Arc<Service>) -> Self {
-        let links = brokers.iter().flat_map(|config| {
-            let config = Arc::new(config.clone());
-            (0..config.clients).map(move |index| {
-                let client_id = config.client_id(node, index);
-                let service = Arc::clone(service);
-                Arc::new(Link::new(Arc::clone(&config), index, client_id, service))
-            })
+        let memory = Memory(Arc::clone(&service.state));
+        let mut subscribed = memory.subscribed().unwrap_or_else(|error| {
+            warn!(%error, "cannot look for clients of earlier configurations");
+            Vec::new()
         });
-        Self(links.collect())
+        let mut links = Vec::new();
+        for config in brokers {
+            let config = Arc::new(config.clone());
+            for index in 0..CLIENTS_MAX {
+                let client_id = config.client_id(node, index);
+                let known = subscribed.iter().position(|known| *known == client_id);
+                let was_subscribed = known.map(|at| subscribed.swap_remove(at)).is_some();
+                let link = Link::new(Arc::clone(&config), index, client_id, Arc::clone(service));
+                if index < config.clients {
+                    links.push(Arc::new(link));
+                } else if was_subscribed {
+                    info!(
+                        link = link.client_id(),
+                        "a client that is not configured any more gives its subscriptions back"
+                    );
+                    links.push(Arc::new(link.retiring()));
+                }
+            }
+        }
+        for client_id in subscribed {
+            warn!(
+                client_id,
+                "this client of an earlier configuration (node, broker) may still be subscribed: what its \
+                 broker gives to it is lost; configure it once more with other topics, or end its session there"
+            );
+        }
+        Self(links)
     }
 
     /// Is no broker configured?

@@ -12,6 +12,9 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// for a poll, and SUBSCRIBE, UNSUBSCRIBE and DISCONNECT. Memory is taken as they come.
 const REQUESTS_MAX: usize = u16::MAX as usize + 128;
 
+/// Packet ids for SUBSCRIBE and UNSUBSCRIBE.
+const PACKET_IDS: u16 = 256;
+
 /// Why a connection failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
@@ -127,8 +130,9 @@ fn options_v4(config: &Config, client_id: &str, credentials: &Credentials) -> ru
         .set_clean_session(false)
         .set_manual_acks(true)
         .set_max_packet_size(config.packet_max, config.packet_max)
-        // Messages that we publish: none.
-        .set_inflight(1);
+        // We publish nothing, but packet ids come out of this many: each SUBSCRIBE and UNSUBSCRIBE that is
+        // on its way needs its own (MQTT 3.1.1 §2.3.1).
+        .set_inflight(PACKET_IDS);
     if let Some((user, password)) = &credentials.login {
         options.set_credentials(user, password.reveal());
     }
@@ -150,7 +154,7 @@ fn options_v5(config: &Config, client_id: &str, credentials: &Credentials) -> v5
         .set_session_expiry_interval(Some(expiry))
         .set_receive_maximum(Some(config.inflight_max))
         .set_max_packet_size(Some(packet_max))
-        .set_outgoing_inflight_upper_limit(1);
+        .set_outgoing_inflight_upper_limit(PACKET_IDS);
     if let Some((user, password)) = &credentials.login {
         options.set_credentials(user, password.reveal());
     }

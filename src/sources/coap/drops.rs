@@ -1,6 +1,7 @@
 //! Datagrams that the kernel dropped because the receive buffer was full.
 //!
-//! Linux counts them per socket in `/proc/net/udp` and `udp6`. (`SO_RXQ_OVFL` says it beside each
+//! Linux counts them per socket in `/proc/self/net/udp` and `udp6` (without `self` a service unit with
+//! `ProcSubset=pid` does not see them). (`SO_RXQ_OVFL` says it beside each
 //! datagram, but nix does not give back the room for it once a datagram came without.)
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
@@ -8,8 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 /// Drops of the socket bound to `address`; `None`: the kernel does not say.
 pub fn of(address: SocketAddr) -> Option<u64> {
     let (table, local) = match address.ip() {
-        IpAddr::V4(ip) => ("/proc/net/udp", words(&ip.octets())),
-        IpAddr::V6(ip) => ("/proc/net/udp6", words(&ip.octets())),
+        IpAddr::V4(ip) => ("/proc/self/net/udp", words(&ip.octets())),
+        IpAddr::V6(ip) => ("/proc/self/net/udp6", words(&ip.octets())),
     };
     let local = format!("{local}:{:04X}", address.port());
     find(&fs::read_to_string(table).ok()?, &local)
