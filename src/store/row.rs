@@ -29,6 +29,7 @@ pub struct Gap {
 impl Gap {
     /// This gap and the next one: one gap where the one goes on from the other. A later gap that begins
     /// before this one's end is told anew, after a crash, and holds all of it.
+    #[must_use]
     pub const fn with(self, next: Self) -> Self {
         if next.from != self.to + 1 {
             return next;
