@@ -2,6 +2,7 @@
 //! and by `citygate check`.
 use crate::access;
 use crate::config::Config;
+use crate::model::chain;
 use crate::model::settings::Problem;
 use crate::sources::mqtt::Users;
 use std::error::Error;
@@ -70,13 +71,7 @@ fn noted<T>(
     problems: &mut Vec<Problem>,
 ) -> Option<T> {
     read.inspect_err(|error| {
-        let mut rule = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            rule = format!("{rule}: {error}");
-            cause = error.source();
-        }
-        problems.push(Problem::new(key, path.display(), rule));
+        problems.push(Problem::new(key, path.display(), chain(error)));
     })
     .ok()
 }

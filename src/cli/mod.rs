@@ -23,6 +23,7 @@ mod token;
 mod trust;
 
 use crate::config::Config;
+use crate::model::Chain;
 use crate::model::settings::Problem;
 use clap::{Parser, Subcommand};
 use std::error::Error as StdError;
@@ -111,27 +112,6 @@ impl Error {
             Self::Usage(_) => 2,
             Self::CannotStart(_) => 3,
         }
-    }
-}
-
-/// An error with its causes, on one line.
-struct Chain<'a>(&'a dyn StdError);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = self.0.to_string();
-        f.write_str(&shown)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            // A transparent error repeats its cause word for word.
-            let text = error.to_string();
-            if text != shown {
-                write!(f, ": {text}")?;
-                shown = text;
-            }
-            cause = error.source();
-        }
-        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@
 use super::shared::Shared;
 use super::writer::{Found, Writer};
 use crate::log::{Log, ReadError, Reader, Start};
+use crate::model::chain;
 use crate::state;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -47,17 +48,6 @@ pub(super) fn run(shared: &Arc<Shared>, log: &Log, on_gap: &OnGap) {
         }
         tracing::warn!("the state is open again; history reads on");
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 fn follow(shared: &Arc<Shared>, log: &Log, on_gap: &OnGap) -> Result<(), state::Error> {

@@ -5,6 +5,7 @@
 //! [`proto::Report`] owns everything; tests and clients use it. The first two exist because a report
 //! is written once and read by several readers, and neither side should allocate per reading.
 mod arrival;
+mod chain;
 mod clock;
 mod device;
 pub mod proto;
@@ -18,6 +19,7 @@ mod watch;
 pub mod wire;
 
 pub use arrival::Arrival;
+pub use chain::{Chain, chain};
 pub use clock::Clock;
 pub use device::{DeviceId, InvalidDeviceId};
 pub use random::random_bytes;

@@ -1,7 +1,7 @@
 //! Requests to one store, and what its answers mean.
 use super::backoff::retry_after;
 use super::config::{Api, Config};
-use crate::model::{Clock, Secret, SecretError};
+use crate::model::{Chain, Clock, Secret, SecretError};
 use bytes::Bytes;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, Url, redirect};
@@ -287,14 +287,9 @@ fn shown(answer: &Answer) -> String {
     text.chars().take(SHOWN_MAX).map(plain).collect()
 }
 
-/// An error with its causes, on one line.
+/// An error with its causes, on one line of bounded length.
 pub fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
+    let text = Chain(error).to_string();
     text.chars().take(SHOWN_MAX).collect()
 }
 

@@ -95,8 +95,8 @@ fn what_retention_takes_is_counted_and_the_rest_arrives() {
     assert_eq!(told["readings"], counts.expired.to_string(), "{told}");
     let gaps = city.gaps("store");
     // Those of before the kill and those after it, which begin at the place that was durable.
-    let newest = gaps.last().expect("a gap is told");
-    assert_eq!(newest["to"], told["to"], "{gaps:?}");
+    let final_gap = gaps.last().expect("a gap is told");
+    assert_eq!(final_gap["to"], told["to"], "{gaps:?}");
     assert!(
         gaps.iter().any(|gap| gap["from"] == told["from"]),
         "{gaps:?} {told}"

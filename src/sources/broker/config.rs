@@ -1,8 +1,8 @@
 //! `[[broker]]`: which brokers, what of them, and the limits.
 use super::credentials;
 use super::filter;
-use crate::model::DeviceId;
 use crate::model::settings::Section;
+use crate::model::{DeviceId, chain};
 use crate::tls::Identity;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -358,12 +358,6 @@ fn tls(section: &mut Section<'_>, wanted: bool) -> Option<Identity> {
         section.problem("ca, cert, key_file", "", chain(&error));
     }
     Some(identity)
-}
-
-/// An error and its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }
 
 #[cfg(test)]
