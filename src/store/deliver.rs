@@ -221,13 +221,13 @@ impl Delivery<'_> {
 
     /// Does the store take a line that it has taken before?
     async fn prove(&mut self) -> bool {
-        let line = self
-            .context
-            .proofs
-            .borrow()
-            .get(self.shard)
-            .cloned()
-            .unwrap_or_default();
+        let line = {
+            let proofs = self.context.proofs.borrow();
+            let own = proofs.get(self.shard).filter(|line| !line.is_empty());
+            // A shard that has stored nothing yet takes another's.
+            let any = || proofs.iter().find(|line| !line.is_empty());
+            own.or_else(any).cloned().unwrap_or_default()
+        };
         if line.is_empty() {
             return false;
         }
