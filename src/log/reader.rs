@@ -238,7 +238,12 @@ impl Reader {
         };
         scan.extend(segment.bytes.load(Ordering::Acquire));
         while bytes < bytes_max && self.position <= watermark {
-            let found = scan.step().map_err(|source| io_error(&segment, source))?;
+            let found = match scan.step() {
+                Ok(found) => found,
+                // The scan is left, so that the next call begins behind them and tells of it.
+                Err(_) if !frames.is_empty() => return Ok(frames),
+                Err(source) => return Err(io_error(&segment, source)),
+            };
             match found {
                 Found::Frame(header, offset) => {
                     segment.note(header.first, offset);
@@ -246,6 +251,9 @@ impl Reader {
                         continue;
                     }
                     let frame = Frame::decompress(&header, &scan);
+                    if frame.is_none() && !frames.is_empty() {
+                        return Ok(frames);
+                    }
                     let lost = (header.first.max(self.position), header.last());
                     self.position = header.last() + 1;
                     let Some(frame) = frame else {
@@ -336,3 +344,6 @@ fn io_error(segment: &Segment, source: io::Error) -> ReadError {
         source,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -250,6 +250,12 @@ impl Scan {
         self.end = self.end.max(end);
     }
 
+    /// Reads on from another file, to let the disk fail.
+    #[cfg(test)]
+    pub fn put_file(&mut self, file: File) {
+        self.file = file;
+    }
+
     /// Starts again at `offset`.
     pub const fn seek(&mut self, offset: u64) {
         self.offset = offset;

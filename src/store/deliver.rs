@@ -7,9 +7,10 @@
 //! a device's readings holds. Good lines may be written twice, which is one write to a store. A single
 //! line that is refused is a reject, *if the store takes anything at all*: else it is the store that is
 //! wrong (another kind of database, a policy, a precision), not thousands of lines, and an operator's
-//! mistake must lose nothing. What counts as proof: another part of this batch was taken, or a batch of
-//! any shard since; or else the line that this shard had stored last is taken once more. Without proof
-//! the search ends after [`PROBES_MAX`] lines, an alarm is raised, and the batch is tried again later.
+//! mistake must lose nothing. What counts as proof: a request of any shard that was stored *after* the
+//! line was refused (a store may go wrong between two requests); or else the line that this shard had
+//! stored last is taken once more, sent in the same way. Without proof the search ends after
+//! [`PROBES_MAX`] lines, an alarm is raised, and the batch is tried again later.
 use super::backoff::delay;
 use super::batch::{Batch, Body, Lines};
 use super::client::{Client, Outcome};
@@ -58,8 +59,8 @@ pub struct Done {
 /// What the store says to a request in the end.
 enum Said {
     Stored,
+    /// Or too large.
     Refused(String),
-    TooLarge(String),
 }
 
 /// Delivers a batch. Never gives up. Dropping it is safe: the batch is sent again from the log.
@@ -74,17 +75,19 @@ pub async fn deliver(context: &Context, shard: usize, batch: Batch) -> Done {
     };
     let all = 0..delivery.batch.lines.len();
     delivery.settle(all).await;
-    if let Some(last) = delivery.last_stored() {
-        let line = delivery.bytes(&(last..last + 1)).to_vec();
-        if let Some(place) = context.proofs.borrow_mut().get_mut(shard) {
-            *place = line;
-        }
-    }
     Done {
         shard,
         batch: delivery.batch,
         rejected: delivery.rejected,
     }
+}
+
+/// A line that was refused, by a store that may be refusing all.
+struct Doubt {
+    line: usize,
+    why: String,
+    /// [`Context::accepted`] when it was refused: one more is a proof.
+    since: u64,
 }
 
 struct Delivery<'c> {
@@ -99,54 +102,68 @@ struct Delivery<'c> {
 impl Delivery<'_> {
     /// Settles these lines.
     async fn settle(&mut self, all: Lines) {
-        let mut before = self.context.accepted.get();
         let mut open = vec![all];
-        let mut doubtful: Vec<(usize, String)> = Vec::new();
+        let mut doubts: Vec<Doubt> = Vec::new();
+        // Those of before the last pause.
+        let mut earlier: Vec<Doubt> = Vec::new();
         while let Some(lines) = open.pop() {
-            let why = match self.send(&lines).await {
-                Said::Stored => continue,
-                Said::Refused(why) => why,
-                Said::TooLarge(why) => {
-                    let bytes = self.bytes(&lines).len();
-                    let smaller =
-                        (bytes / 2).clamp(BYTES_MIN, self.context.bytes_max.get().max(BYTES_MIN));
-                    self.context.bytes_max.set(smaller);
-                    why
+            match self.send(&lines).await {
+                Said::Stored => self.keep_proof(&lines),
+                Said::Refused(_) if lines.len() > 1 => {
+                    let middle = lines.start + lines.len() / 2;
+                    open.push(middle..lines.end);
+                    open.push(lines.start..middle);
                 }
+                Said::Refused(why) => {
+                    let line = lines.start;
+                    // Refused, something stored, refused again: what was stored meanwhile counts.
+                    let before = earlier.iter().find(|doubt| doubt.line == line);
+                    let since = before.map_or(self.context.accepted.get(), |doubt| doubt.since);
+                    doubts.push(Doubt { line, why, since });
+                }
+            }
+            let accepted = self.context.accepted.get();
+            while let Some(doubt) = doubts.first().filter(|doubt| doubt.since < accepted) {
+                self.reject(doubt.line, &doubt.why).await;
+                doubts.remove(0);
+            }
+            if doubts.is_empty() || !(open.is_empty() || doubts.len() >= PROBES_MAX) {
+                continue;
+            }
+            if self.prove().await {
+                for doubt in std::mem::take(&mut doubts) {
+                    self.reject(doubt.line, &doubt.why).await;
+                }
+                continue;
+            }
+            earlier = std::mem::take(&mut doubts);
+            let Some(Doubt { line, why, .. }) = earlier.first() else {
+                continue;
             };
-            if lines.len() > 1 {
-                let middle = lines.start + lines.len() / 2;
-                open.push(middle..lines.end);
-                open.push(lines.start..middle);
-            } else {
-                doubtful.push((lines.start, why));
-            }
-            let is_proven = self.context.accepted.get() > before;
-            if doubtful.is_empty()
-                || !(is_proven || open.is_empty() || doubtful.len() >= PROBES_MAX)
-            {
-                continue;
-            }
-            if is_proven || self.prove().await {
-                for (line, why) in std::mem::take(&mut doubtful) {
-                    self.reject(line, &why).await;
-                }
-                continue;
-            }
-            let (first, why) = doubtful.swap_remove(0);
-            doubtful.clear();
             let why = format!("every line is refused, so none is given up: {why}");
-            self.pause(Trouble::Alarm, &why, None).await;
-            before = self.context.accepted.get();
             open.clear();
-            open.push(first..self.batch.lines.len());
-        }
-        if !doubtful.is_empty() {
-            debug_assert!(false, "doubts are settled with the last open part");
+            open.push(*line..self.batch.lines.len());
+            self.pause(Trouble::Alarm, &why, None).await;
         }
         self.context
             .status
             .trouble(self.shard, Trouble::None, "", self.context.clock.now());
+    }
+
+    /// Remembers the last of these lines: the store has taken it.
+    fn keep_proof(&self, lines: &Lines) {
+        let line = self.bytes(&(lines.end.saturating_sub(1)..lines.end));
+        if let Some(place) = self.context.proofs.borrow_mut().get_mut(self.shard) {
+            place.clear();
+            place.extend_from_slice(line);
+        }
+    }
+
+    /// The next requests are smaller than what was too large.
+    fn shrink(&self, lines: &Lines) {
+        let largest = self.context.bytes_max.get().max(BYTES_MIN);
+        let smaller = (self.bytes(lines).len() / 2).clamp(BYTES_MIN, largest);
+        self.context.bytes_max.set(smaller);
     }
 
     /// Sends some lines until the store says something about them.
@@ -169,7 +186,10 @@ impl Delivery<'_> {
                     return Said::Stored;
                 }
                 Outcome::Refused { why } => return Said::Refused(why),
-                Outcome::TooLarge { why } => return Said::TooLarge(why),
+                Outcome::TooLarge { why } => {
+                    self.shrink(lines);
+                    return Said::Refused(why);
+                }
                 Outcome::Later { why, after } => self.pause(Trouble::Retrying, &why, after).await,
                 Outcome::Alarm { why } => self.pause(Trouble::Alarm, &why, None).await,
             }
@@ -201,17 +221,17 @@ impl Delivery<'_> {
 
     /// Does the store take a line that it has taken before?
     async fn prove(&mut self) -> bool {
-        let line = self
-            .context
-            .proofs
-            .borrow()
-            .get(self.shard)
-            .cloned()
-            .unwrap_or_default();
+        let line = {
+            let proofs = self.context.proofs.borrow();
+            let own = proofs.get(self.shard).filter(|line| !line.is_empty());
+            // A shard that has stored nothing yet takes another's.
+            let any = || proofs.iter().find(|line| !line.is_empty());
+            own.or_else(any).cloned().unwrap_or_default()
+        };
         if line.is_empty() {
             return false;
         }
-        let body = Body::new(&line, false);
+        let body = Body::new(&line, self.context.config.gzip);
         loop {
             match self.request(&body).await {
                 Outcome::Stored => return true,
@@ -267,13 +287,6 @@ impl Delivery<'_> {
             .get(at(lines.start)..at(lines.end))
             .unwrap_or_default()
     }
-
-    fn last_stored(&self) -> Option<usize> {
-        let mut rejected = self.rejected.iter().rev().peekable();
-        (0..self.batch.lines.len())
-            .rev()
-            .find(|line| rejected.next_if_eq(&line).is_none())
-    }
 }
 
 /// The device's tag of a line: an id needs no escaping.
@@ -284,4 +297,4 @@ fn device(line: &[u8]) -> &str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

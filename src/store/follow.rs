@@ -7,14 +7,16 @@
 //! ```
 //! Nothing is read while a shard has a batch that is ready beside one in flight: what a store that is
 //! away costs is these batches and the rest of one frame. The log is the only buffer.
+use super::Command;
 use super::batch::Batch;
+use super::client::chain;
 use super::deliver::{Context, Done, deliver};
 use super::ledger::{Counts, Ledger};
 use super::line::{self, Encoder};
-use super::place::{self, Place};
+use super::place;
 use super::row::{Gap, Row};
+use super::status::Trouble;
 use super::tally::{Counted, Tally};
-use super::{Command, RewindError, Rewound};
 use crate::log::record::{Kind, RecordView};
 use crate::log::{Follower, Frame, Log, ReadError, Reader};
 use crate::model::ReportView;
@@ -86,37 +88,46 @@ struct Follow<'p> {
     /// A commit has failed, and it was said.
     unsaved: bool,
     not_before: Instant,
+    /// Why the log cannot be read now, and what was said of it last.
+    unreadable: Option<String>,
+    said: Option<String>,
 }
 
 /// Follows the log from a row's place.
 pub async fn follow(parts: &Parts<'_>, row: Row, commands: &mut mpsc::Receiver<Command>) -> Ended {
-    let name = &*parts.context.config.name;
     let (reader, lost) = place::begin(parts.log, row.next);
     parts.context.status.clear();
-    let shards = parts.context.config.shards;
-    let mut follow = Follow {
-        reached: row.next,
-        reader,
-        frames: VecDeque::new(),
-        ledger: Ledger::new(row.next, row.counts),
-        follower: parts.log.follow(name, row.next.saturating_sub(1)),
-        row,
-        encoder: Encoder::default(),
-        shards: std::iter::repeat_with(Shard::default)
-            .take(shards)
-            .collect(),
-        flights: FuturesUnordered::new(),
-        spare: Vec::new(),
-        watch: parts.tally.watch(),
-        committed: Instant::now(),
-        unsaved: false,
-        not_before: Instant::now(),
-        parts,
-    };
+    let mut follow = Follow::new(parts, row, reader);
     if let Some((from, to)) = lost {
         follow.lose(from, to).await;
     }
     follow.run(commands).await
+}
+
+impl<'p> Follow<'p> {
+    fn new(parts: &'p Parts<'p>, row: Row, reader: Reader) -> Self {
+        let name = &*parts.context.config.name;
+        let shards = std::iter::repeat_with(Shard::default);
+        Self {
+            reached: row.next,
+            reader,
+            frames: VecDeque::new(),
+            ledger: Ledger::new(row.next, row.counts),
+            follower: parts.log.follow(name, row.next.saturating_sub(1)),
+            row,
+            encoder: Encoder::default(),
+            shards: shards.take(parts.context.config.shards).collect(),
+            flights: FuturesUnordered::new(),
+            spare: Vec::new(),
+            watch: parts.tally.watch(),
+            committed: Instant::now(),
+            unsaved: false,
+            not_before: Instant::now(),
+            unreadable: None,
+            said: None,
+            parts,
+        }
+    }
 }
 
 impl Follow<'_> {
@@ -129,6 +140,7 @@ impl Follow<'_> {
                 self.look_behind().await;
             }
             self.publish(now);
+            self.tell_log();
             let wanted = self.frames.front().map_or(self.reached, |frame| frame.last);
             let can_read = self.shards.iter().all(|shard| shard.ready.is_empty());
             let (wake, linger) = (self.wake(now), self.not_before);
@@ -207,20 +219,25 @@ impl Follow<'_> {
     /// Reads on, or takes in one frame.
     async fn step(&mut self) {
         if self.frames.is_empty() {
-            match self.reader.read(READ_BYTES) {
+            let read = self.reader.read(READ_BYTES);
+            self.unreadable = None;
+            match read {
                 Ok(frames) => self.frames.extend(frames),
-                Err(ReadError::Damaged { from, to, .. }) => self.lose(from, to).await,
+                Err(ReadError::Damaged { from, to, .. }) => {
+                    if !self.lose(from, to).await {
+                        return;
+                    }
+                }
                 Err(ReadError::Cursor(_)) => {
-                    let (reader, lost) = place::begin(self.parts.log, self.reached);
-                    self.reader = reader;
-                    if let Some((from, to)) = lost {
-                        self.lose(from, to).await;
+                    if !self.begin_again().await {
+                        return;
                     }
                 }
                 Err(error @ ReadError::Io { .. }) => {
-                    let store = &*self.parts.context.config.name;
-                    tracing::error!(store, %error, "the store cannot read the log; it tries again");
+                    self.unreadable = Some(chain(&error));
+                    self.tell_log();
                     sleep(RETRY).await;
+                    return;
                 }
             }
         }
@@ -304,25 +321,47 @@ impl Follow<'_> {
         while let Some(frame) = self.frames.pop_front() {
             self.take_frame(&frame);
         }
+        self.begin_again().await;
+    }
+
+    /// Behind what retention has taken; `false`: stopped meanwhile.
+    async fn begin_again(&mut self) -> bool {
         let (reader, lost) = place::begin(self.parts.log, self.reached);
         self.reader = reader;
-        if let Some((from, to)) = lost {
-            self.lose(from, to).await;
+        match lost {
+            Some((from, to)) => self.lose(from, to).await,
+            None => true,
         }
     }
 
-    /// Passes over records that cannot be had any more.
-    async fn lose(&mut self, from: u64, to: u64) {
+    /// A log that cannot be read is an alarm: nothing is delivered, and the store is not to blame.
+    fn tell_log(&mut self) {
+        let why = self
+            .unreadable
+            .clone()
+            .or_else(|| self.parts.tally.trouble());
+        if why == self.said {
+            return;
+        }
+        let context = &self.parts.context;
+        let trouble = why.as_ref().map_or(Trouble::None, |_| Trouble::Alarm);
+        let words = why.as_deref().unwrap_or_default();
+        context
+            .status
+            .trouble_of_all(trouble, words, context.clock.now());
+        self.said = why;
+    }
+
+    /// Passes over records that cannot be had any more; `false`: stopped before that, and the place
+    /// must not move on.
+    async fn lose(&mut self, from: u64, to: u64) -> bool {
         let context = &self.parts.context;
         let store = &*context.config.name;
-        let after = loop {
-            match self.parts.tally.at(to + 1) {
-                Some(total) => break total,
-                None if self.parts.stop.is_cancelled() => return,
-                None => sleep(LINGER).await,
-            }
+        let before = self.row.base + self.ledger.read();
+        let Some(after) = self.parts.tally.after(to, before, self.parts.stop).await else {
+            return false;
         };
-        let readings = after.saturating_sub(self.row.base + self.ledger.read());
+        let readings = after.saturating_sub(before);
         tracing::error!(
             store,
             from,
@@ -346,6 +385,7 @@ impl Follow<'_> {
         self.row.gap = Some(self.row.gap.map_or(gap, |before| before.with(gap)));
         // So that it is told once.
         self.commit();
+        true
     }
 
     /// Makes the place durable.
@@ -417,34 +457,22 @@ impl Follow<'_> {
 
     /// Goes back to a time; `None`: it does not.
     fn rewind(&mut self, command: Command) -> Option<Row> {
+        // Who asked has gone before anything was done.
+        if command.answer.is_closed() {
+            return None;
+        }
         self.commit();
-        let now = Place {
-            next: self.row.next,
-            readings: self.row.base + self.row.counts.sum(),
-        };
-        let found = place::rewind(self.parts.log, self.parts.tally, now, command.to);
-        let made = found.and_then(|new| {
-            let row = Row {
-                next: new.next,
-                base: new.readings,
-                counts: Counts::default(),
-                ..self.row
-            };
-            let saved = row.save(self.parts.state, &self.parts.context.config.name);
-            saved.map_err(RewindError::State)?;
-            let rewound = Rewound {
-                from: self.parts.log.cursor(now.next.saturating_sub(1)),
-                to: self.parts.log.cursor(new.next.saturating_sub(1)),
-                records: now.next - new.next,
-                readings: now.readings - new.readings,
-            };
-            Ok((row, rewound))
-        });
+        let context = &self.parts.context;
+        let (store, now) = (&*context.config.name, context.clock.now());
+        let made = place::set_back(store, self.row, command.to, self.parts);
         let (row, answer) = match made {
-            Ok((row, rewound)) => (Some(row), Ok(rewound)),
+            Ok((row, rewound)) => {
+                place::tell_rewound(&context.intake, now, store, command.to, &rewound);
+                (Some(row), Ok(rewound))
+            }
             Err(error) => (None, Err(error)),
         };
-        // Who asked may have gone; the place has changed all the same.
+        // Who asked may have gone; the place has changed all the same, and that is told.
         let _ = command.answer.send(answer);
         row
     }
@@ -462,3 +490,6 @@ async fn readable(watch: &mut watch::Receiver<Counted>, wanted: u64, linger: Ins
         std::future::pending::<()>().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

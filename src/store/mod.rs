@@ -156,8 +156,6 @@ pub struct Stores {
     list: Vec<Store>,
     log: Log,
     tally: Option<Arc<Tally>>,
-    intake: Arc<Intake>,
-    clock: Clock,
     stop: CancellationToken,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -211,8 +209,6 @@ impl Stores {
             list,
             log: parts.log,
             tally,
-            intake: parts.intake,
-            clock: parts.clock,
             stop,
             threads: Mutex::new(threads),
         })
@@ -303,27 +299,7 @@ impl Stores {
             .commands
             .try_send(command)
             .map_err(|_| RewindError::Busy)?;
-        let rewound = answered.await.map_err(|_| RewindError::Busy)??;
-        self.tell(name, to, &rewound);
-        Ok(rewound)
-    }
-
-    fn tell(&self, store: &str, to: Timestamp, rewound: &Rewound) {
-        tracing::warn!(store, %to, readings = rewound.readings, "the store is set back");
-        self.intake.event(crate::intake::EventDraft {
-            device_id: "",
-            kind: "",
-            name: "store_rewound",
-            at: self.clock.now(),
-            severity: crate::model::proto::Severity::Warning as i32,
-            detail: &[
-                ("store", store),
-                ("time", &to.to_string()),
-                ("from", &rewound.from.sequence.to_string()),
-                ("to", &rewound.to.sequence.to_string()),
-                ("readings", &rewound.readings.to_string()),
-            ],
-        });
+        answered.await.map_err(|_| RewindError::Busy)?
     }
 }
 

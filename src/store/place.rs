@@ -1,9 +1,10 @@
 //! Where a store begins, and where it goes back to.
-use super::RewindError;
 use super::config::{Begin, Config};
+use super::follow::Parts;
 use super::ledger::Counts;
 use super::row::Row;
 use super::tally::Tally;
+use super::{RewindError, Rewound};
 use crate::intake::{EventDraft, Intake};
 use crate::log::{CursorError, Log, Reader, Start};
 use crate::model::Timestamp;
@@ -13,7 +14,7 @@ use crate::state::State;
 
 /// A place in the log and the readings before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+struct Place {
     /// The next record.
     pub next: u64,
     /// By the tally.
@@ -82,7 +83,7 @@ pub fn open(
 ///
 /// # Errors
 /// That is not before `now`, or the log no longer has it.
-pub fn rewind(log: &Log, tally: &Tally, now: Place, to: Timestamp) -> Result<Place, RewindError> {
+fn rewind(log: &Log, tally: &Tally, now: Place, to: Timestamp) -> Result<Place, RewindError> {
     let reader = log.reader(Start::Since(to)).map_err(|error| match error {
         CursorError::Overtaken { lost_to, .. } => RewindError::BeforeOldest { oldest: lost_to },
         other => RewindError::Log(other),
@@ -93,6 +94,37 @@ pub fn rewind(log: &Log, tally: &Tally, now: Place, to: Timestamp) -> Result<Pla
     }
     let readings = tally.at(next).ok_or(RewindError::NotCounted)?;
     Ok(Place { next, readings })
+}
+
+/// A store's row, set back to a time and made durable.
+///
+/// # Errors
+/// As [`rewind`], or the state.
+pub fn set_back(
+    store: &str,
+    row: Row,
+    to: Timestamp,
+    parts: &Parts<'_>,
+) -> Result<(Row, Rewound), RewindError> {
+    let now = Place {
+        next: row.next,
+        readings: row.base + row.counts.sum(),
+    };
+    let new = rewind(parts.log, parts.tally, now, to)?;
+    let row = Row {
+        next: new.next,
+        base: new.readings,
+        counts: Counts::default(),
+        ..row
+    };
+    row.save(parts.state, store).map_err(RewindError::State)?;
+    let rewound = Rewound {
+        from: parts.log.cursor(now.next.saturating_sub(1)),
+        to: parts.log.cursor(new.next.saturating_sub(1)),
+        records: now.next - new.next,
+        readings: now.readings.saturating_sub(new.readings),
+    };
+    Ok((row, rewound))
 }
 
 /// An event of the gateway, so that the gap is found in the log, too.
@@ -107,6 +139,25 @@ pub fn tell_gap(intake: &Intake, at: Timestamp, store: &str, from: u64, to: u64)
             ("reader", store),
             ("from", &from.to_string()),
             ("to", &to.to_string()),
+        ],
+    });
+}
+
+/// An event of the gateway, told where the place has changed: who asked for it may have gone.
+pub fn tell_rewound(intake: &Intake, at: Timestamp, store: &str, to: Timestamp, rewound: &Rewound) {
+    tracing::warn!(store, %to, readings = rewound.readings, "the store is set back");
+    intake.event(EventDraft {
+        device_id: "",
+        kind: "",
+        name: "store_rewound",
+        at,
+        severity: Severity::Warning as i32,
+        detail: &[
+            ("store", store),
+            ("time", &to.to_string()),
+            ("from", &rewound.from.sequence.to_string()),
+            ("to", &rewound.to.sequence.to_string()),
+            ("readings", &rewound.readings.to_string()),
         ],
     });
 }

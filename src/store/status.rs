@@ -95,6 +95,12 @@ impl Checks {
         ]
     }
 
+    /// Nothing is left to be asked.
+    pub(super) fn is_well(&self) -> bool {
+        let mut named = self.named().into_iter();
+        named.all(|(_, check)| matches!(check, Check::Ok(_)))
+    }
+
     /// The first that failed, why, and whether an operator is needed.
     pub(super) fn failure(&self) -> Option<(&'static str, String, bool)> {
         self.named()
@@ -315,6 +321,19 @@ mod tests {
         assert!(status.is_clear(1) && !status.is_clear(0));
         let (facts, _, _) = status.look(Instant::now());
         assert_eq!(facts.last_error, Some((now, "401".to_owned())));
+    }
+
+    #[test]
+    fn what_could_not_be_told_is_asked_again() {
+        let well = || Check::Ok(String::new());
+        let mut checks = Checks {
+            reachable: well(),
+            target: well(),
+            write: Check::Unknown("503".to_owned()),
+        };
+        assert!(checks.failure().is_none() && !checks.is_well());
+        checks.write = well();
+        assert!(checks.is_well());
     }
 
     #[test]

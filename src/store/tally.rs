@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// Bytes of frames that are read at once.
 const READ_BYTES: usize = 1 << 20;
@@ -40,6 +41,8 @@ pub struct Tally {
     row: Mutex<TallyRow>,
     watch: watch::Sender<Counted>,
     stop: AtomicBool,
+    /// Why the log cannot be read now.
+    trouble: Mutex<Option<String>>,
 }
 
 /// What has changed since the last commit.
@@ -72,6 +75,7 @@ impl Tally {
             row: Mutex::new(row),
             watch: watch::Sender::new(counted),
             stop: AtomicBool::new(false),
+            trouble: Mutex::default(),
         })
     }
 
@@ -87,6 +91,16 @@ impl Tally {
     /// The same, for who waits for it.
     pub fn watch(&self) -> watch::Receiver<Counted> {
         self.watch.subscribe()
+    }
+
+    /// Why the log cannot be read now: every store waits for the tally.
+    pub fn trouble(&self) -> Option<String> {
+        let trouble = self.trouble.lock();
+        trouble.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
     /// Ends [`Tally::run`].
@@ -148,10 +162,12 @@ impl Tally {
             Err(ReadError::Cursor(_)) => *reader = self.begin(),
             Err(error @ ReadError::Io { .. }) => {
                 tracing::error!(%error, "the tally cannot read the log; it tries again");
+                self.note(Some(super::client::chain(&error)));
                 std::thread::park_timeout(RETRY);
                 return;
             }
         }
+        self.note(None);
         // Also past sequences that were never used, or cannot be read.
         let mut row = self.row();
         row.next = row.next.max(reader.position());
@@ -211,8 +227,9 @@ impl Tally {
         }
     }
 
-    /// Readings before `sequence`, which the tally has passed. Reads up to a segment of the log.
-    /// `None` where that cannot be told: not counted yet, or removed.
+    /// Readings before `sequence`, which the tally has passed. Reads up to a segment of the log. Exact if
+    /// one side of the segment can be read; else what can be read from its beginning. `None` where that
+    /// cannot be told: not counted yet, removed, or the disk fails.
     pub fn at(&self, sequence: u64) -> Option<u64> {
         let (before, after) = {
             let row = self.row();
@@ -232,21 +249,64 @@ impl Tally {
             let end = (row.next, row.total);
             (before, row.segments.get(at).copied().unwrap_or(end))
         };
-        let forward =
-            before.and_then(|(first, count)| Some(count + self.between(first, sequence)?));
+        let forward = before.and_then(|(first, count)| {
+            let (readings, is_whole) = self.between(first, sequence)?;
+            Some((count + readings, is_whole))
+        });
+        if let Some((exact, true)) = forward {
+            return Some(exact);
+        }
         // Over damage, or before the first segment that was counted whole: from the other end.
-        forward.or_else(|| Some(after.1.saturating_sub(self.between(sequence, after.0)?)))
+        let backward = self.between(sequence, after.0);
+        let backward = backward.map(|(readings, is_whole)| {
+            let rest = after.1.saturating_sub(readings);
+            (rest, is_whole)
+        });
+        match (forward, backward) {
+            (_, Some((exact, true))) => Some(exact),
+            // Damage on both sides. Too few: what is lost next makes it good.
+            (Some((readings, _)), _) | (None, Some((readings, _))) => Some(readings),
+            (None, None) => None,
+        }
     }
 
-    /// Readings in the records from `from` up to `to`; `None` if some cannot be read.
-    fn between(&self, from: u64, to: u64) -> Option<u64> {
-        let mut readings = 0;
+    /// Readings up to and with `sequence`, once that is counted; `best` if the records around it cannot
+    /// be read. `None`: stopped meanwhile.
+    pub async fn after(&self, sequence: u64, best: u64, stop: &CancellationToken) -> Option<u64> {
+        let mut watch = self.watch();
+        loop {
+            if let Some(total) = self.at(sequence + 1) {
+                return Some(total);
+            }
+            if self.counted().next > sequence {
+                return Some(best);
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return None,
+                // Does not end while this is borrowed: the sender is a part of it.
+                _ = watch.wait_for(|counted| counted.next > sequence) => {}
+            }
+        }
+    }
+
+    /// Readings in the records from `from` up to `to`, and whether that is all of them: damage is
+    /// passed over. `None`: removed, or the disk fails.
+    fn between(&self, from: u64, to: u64) -> Option<(u64, bool)> {
+        let (mut readings, mut is_whole) = (0, true);
         if from >= to {
-            return Some(0);
+            return Some((0, true));
         }
         let mut reader = self.log.reader(Start::At(from)).ok()?;
         while reader.position() < to {
-            let frames = reader.read(READ_BYTES).ok()?;
+            let frames = match reader.read(READ_BYTES) {
+                Ok(frames) => frames,
+                Err(ReadError::Damaged { .. }) => {
+                    is_whole = false;
+                    continue;
+                }
+                Err(ReadError::Cursor(_) | ReadError::Io { .. }) => return None,
+            };
             if frames.is_empty() {
                 break;
             }
@@ -258,6 +318,9 @@ impl Tally {
                 .map(|(_, record)| line::count(record.body))
                 .sum::<u64>();
         }
-        Some(readings)
+        Some((readings, is_whole))
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -111,26 +111,16 @@ impl Worker {
 
     /// What is needed before the first record; tried until it is there. `None`: stopped.
     async fn begin(&self) -> Option<(Client, Row)> {
-        let client = loop {
-            match Client::new(&self.config, self.clock.clone()) {
-                Ok(client) => break client,
-                Err(error) => self.alarm(&client::chain(&error)),
-            }
-            self.pause(AGAIN).await?;
-        };
-        loop {
-            let wait = match place::open(
+        let row = loop {
+            let opened = place::open(
                 &self.config,
                 &self.log,
                 &self.state,
                 &self.tally,
                 self.started_at,
-            ) {
-                Ok(Some(row)) => {
-                    self.status
-                        .trouble_of_all(Trouble::None, "", self.clock.now());
-                    return Some((client, row));
-                }
+            );
+            let wait = match opened {
+                Ok(Some(row)) => break row,
                 Ok(None) => COUNTING,
                 Err(error) => {
                     self.alarm(&client::chain(&error));
@@ -139,6 +129,25 @@ impl Worker {
                 }
             };
             self.pause(wait).await?;
+        };
+        // Retention warns of a store that lags also while there can be no client.
+        let _lag = self
+            .log
+            .follow(&self.config.name, row.next.saturating_sub(1));
+        self.status.update(|facts| {
+            (facts.next, facts.reached) = (row.next, row.next);
+            (facts.base, facts.counts, facts.gap) = (row.base, row.counts, row.gap);
+        });
+        loop {
+            match Client::new(&self.config, self.clock.clone()) {
+                Ok(client) => {
+                    self.status
+                        .trouble_of_all(Trouble::None, "", self.clock.now());
+                    return Some((client, row));
+                }
+                Err(error) => self.alarm(&client::chain(&error)),
+            }
+            self.pause(AGAIN).await?;
         }
     }
 
@@ -153,7 +162,7 @@ impl Worker {
         let mut said = Checks::default();
         loop {
             let checks = check::check(&context.client, self.config.target()).await;
-            let failure = checks.failure();
+            let (failure, is_well) = (checks.failure(), checks.is_well());
             if checks != said {
                 self.say(&checks);
                 said = checks.clone();
@@ -163,15 +172,19 @@ impl Worker {
                 None => {
                     self.status
                         .trouble_of_all(Trouble::None, "", self.clock.now());
-                    break;
+                    if is_well {
+                        break;
+                    }
                 }
                 // A store that is away is told of by who delivers.
                 Some((_, _, false)) => {}
                 Some((what, why, true)) => self.alarm(&format!("{what}: {why}")),
             }
-            // Nor is it waited for when delivery has found out that all is well.
+            // Nor is it waited for when delivery has found out that all is well. What could not be
+            // told may stay so, and is not asked for at each batch.
             let (accepted, asked) = (context.accepted.get(), Instant::now());
-            while context.accepted.get() == accepted && asked.elapsed() < check::AGAIN {
+            let is_same = || failure.is_none() || context.accepted.get() == accepted;
+            while is_same() && asked.elapsed() < check::AGAIN {
                 sleep(LOOK).await;
             }
         }

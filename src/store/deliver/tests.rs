@@ -94,7 +94,12 @@ async fn request(stream: &mut TcpStream) -> Option<String> {
     while bytes.len() < end + length {
         stream.read_buf(&mut bytes).await.ok()?;
     }
-    Some(String::from_utf8(bytes[end..end + length].to_vec()).unwrap())
+    let body = String::from_utf8_lossy(&bytes[end..end + length]).into_owned();
+    Some(if head.contains("content-encoding: gzip") {
+        format!("gzip {body}")
+    } else {
+        body
+    })
 }
 
 struct Bench {
@@ -105,21 +110,27 @@ struct Bench {
 
 fn bench(peer: &Peer) -> Bench {
     let dir = tempfile::tempdir().unwrap();
-    let clock = Clock::system();
-    let open = |name: &str| {
-        let options = Options {
-            min_free: 0,
-            ..Options::default()
-        };
-        Log::open(
-            &dir.path().join(name),
-            options,
-            clock.clone(),
-            Box::new(|_, _| {}),
-        )
-        .unwrap()
+    let [log, rejects] = ["log", "rejects"].map(|name| log(&dir.path().join(name)));
+    Bench {
+        context: context(peer.address, log, rejects.clone()),
+        rejects,
+        _dir: dir,
+    }
+}
+
+/// A log that is read from the disk, but for its last frame.
+pub fn log(dir: &std::path::Path) -> Log {
+    let options = Options {
+        min_free: 0,
+        cache_bytes: 0,
+        ..Options::default()
     };
-    let (log, rejects) = (open("log"), open("rejects"));
+    Log::open(dir, options, Clock::system(), Box::new(|_, _| {})).unwrap()
+}
+
+/// Of a store with two shards.
+pub fn context(address: std::net::SocketAddr, log: Log, rejects: Log) -> Context {
+    let clock = Clock::system();
     let intake = Arc::new(Intake::new(intake::Parts {
         catalogue: Arc::new(Catalogue::shipped()),
         routes: intake::Routes::default(),
@@ -127,19 +138,18 @@ fn bench(peer: &Peer) -> Bench {
         node: "n".into(),
         zone: jiff::tz::TimeZone::UTC,
         log,
-        rejects: rejects.clone(),
+        rejects,
         accounting: Arc::<Accounting>::default(),
         clock: clock.clone(),
         config: intake::Config::default(),
     }));
     let text = format!(
-        "[[store]]\nname = 'a'\nurl = 'http://{}'\nbucket = 'b'\ngzip = false\nshards = 1",
-        peer.address
+        "[[store]]\nname = 'a'\nurl = 'http://{address}'\nbucket = 'b'\ngzip = false\nshards = 2"
     );
     let mut problems = Vec::new();
     let mut top = Section::new("", toml::from_str(&text).unwrap(), &mut problems);
     let config = Config::read_all(&mut top).remove(0);
-    let context = Context {
+    Context {
         client: Client::new(&config, clock.clone()).unwrap(),
         status: Arc::new(Status::new(&config)),
         intake,
@@ -147,13 +157,8 @@ fn bench(peer: &Peer) -> Bench {
         accepted: Cell::new(0),
         bytes_max: Cell::new(config.batch_bytes),
         recovered: Notify::new(),
-        proofs: RefCell::new(vec![Vec::new()]),
+        proofs: RefCell::new(vec![Vec::new(); 2]),
         config,
-    };
-    Bench {
-        context,
-        rejects,
-        _dir: dir,
     }
 }
 
@@ -261,4 +266,88 @@ async fn what_is_too_large_is_halved_and_remembered() {
     assert_eq!(peer.lines().len(), 1_000);
     let smaller = bench.context.bytes_max.get();
     assert!((4_096..=20_000).contains(&smaller), "{smaller}");
+}
+
+#[tokio::test]
+async fn a_bad_line_before_good_ones_is_a_reject() {
+    let peer = Peer::start(REFUSES_BAD).await;
+    let bench = bench(&peer);
+    let done = deliver(&bench.context, 0, batch(2, &[0])).await;
+    assert_eq!(done.rejected, [0]);
+    assert_eq!(peer.lines().len(), 1);
+}
+
+/// Waits for the alarm of a store that refuses everything, then lets it take all again.
+async fn heal(bench: &Bench, well: &AtomicBool) {
+    while bench.context.status.look(Instant::now()).1 != Trouble::Alarm {
+        sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(bench.rejects().len(), 0);
+    well.store(true, Ordering::Relaxed);
+}
+
+#[tokio::test]
+async fn what_was_stored_before_a_refusal_proves_nothing() {
+    let well = Arc::new(AtomicBool::new(false));
+    let (is_well, requests) = (well.clone(), Mutex::new(0));
+    // Another database is behind the address from the third request on.
+    let peer = Peer::start(move |_| {
+        let mut requests = requests.lock().unwrap();
+        *requests += 1;
+        if *requests == 2 || is_well.load(Ordering::Relaxed) {
+            204
+        } else {
+            400
+        }
+    })
+    .await;
+    let bench = bench(&peer);
+    let (done, ()) = tokio::join!(
+        deliver(&bench.context, 0, batch(40, &[])),
+        heal(&bench, &well)
+    );
+    assert!(done.rejected.is_empty(), "{:?}", done.rejected);
+    assert_eq!(peer.lines().len(), 40);
+}
+
+#[tokio::test]
+async fn a_peer_that_refuses_gzip_makes_no_rejects() {
+    let well = Arc::new(AtomicBool::new(false));
+    let is_well = well.clone();
+    let peer = Peer::start(move |body| {
+        if body.starts_with("gzip ") && !is_well.load(Ordering::Relaxed) {
+            400
+        } else {
+            204
+        }
+    })
+    .await;
+    let mut bench = bench(&peer);
+    bench.context.config.gzip = true;
+    // It was well before.
+    bench.context.proofs.borrow_mut()[0] = b"pole,device=d v=1 1\n".to_vec();
+    let (done, ()) = tokio::join!(
+        deliver(&bench.context, 0, batch(40, &[])),
+        heal(&bench, &well)
+    );
+    assert!(done.rejected.is_empty(), "{:?}", done.rejected);
+}
+
+#[tokio::test]
+async fn what_another_shard_stores_during_the_pause_is_a_proof() {
+    let peer = Peer::start(REFUSES_BAD).await;
+    let bench = bench(&peer);
+    let bad: Vec<usize> = (0..PROBES_MAX).collect();
+    let other = async {
+        while bench.context.status.look(Instant::now()).1 != Trouble::Alarm {
+            sleep(Duration::from_millis(1)).await;
+        }
+        deliver(&bench.context, 1, batch(3, &[])).await
+    };
+    let both = async { tokio::join!(deliver(&bench.context, 0, batch(PROBES_MAX, &bad)), other) };
+    let (done, _) = tokio::time::timeout(Duration::from_secs(20), both)
+        .await
+        .unwrap();
+    assert_eq!(done.rejected, bad);
+    assert_eq!(bench.rejects().len(), PROBES_MAX);
 }
