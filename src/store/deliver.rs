@@ -43,8 +43,46 @@ pub struct Context {
     pub bytes_max: Cell<usize>,
     /// A shard has found the store well again: the others need not wait longer.
     pub recovered: Notify,
+    /// Which shards have a batch on its way.
+    pub flying: RefCell<Vec<bool>>,
+    /// Proofs by another shard's line that are on their way: no shard begins a batch meanwhile.
+    pub proving: Cell<usize>,
     /// The line that each shard had stored last.
     pub proofs: RefCell<Vec<Vec<u8>>>,
+}
+
+/// Counts a proof by another shard's line, also when it is dropped.
+struct Proving<'c>(&'c Cell<usize>);
+
+impl<'c> Proving<'c> {
+    fn new(count: &'c Cell<usize>) -> Self {
+        count.set(count.get() + 1);
+        Self(count)
+    }
+}
+
+impl Drop for Proving<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+impl Context {
+    /// Notes whether a shard has a batch on its way: true before it is made, so that nobody sees less.
+    pub fn mark(&self, shard: usize, flying: bool) {
+        if let Some(place) = self.flying.borrow_mut().get_mut(shard) {
+            *place = flying;
+        }
+    }
+}
+
+/// A shard's batch on its way, until it is settled or dropped.
+struct Flying<'c>(&'c Context, usize);
+
+impl Drop for Flying<'_> {
+    fn drop(&mut self) {
+        self.0.mark(self.1, false);
+    }
 }
 
 /// A batch that is settled.
@@ -65,6 +103,7 @@ enum Said {
 
 /// Delivers a batch. Never gives up. Dropping it is safe: the batch is sent again from the log.
 pub async fn deliver(context: &Context, shard: usize, batch: Batch) -> Done {
+    let _flight = Flying(context, shard);
     let mut delivery = Delivery {
         context,
         shard,
@@ -221,16 +260,10 @@ impl Delivery<'_> {
 
     /// Does the store take a line that it has taken before?
     async fn prove(&mut self) -> bool {
-        let line = {
-            let proofs = self.context.proofs.borrow();
-            let own = proofs.get(self.shard).filter(|line| !line.is_empty());
-            // A shard that has stored nothing yet takes another's.
-            let any = || proofs.iter().find(|line| !line.is_empty());
-            own.or_else(any).cloned().unwrap_or_default()
+        let own = self.context.proofs.borrow().get(self.shard).cloned();
+        let Some(line) = own.filter(|line| !line.is_empty()) else {
+            return self.prove_by_another().await;
         };
-        if line.is_empty() {
-            return false;
-        }
         let body = Body::new(&line, self.context.config.gzip);
         loop {
             match self.request(&body).await {
@@ -240,6 +273,24 @@ impl Delivery<'_> {
                 Outcome::Alarm { why } => self.pause(Trouble::Alarm, &why, None).await,
             }
         }
+    }
+
+    /// The same for a shard that has stored nothing yet, by the line of another one that has nothing on
+    /// its way, and begins nothing meanwhile: else an older value could overtake a newer one.
+    async fn prove_by_another(&self) -> bool {
+        let line = {
+            let (proofs, flying) = (self.context.proofs.borrow(), self.context.flying.borrow());
+            let mut shards = proofs.iter().zip(flying.iter());
+            let idle = shards.find(|(line, flying)| !line.is_empty() && !**flying);
+            idle.map(|(line, _)| line.clone())
+        };
+        let Some(line) = line else {
+            return false;
+        };
+        let _all_wait = Proving::new(&self.context.proving);
+        let body = Body::new(&line, self.context.config.gzip);
+        // Once, for all shards wait.
+        matches!(self.request(&body).await, Outcome::Stored)
     }
 
     /// Makes a reject of a line, and waits until that is durable.

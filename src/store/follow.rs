@@ -177,6 +177,9 @@ impl Follow<'_> {
     /// Sends what is full or old enough, a batch at a time from each shard.
     fn launch(&mut self, now: Instant) {
         let context = &self.parts.context;
+        if context.proving.get() > 0 {
+            return;
+        }
         for (number, shard) in self.shards.iter_mut().enumerate() {
             if shard.is_flying {
                 continue;
@@ -190,6 +193,7 @@ impl Follow<'_> {
                 None => continue,
             };
             shard.is_flying = true;
+            context.mark(number, true);
             let context = Rc::clone(context);
             let flight = async move { deliver(&context, number, batch).await };
             self.flights.push(Box::pin(flight));

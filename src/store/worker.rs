@@ -89,6 +89,8 @@ impl Worker {
             accepted: Cell::new(0),
             bytes_max: Cell::new(self.config.batch_bytes),
             recovered: Notify::new(),
+            flying: RefCell::new(vec![false; self.config.shards]),
+            proving: Cell::new(0),
             proofs: RefCell::new(vec![Vec::new(); self.config.shards]),
         });
         let parts = Parts {

@@ -157,6 +157,8 @@ pub fn context(address: std::net::SocketAddr, log: Log, rejects: Log) -> Context
         accepted: Cell::new(0),
         bytes_max: Cell::new(config.batch_bytes),
         recovered: Notify::new(),
+        flying: RefCell::new(vec![false; 2]),
+        proving: Cell::new(0),
         proofs: RefCell::new(vec![Vec::new(); 2]),
         config,
     }
