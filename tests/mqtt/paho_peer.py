@@ -78,7 +78,12 @@ class Peer:
         self.answered.set()
 
     def publish(self, device, payload, qos, topic=None):
-        return self.client.publish(topic or f"city/{device}/json", payload, qos=qos)
+        sent = self.client.publish(topic or f"city/{device}/json", payload, qos=qos)
+        if qos > 0 and sent.rc == mqtt.MQTT_ERR_NO_CONN:
+            # The connection broke just then. paho keeps the message and sends it on the next one, but would raise
+            # this code at every later question about it.
+            sent.rc = mqtt.MQTT_ERR_SUCCESS
+        return sent
 
 
 def body(value):
