@@ -2,7 +2,6 @@
 //! gateway is away comes afterwards.
 use crate::publisher::{Times, payload, publish, topic};
 use crate::{City, Link};
-use std::process::Command;
 
 fn stream(link: Link) {
     let mut city = City::new(link);
@@ -86,21 +85,8 @@ fn rejects_are_acknowledged_and_hold_up_nobody() {
         "x".repeat(2_000)
     );
     for _ in 0..100 {
-        let port = city.mosquitto.port.to_string();
-        let sent = Command::new("mosquitto_pub")
-            .args([
-                "-p",
-                &port,
-                "-u",
-                crate::mosquitto::USER,
-                "-P",
-                crate::mosquitto::PASSWORD,
-                "-q",
-                "1",
-            ])
-            .args(["-t", "city/meter-1/nothing", "-m", &junk])
-            .status();
-        assert!(sent.unwrap().success());
+        city.mosquitto
+            .publish(&["-t", "city/meter-1/nothing", "-m", &junk]);
     }
     publish(city.mosquitto.port, "meter-2", 0..10, Times::Undated);
     let counts = city.until(|counts| counts.received == 110 && counts.in_flight == 0);
@@ -158,23 +144,9 @@ fn retained_messages_do_not_come_in_version_5() {
     let mut city = City::new(Link::alone("5"));
     city.subscribed();
     assert!(city.gateway.stop().success());
-    let port = city.mosquitto.port.to_string();
     let text = String::from_utf8(payload(1, Times::Undated)).unwrap();
-    let sent = Command::new("mosquitto_pub")
-        .args([
-            "-p",
-            &port,
-            "-u",
-            crate::mosquitto::USER,
-            "-P",
-            crate::mosquitto::PASSWORD,
-            "-q",
-            "1",
-            "-r",
-        ])
-        .args(["-t", &topic("meter-9"), "-m", &text])
-        .status();
-    assert!(sent.unwrap().success());
+    city.mosquitto
+        .publish(&["-r", "-t", &topic("meter-9"), "-m", &text]);
     // It was published while the session lay in wait, so it comes once, as a message.
     city.restart();
     city.until(|counts| counts.logged == 1 && counts.in_flight == 0);

@@ -17,6 +17,17 @@ pub struct Mosquitto {
 }
 
 impl Mosquitto {
+    /// One message at QoS 1 by `mosquitto_pub`, with these options besides; waits for the PUBACK.
+    #[track_caller]
+    pub fn publish(&self, options: &[&str]) {
+        let sent = Command::new("mosquitto_pub")
+            .args(["-p", &self.port.to_string(), "-q", "1"])
+            .args(["-u", USER, "-P", PASSWORD])
+            .args(options)
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
     /// On a port of its own, with `more` after the `listener` line; it keeps its store in `dir`.
     pub fn start(dir: &Path, more: &str) -> Self {
         let [port] = free_ports();
