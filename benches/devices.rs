@@ -8,8 +8,9 @@
 )]
 use citygate::catalogue::Catalogue;
 use citygate::devices::{Config, Parts, Query, Registry, State};
+use citygate::intake::Knowledge;
 use citygate::intake::{self, Intake};
-use citygate::inventory::{Inventory, Unknown};
+use citygate::inventory::Unknown;
 use citygate::log::record::{Arrived, Keys, Kind};
 use citygate::log::{AppendError, Batch, Log, Options, Start};
 use citygate::model::{Arrival, Clock, Quality, ReadingDraft, ReportDraft, Source, Value};
@@ -49,7 +50,7 @@ impl Rig {
         let intake = Arc::new(Intake::new(intake::Parts {
             catalogue: Arc::new(Catalogue::shipped()),
             routes: intake::Routes::default(),
-            inventory: Inventory::none(Unknown::Accept),
+            knowledge: Arc::new(Knowledge::nothing(Unknown::Accept)),
             node: "bench".into(),
             zone: TimeZone::UTC,
             log: log.clone(),
@@ -160,6 +161,8 @@ fn encode(device: u64, n: u64, body: &mut Vec<u8>, arrival: &mut Vec<u8>) {
         raw: &[b'x'; 100],
         raw_len: 100,
         alone: true,
+        route: "city/{device}",
+        version: "",
     };
     here.encode(arrival);
 }

@@ -12,7 +12,7 @@
 //! log is the only buffer: a reader that is slow or away slows nobody, and goes on where it was.
 //!
 //! Modules may use those below them in this list, never those beside or above (`tests/house.rs`):
-//! `cli`, `app`, `config`, `sim`, `api`, `sources`, `store`, `devices`, `history`, `intake`, `codecs`,
+//! `cli`, `app`, `config`, `sim`, `api`, `sources`, `store`, `devices`, `history`, `intake`, `profiles`, `codecs`,
 //! `inventory` and `access`, `catalogue`, `tls`, `log` and `state`, `telemetry`, `model`.
 pub mod access;
 pub mod api;
@@ -27,6 +27,7 @@ pub mod intake;
 pub mod inventory;
 pub mod log;
 pub mod model;
+pub mod profiles;
 pub mod sim;
 pub mod sources;
 pub mod state;

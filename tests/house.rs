@@ -17,6 +17,7 @@ const RANKS: &[&[&str]] = &[
     &["catalogue"],
     &["inventory", "access"],
     &["codecs"],
+    &["profiles"],
     &["intake"],
     &["history"],
     &["devices"],

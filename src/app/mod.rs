@@ -19,7 +19,6 @@ use crate::config::Config;
 use crate::devices::{self, Registry};
 use crate::history::{self, History};
 use crate::intake::{self, Intake};
-use crate::inventory::Inventory;
 use crate::model::Clock;
 use crate::model::proto::Severity;
 use crate::sources::broker;
@@ -106,7 +105,7 @@ impl Gateway {
         let intake = Arc::new(Intake::new(intake::Parts {
             catalogue: Arc::clone(&catalogue),
             routes: config.routes.clone(),
-            inventory: Inventory::none(config.inventory.unknown),
+            knowledge: Arc::new(intake::Knowledge::nothing(config.inventory.unknown)),
             node: config.node.clone(),
             zone: config.zone.clone(),
             log: log.clone(),

@@ -188,9 +188,11 @@ impl Reloader {
         if changes.waits("route") {
             config.routes = self.current.routes.clone();
         }
-        self.shared
-            .intake
-            .reload(config.routes.clone(), &config.intake);
+        self.shared.intake.reload(
+            config.routes.clone(),
+            self.shared.intake.knowledge(),
+            &config.intake,
+        );
         self.shared.mqtt.reload(files.users);
         self.shared.hosts.reload(&config.http.hosts);
         self.shared.devices.reload(config.devices.clone());

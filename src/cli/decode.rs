@@ -5,7 +5,8 @@ use crate::api::http::json;
 use crate::catalogue::Catalogue;
 use crate::codecs;
 use crate::config::Config;
-use crate::intake::{Assumed, Preview, preview, quality_name};
+use crate::intake::{Assumed, Knowledge, Preview, preview, quality_name};
+use crate::inventory::Unknown;
 use crate::model::proto::Reading;
 use crate::model::proto::reading::Value;
 use crate::model::{Clock, Timestamp};
@@ -94,6 +95,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     };
     let preview = preview(
         &config.catalogue,
+        &Knowledge::nothing(Unknown::Accept),
         &bytes,
         &Assumed {
             profile: args.profile,

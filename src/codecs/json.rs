@@ -232,6 +232,7 @@ fn metric<'a>(
                     value,
                     unit: Cow::Borrowed(""),
                     labels: Vec::new(),
+                    origin: None,
                 }),
                 Err(sentence) => {
                     let place = out.place_of(group, &key, None);

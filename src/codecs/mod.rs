@@ -20,6 +20,7 @@ pub use decimal::Number;
 pub use fault::{FAULTS_MAX, Fault, Faults, Reason, quote};
 pub use formats::{is_cbor, profile_of};
 
+use crate::model::proto::Severity;
 use std::borrow::Cow;
 
 /// Decodes a payload into `out`, which is empty. An error means that nothing of it can be used.
@@ -124,17 +125,45 @@ pub struct Sample<'a> {
     pub unit: Cow<'a, str>,
     /// As sent.
     pub labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// What was sent, where a profile made the value out of something else.
+    pub origin: Option<AsSent<'a>>,
+}
+
+/// What a device sent where a profile scaled it or took it for a word: the raw value stays recoverable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AsSent<'a> {
+    /// Its digits or text: "219", "0x1f", "2".
+    pub text: Cow<'a, str>,
+    /// UCUM unit of those digits, the profile's factor included: `10*-1.Cel`; empty: none.
+    pub unit: Cow<'a, str>,
+}
+
+/// Something that happened to a device, said by a payload: becomes an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note<'a> {
+    /// The group that says device and time.
+    pub group: u32,
+    /// `platform_online`, `tamper`, ..
+    pub name: Cow<'a, str>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Names and values.
+    pub detail: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
 /// What a codec found in one payload.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decoded<'a> {
+    /// Who sent it, where the payload itself says so: a profile's `[device]`.
+    pub sender: Option<Cow<'a, str>>,
     /// Children that the uplink names, in order. Samples of one device lie together.
     pub devices: Vec<Cow<'a, str>>,
     /// In order.
     pub groups: Vec<Group<'a>>,
     /// In order.
     pub samples: Vec<Sample<'a>>,
+    /// Events, in order.
+    pub notes: Vec<Note<'a>>,
     /// Parts that are no samples.
     pub faults: Faults,
 }
@@ -145,18 +174,22 @@ impl<'a> Decoded<'a> {
     pub fn recycle<'b>(mut self) -> Decoded<'b> {
         self.faults.clear();
         Decoded {
+            sender: None,
             devices: recycle(self.devices, |_| Cow::Borrowed("")),
             groups: recycle(self.groups, |_| Group::default()),
             samples: recycle(self.samples, |_| Sample::empty()),
+            notes: Vec::new(),
             faults: self.faults,
         }
     }
 
     /// Moves all of it to where it may outlive what it borrows from.
     fn move_to(self, out: &mut Decoded<'_>) {
+        out.sender = self.sender.map(owned);
         out.devices = self.devices.into_iter().map(owned).collect();
         out.groups = self.groups.into_iter().map(Group::into_owned).collect();
         out.samples = self.samples.into_iter().map(Sample::into_owned).collect();
+        out.notes = self.notes.into_iter().map(Note::into_owned).collect();
         out.faults = self.faults;
     }
 
@@ -216,6 +249,7 @@ impl Sample<'_> {
             value: Sent::Null,
             unit: Cow::Borrowed(""),
             labels: Vec::new(),
+            origin: None,
         }
     }
 
@@ -236,6 +270,26 @@ impl Sample<'_> {
             unit: owned(self.unit),
             labels: self
                 .labels
+                .into_iter()
+                .map(|(name, value)| (owned(name), owned(value)))
+                .collect(),
+            origin: self.origin.map(|origin| AsSent {
+                text: owned(origin.text),
+                unit: owned(origin.unit),
+            }),
+        }
+    }
+}
+
+impl Note<'_> {
+    /// A copy that borrows nothing.
+    pub fn into_owned<'b>(self) -> Note<'b> {
+        Note {
+            group: self.group,
+            name: owned(self.name),
+            severity: self.severity,
+            detail: self
+                .detail
                 .into_iter()
                 .map(|(name, value)| (owned(name), owned(value)))
                 .collect(),

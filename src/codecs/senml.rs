@@ -151,6 +151,7 @@ fn sample<'a>(resolved: Resolved<'a>, out: &mut Decoded<'a>, sums: &mut Vec<Faul
         value,
         unit: unit(resolved.unit),
         labels: Vec::new(),
+        origin: None,
     });
 }
 

@@ -2,10 +2,12 @@
 use super::Intake;
 use super::reject;
 use super::route::{Shape, Target};
+use super::settings::Settings;
 use super::uplink::Uplink;
-use crate::codecs::{self, Decode, Fault, json};
+use crate::codecs::{self, Fault, json};
 use crate::inventory::Entry;
-use crate::model::{DeviceId, Source};
+use crate::model::{DeviceId, Source, Timestamp};
+use crate::profiles::{Codec, Profiles};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -16,7 +18,8 @@ impl Intake {
     pub fn device_of(&self, topic: &str, client: &str, user: &str) -> Option<String> {
         let settings = self.settings();
         let target = settings.routes.find(topic, Source::Mqtt)?;
-        let (device, _) = self.name(&target, client, user);
+        let now = self.clock.now();
+        let (device, _) = settings.name(&target, (client, user), now);
         DeviceId::check(&device).ok().map(str::to_owned)
     }
 
@@ -24,21 +27,24 @@ impl Intake {
     pub fn serves(&self, topic: &str, source: Source) -> bool {
         self.settings().routes.find(topic, source).is_some()
     }
+}
 
-    /// The device's name, and what the inventory knows of it.
+impl Settings {
+    /// The device's name, and what the inventory knows of it at a time.
     pub(super) fn name<'a>(
         &'a self,
         target: &Target<'a>,
-        client: &'a str,
-        user: &'a str,
-    ) -> (Cow<'a, str>, Option<&'a Entry>) {
+        (client, user): (&'a str, &'a str),
+        at: Timestamp,
+    ) -> (Cow<'a, str>, Option<Entry<'a>>) {
+        let inventory = &self.knowledge.inventory;
         let entry = match (target.token, target.device) {
-            (Some(token), _) => self.inventory.lookup_token(token),
-            (None, Some(device)) => self.inventory.lookup(device),
-            (None, None) => self.inventory.lookup_token(user),
+            (Some(token), _) => inventory.lookup_token(token, at),
+            (None, Some(device)) => inventory.lookup(device, at),
+            (None, None) => inventory.lookup_token(user, at),
         };
         let named = match (entry, target.token) {
-            (Some(entry), _) => Cow::Borrowed(&*entry.device_id),
+            (Some(entry), _) => Cow::Borrowed(entry.id()),
             (None, Some(token)) => Cow::Owned(pseudonym(token)),
             (None, None) => Cow::Borrowed(target.device.unwrap_or(client)),
         };
@@ -67,18 +73,25 @@ fn pseudonym(token: &str) -> String {
     name
 }
 
-/// The profile's name and its codec: the route's, else the Content-Format's, else `json`.
-pub(super) fn codec(
-    target: &Target<'_>,
+/// The codec: the route's, else the Content-Format's, else the inventory's, else `json`.
+pub(super) fn codec<'a>(
+    target: &Target<'a>,
+    entry: Option<Entry<'a>>,
     uplink: &Uplink<'_>,
-) -> Result<(&'static str, Decode), Fault> {
+    profiles: &'a Profiles,
+) -> Result<Codec<'a>, Fault> {
     if target.shape == Shape::Gateway {
-        return Ok(("json", json::gateway));
+        return Ok(Codec::BuiltIn("json", json::gateway));
     }
+    let of_device = entry.map(Entry::profile).filter(|name| !name.is_empty());
     let profile = match target.profile {
-        "" => codecs::profile_of(uplink.content_format)?.unwrap_or("json"),
+        "" => match codecs::profile_of(uplink.content_format)? {
+            Some(profile) => profile,
+            None => of_device.unwrap_or("json"),
+        },
         "json" if codecs::is_cbor(uplink.content_format) == Some(true) => "cbor",
         named => named,
     };
-    codecs::named(profile).ok_or_else(|| reject::unknown_profile(profile))
+    let found = profiles.find(profile);
+    found.ok_or_else(|| reject::unknown_profile(profile, &profiles.names()))
 }

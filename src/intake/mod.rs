@@ -19,6 +19,7 @@ mod commit;
 mod config;
 mod dedup;
 mod event;
+mod knowledge;
 mod normalise;
 mod pending;
 mod plan;
@@ -38,6 +39,7 @@ mod value;
 
 pub use crate::codecs::Reason;
 pub use config::Config;
+pub use knowledge::Knowledge;
 pub use pending::Pending;
 pub use preview::{Assumed, Kept, Place, Preview, preview, quality_name};
 pub use rebuild::Rebuilt;
@@ -48,7 +50,6 @@ pub use stored::RefusedLine;
 pub use uplink::{Answer, Delivery, EventDraft, Refusal, Ticket, Uplink, Verdict};
 
 use crate::catalogue::Catalogue;
-use crate::inventory::Inventory;
 use crate::log::{Batch, Log, Settled};
 use crate::model::Clock;
 use crate::telemetry::Accounting;
@@ -66,8 +67,8 @@ pub struct Parts {
     pub catalogue: Arc<Catalogue>,
     /// From topics to devices.
     pub routes: Routes,
-    /// What is known of devices.
-    pub inventory: Inventory,
+    /// What is known of devices and formats.
+    pub knowledge: Arc<Knowledge>,
     /// This gateway's name.
     pub node: String,
     /// The site's zone, for wall times.
@@ -89,7 +90,6 @@ pub struct Parts {
 pub struct Intake {
     catalogue: Arc<Catalogue>,
     settings: RwLock<Arc<Settings>>,
-    inventory: Inventory,
     node: String,
     zone: TimeZone,
     log: Log,
@@ -126,8 +126,11 @@ impl Intake {
         Self {
             seed: xxh3_64(&parts.log.id().0.to_le_bytes()),
             catalogue: parts.catalogue,
-            settings: RwLock::new(Arc::new(Settings::new(parts.routes, &config))),
-            inventory: parts.inventory,
+            settings: RwLock::new(Arc::new(Settings::new(
+                parts.routes,
+                parts.knowledge,
+                &config,
+            ))),
             node: parts.node,
             zone: parts.zone,
             log: parts.log,

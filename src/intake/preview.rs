@@ -2,10 +2,11 @@
 use super::normalise::{Context, normalise};
 use super::route::Shape;
 use super::take::next_run;
-use super::{Intake, reject};
+use super::{Intake, Knowledge, reject};
 use crate::catalogue::Catalogue;
-use crate::codecs::{self, Decode, Decoded, Fault, Faults, Limits, json};
+use crate::codecs::{Decoded, Fault, Faults, Limits, json};
 use crate::model::{self, Quality, ReadingDraft, ReportDraft, Timestamp, proto};
+use crate::profiles::{Around, Codec};
 use jiff::tz::TimeZone;
 use prost::Message;
 
@@ -70,8 +71,8 @@ impl Intake {
             return Preview::refused(reject::no_route(kept.source, kept.topic));
         };
         let decode = match target.shape {
-            Shape::Telemetry => codecs::named(kept.profile).map(|(_, decode)| decode),
-            Shape::Gateway => Some(json::gateway as Decode),
+            Shape::Telemetry => settings.knowledge.profiles.find(kept.profile),
+            Shape::Gateway => Some(Codec::BuiltIn("json", json::gateway)),
             // It gave an event, which says what there was.
             Shape::Attributes | Shape::Child(_) => return Preview::default(),
         };
@@ -82,7 +83,13 @@ impl Intake {
             received_at: kept.received_at,
             readings_max: settings.readings_max,
         };
-        decoded(&self.catalogue, kept.payload, &assumed, decode)
+        decoded(
+            &self.catalogue,
+            &settings.knowledge,
+            kept.payload,
+            &assumed,
+            decode,
+        )
     }
 }
 
@@ -96,25 +103,40 @@ impl Preview {
 }
 
 /// Decodes and normalises `payload` as if it had arrived.
-pub fn preview(catalogue: &Catalogue, payload: &[u8], assumed: &Assumed<'_>) -> Preview {
-    let decode = codecs::named(assumed.profile).map(|(_, decode)| decode);
-    decoded(catalogue, payload, assumed, decode)
+pub fn preview(
+    catalogue: &Catalogue,
+    knowledge: &Knowledge,
+    payload: &[u8],
+    assumed: &Assumed<'_>,
+) -> Preview {
+    let codec = knowledge.profiles.find(assumed.profile);
+    decoded(catalogue, knowledge, payload, assumed, codec)
 }
 
 fn decoded(
     catalogue: &Catalogue,
+    knowledge: &Knowledge,
     payload: &[u8],
     assumed: &Assumed<'_>,
-    decode: Option<Decode>,
+    codec: Option<Codec<'_>>,
 ) -> Preview {
-    let Some(decode) = decode else {
-        return Preview::refused(reject::unknown_profile(assumed.profile));
+    let Some(codec) = codec else {
+        let names = knowledge.profiles.names();
+        return Preview::refused(reject::unknown_profile(assumed.profile, &names));
     };
     let mut decoded = Decoded::default();
-    let limits = Limits {
-        readings_max: assumed.readings_max,
+    let profile_of = |name: &str| {
+        let entry = knowledge.inventory.lookup(name, assumed.received_at)?;
+        Some(entry.profile()).filter(|name| !name.is_empty())
     };
-    if let Err(fault) = decode(payload, limits, &mut decoded) {
+    let around = Around {
+        limits: Limits {
+            readings_max: assumed.readings_max,
+        },
+        profiles: &knowledge.profiles,
+        profile_of: &profile_of,
+    };
+    if let Err(fault) = codec.decode(payload, around, &mut decoded) {
         return Preview::refused(fault);
     }
     let mut faults: Faults = std::mem::take(&mut decoded.faults);

@@ -1,7 +1,7 @@
 //! A reject's bytes, and the sentences that intake itself says.
 use super::route;
 use super::uplink::Uplink;
-use crate::codecs::{self, Fault, Reason, quote};
+use crate::codecs::{Fault, Reason, quote};
 use crate::model::{Reject, Source};
 use prost::Message;
 
@@ -61,11 +61,7 @@ pub(super) fn too_large(len: usize, max: usize) -> Fault {
     Fault::whole(Reason::TooLarge, sentence)
 }
 
-pub(super) fn unknown_profile(profile: &str) -> Fault {
-    let sentence = format!(
-        "no profile `{}`; there are: {}",
-        quote(profile),
-        codecs::names()
-    );
+pub(super) fn unknown_profile(profile: &str, names: &str) -> Fault {
+    let sentence = format!("no profile `{}`; there are: {names}", quote(profile));
     Fault::whole(Reason::UnknownProfile, sentence)
 }

@@ -3,11 +3,12 @@ use super::normalise::{ClockWrong, Context, Outcome, normalise};
 use super::pending::{Pending, Record, Scratch};
 use super::route::Target;
 use super::uplink::Uplink;
-use super::{Intake, clock};
+use super::{Intake, Knowledge, clock};
 use crate::codecs::{Decoded, Fault, Faults, Reason, quote, recycle};
 use crate::inventory::Entry;
 use crate::log::record::{Kind, RECORD_BYTES_MAX};
 use crate::model::{Quality, ReadingDraft, ReportDraft, Timestamp, Value};
+use crate::profiles::Codec;
 use prost::Message;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -20,22 +21,24 @@ const REPORT_BYTES_MAX: usize = RECORD_BYTES_MAX / 2;
 #[derive(Clone, Copy)]
 pub(super) struct Sender<'a> {
     pub(super) device: &'a str,
-    pub(super) entry: Option<&'a Entry>,
+    pub(super) entry: Option<Entry<'a>>,
     pub(super) target: Target<'a>,
+    pub(super) codec: Codec<'a>,
 }
 
 impl<'a> Sender<'a> {
     pub(super) fn kind(&self) -> &'a str {
         match self.entry {
-            Some(entry) if !entry.kind.is_empty() => &entry.kind,
+            Some(entry) if !entry.kind().is_empty() => entry.kind(),
             _ if !self.target.kind.is_empty() => self.target.kind,
+            _ if !self.codec.kind().is_empty() => self.codec.kind(),
             _ => "unknown",
         }
     }
 
     pub(super) fn district(&self) -> &'a str {
         match self.entry {
-            Some(entry) if !entry.district.is_empty() => &entry.district,
+            Some(entry) if !entry.district().is_empty() => entry.district(),
             _ => self.target.district,
         }
     }
@@ -51,7 +54,7 @@ impl Intake {
         &self,
         uplink: &Uplink<'_>,
         sender: &Sender<'_>,
-        profile: &str,
+        knowledge: &Knowledge,
         decoded: &Decoded<'_>,
         run: Range<usize>,
         scratch: &mut Scratch,
@@ -66,17 +69,18 @@ impl Intake {
             .device_of(group)
             .filter(|name| *name != sender.device);
         let child = named.map(|name| {
-            let entry = self.inventory.lookup(name);
+            let entry = knowledge.inventory.lookup(name, uplink.received_at);
             Sender {
-                device: entry.map_or(name, |entry| &entry.device_id),
+                device: entry.map_or(name, Entry::id),
                 entry,
                 target: sender.target,
+                codec: sender.codec,
             }
         });
         // An alias of its own is no child.
         let child = child.filter(|child| child.device != sender.device);
         if let Some(child) = &child
-            && let Err(mut fault) = self.known(child.device, child.entry)
+            && let Err(mut fault) = knowledge.admits(child.device, child.entry)
         {
             fault.part = quote(child.device);
             faults.push(fault);
@@ -86,10 +90,7 @@ impl Intake {
         let context = Context {
             catalogue: &self.catalogue,
             kind: of.kind(),
-            zone: of
-                .entry
-                .and_then(|entry| entry.zone.as_ref())
-                .unwrap_or(&self.zone),
+            zone: of.entry.and_then(Entry::zone).unwrap_or(&self.zone),
             received_at: uplink.received_at,
         };
         let mut readings: Vec<ReadingDraft<'_>> = std::mem::take(&mut scratch.readings);
@@ -106,7 +107,7 @@ impl Intake {
                 device_id: of.device,
                 kind: of.kind(),
                 district: of.district(),
-                profile,
+                profile: sender.codec.name(),
                 received_at: uplink.received_at,
                 source: uplink.source,
                 readings,

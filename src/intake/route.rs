@@ -16,7 +16,6 @@
 //! that names the device. A handful of patterns is compared one by one, level by level: no
 //! allocation, and no tree before somebody has a hundred routes.
 use crate::catalogue::Catalogue;
-use crate::codecs;
 use crate::model::Source;
 use crate::model::settings::Section;
 use std::borrow::Cow;
@@ -67,6 +66,8 @@ impl Serves {
 
 #[derive(Clone, Debug)]
 struct Route {
+    /// As written.
+    pattern: Box<str>,
     serves: Serves,
     levels: Vec<Level>,
     shape: Shape,
@@ -78,6 +79,8 @@ struct Route {
 /// Where a topic leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target<'a> {
+    /// The pattern that matched.
+    pub route: &'a str,
     /// The level that names the device; `None`: the sender's credentials name it.
     pub device: Option<&'a str>,
     /// The level that is an access token. Never shown.
@@ -102,6 +105,7 @@ impl Default for Routes {
         use Shape::{Attributes, Child, Gateway, Telemetry};
         let default = |serves| {
             move |(pattern, shape): &(&str, Shape)| Route {
+                pattern: (*pattern).into(),
                 serves,
                 levels: pattern.split('/').map(level).collect(),
                 shape: *shape,
@@ -164,6 +168,12 @@ impl Routes {
         Self(configured.chain(Self::default().0).collect())
     }
 
+    /// The profiles that `[[route]]` names, with their places in the file.
+    pub fn profiles(&self) -> impl Iterator<Item = (usize, &str)> {
+        let named = self.0.iter().enumerate();
+        named.filter_map(|(at, route)| (!route.profile.is_empty()).then_some((at, &*route.profile)))
+    }
+
     /// The first route that serves `source` and matches. A `CoAP` path has no leading slash.
     pub fn find<'a>(&'a self, topic: &'a str, source: Source) -> Option<Target<'a>> {
         let serving = self.0.iter().filter(|route| route.serves.has(source));
@@ -174,6 +184,7 @@ impl Routes {
 impl Route {
     fn matches<'a>(&'a self, topic: &'a str) -> Option<Target<'a>> {
         let mut target = Target {
+            route: &self.pattern,
             device: None,
             token: None,
             profile: &self.profile,
@@ -206,10 +217,6 @@ fn read(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Route> {
     let profile = section.text("profile").unwrap_or_default();
     let kind = section.text("kind").unwrap_or_default();
     let district = section.text("district").unwrap_or_default();
-    if !profile.is_empty() && codecs::named(&profile).is_none() {
-        let rule = format!("must be one of {}", codecs::names());
-        section.problem("profile", &profile, rule);
-    }
     if !kind.is_empty() && !catalogue.kinds().any(|known| *known.name == *kind) {
         let near = catalogue
             .nearest_kind(&kind)
@@ -235,6 +242,7 @@ fn read(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Route> {
     match parse(&topic) {
         Ok(levels) => Some(Route {
             serves: Serves::All,
+            pattern: topic.as_str().into(),
             levels,
             shape: Shape::Telemetry,
             profile: profile.into(),

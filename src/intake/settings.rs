@@ -1,5 +1,5 @@
 //! What may change while uplinks are taken.
-use super::{Config, Intake, Routes, lock};
+use super::{Config, Intake, Knowledge, Routes, lock};
 use crate::codecs::Limits;
 use std::sync::{Arc, PoisonError};
 
@@ -7,14 +7,16 @@ use std::sync::{Arc, PoisonError};
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) routes: Routes,
+    pub(super) knowledge: Arc<Knowledge>,
     pub(super) keep_raw: usize,
     pub(super) readings_max: usize,
 }
 
 impl Settings {
-    pub(super) const fn new(routes: Routes, config: &Config) -> Self {
+    pub(super) const fn new(routes: Routes, knowledge: Arc<Knowledge>, config: &Config) -> Self {
         Self {
             routes,
+            knowledge,
             keep_raw: config.keep_raw,
             readings_max: config.readings_max,
         }
@@ -35,11 +37,16 @@ impl Intake {
         Arc::clone(&settings.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes the next uplinks by other routes, and by `keep_raw`, `readings_max` and `reject_budget`
-    /// of `config`; its other keys are left as they are. Uplinks that are being taken end by the old
-    /// ones. The routes' kinds must be those of this intake's catalogue.
-    pub fn reload(&self, routes: Routes, config: &Config) {
-        let settings = Arc::new(Settings::new(routes, config));
+    /// What is known of devices and formats now.
+    pub fn knowledge(&self) -> Arc<Knowledge> {
+        Arc::clone(&self.settings().knowledge)
+    }
+
+    /// Takes the next uplinks by other routes, by what is known now, and by `keep_raw`, `readings_max`
+    /// and `reject_budget` of `config`; its other keys are left as they are. Uplinks that are being
+    /// taken end by the old ones. The routes' kinds must be those of this intake's catalogue.
+    pub fn reload(&self, routes: Routes, knowledge: Arc<Knowledge>, config: &Config) {
+        let settings = Arc::new(Settings::new(routes, knowledge, config));
         *self
             .settings
             .write()

@@ -6,10 +6,10 @@ use super::route::{self, Shape};
 use super::settings::Settings;
 use super::uplink::{Delivery, Uplink, Verdict};
 use super::{Intake, budget, choice, reject};
-use crate::codecs::{Decode, Decoded, Fault, Faults, Limits, Reason, json};
-use crate::inventory::Entry;
+use crate::codecs::{Decoded, Fault, Faults, Reason, json};
 use crate::log::record::{Kind, RedeliveryKey};
 use crate::model::{Arrival, DeviceId, Source, proto};
+use crate::profiles::{Around, Codec};
 use prost::Message;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -35,7 +35,7 @@ impl Intake {
             unassured: uplink.unassured,
             transmission: self.transmission(uplink),
             records: records..pending.records.len(),
-            arrival: arrival(uplink, &settings, seen.alone, records, pending),
+            arrival: arrival(uplink, &settings, &seen, records, pending),
             parts: pending.parts.len()..pending.parts.len(),
             parts_key: None,
             rejected,
@@ -128,17 +128,6 @@ impl Intake {
         });
     }
 
-    pub(super) fn known(&self, device: &str, entry: Option<&Entry>) -> Result<(), Fault> {
-        DeviceId::check(device)
-            .map_err(|error| Fault::whole(Reason::InvalidDeviceId, error.to_string()))?;
-        if entry.is_none() && !self.inventory.accepts_unknown() {
-            let sentence =
-                format!("the inventory has no device `{device}`, and devices.unknown is reject");
-            return Err(Fault::whole(Reason::UnknownDevice, sentence));
-        }
-        Ok(())
-    }
-
     fn read<'a>(
         &'a self,
         uplink: &Uplink<'a>,
@@ -151,9 +140,11 @@ impl Intake {
             .routes
             .find(uplink.topic, uplink.source)
             .ok_or_else(|| reject::no_route(uplink.source, uplink.topic))?;
-        let (device, entry) = self.name(&target, uplink.client, uplink.user);
+        let (device, entry) =
+            settings.name(&target, (uplink.client, uplink.user), uplink.received_at);
         seen.device = device;
         seen.profile = target.profile;
+        seen.route = target.route;
         let device = &*seen.device;
         if uplink.payload.len() > self.config.payload_max {
             return Err(reject::too_large(
@@ -161,27 +152,26 @@ impl Intake {
                 self.config.payload_max,
             ));
         }
-        self.known(device, entry)?;
+        settings.knowledge.admits(device, entry)?;
+        let codec = match target.shape {
+            Shape::Telemetry | Shape::Gateway => {
+                choice::codec(&target, entry, uplink, &settings.knowledge.profiles)?
+            }
+            Shape::Attributes | Shape::Child(_) => Codec::BuiltIn("json", json::decode),
+        };
+        seen.profile = codec.name();
+        seen.version = codec.version();
         let sender = Sender {
             device,
             entry,
             target,
+            codec,
         };
         match target.shape {
             Shape::Telemetry | Shape::Gateway => {
-                let codec = choice::codec(&target, uplink)?;
-                seen.profile = codec.0;
-                self.telemetry(
-                    uplink,
-                    &sender,
-                    (codec, settings.limits()),
-                    pending,
-                    faults,
-                    &mut seen.alone,
-                )
+                self.telemetry(uplink, &sender, settings, pending, faults, &mut seen.alone)
             }
             Shape::Attributes => {
-                seen.profile = "json";
                 let all = json::attributes(uplink.payload)?;
                 seen.alone = true;
                 note(uplink, &sender, "attributes", all, pending);
@@ -203,14 +193,24 @@ impl Intake {
         &self,
         uplink: &Uplink<'_>,
         sender: &Sender<'_>,
-        ((profile, decode), limits): ((&'static str, Decode), Limits),
+        settings: &Settings,
         pending: &mut Pending,
         faults: &mut Faults,
         alone: &mut bool,
     ) -> Result<(), Fault> {
         let mut scratch = std::mem::take(&mut pending.scratch);
         let mut decoded: Decoded<'_> = std::mem::take(&mut scratch.decoded);
-        let done = decode(uplink.payload, limits, &mut decoded);
+        let knowledge = &*settings.knowledge;
+        let profile_of = |name: &str| {
+            let entry = knowledge.inventory.lookup(name, uplink.received_at)?;
+            Some(entry.profile()).filter(|name| !name.is_empty())
+        };
+        let around = Around {
+            limits: settings.limits(),
+            profiles: &knowledge.profiles,
+            profile_of: &profile_of,
+        };
+        let done = sender.codec.decode(uplink.payload, around, &mut decoded);
         if done.is_ok() {
             std::mem::swap(faults, &mut decoded.faults);
             // Where a part is no sample, nobody knows whose it is.
@@ -222,7 +222,7 @@ impl Intake {
                 self.report(
                     uplink,
                     sender,
-                    profile,
+                    knowledge,
                     &decoded,
                     run.clone(),
                     &mut scratch,
@@ -241,7 +241,7 @@ impl Intake {
 fn arrival(
     uplink: &Uplink<'_>,
     settings: &Settings,
-    alone: bool,
+    seen: &Seen<'_>,
     first: usize,
     pending: &mut Pending,
 ) -> Range<usize> {
@@ -256,7 +256,9 @@ fn arrival(
         content_format: uplink.content_format,
         raw: uplink.payload.get(..keep).unwrap_or_default(),
         raw_len: uplink.payload.len() as u64,
-        alone,
+        alone: seen.alone,
+        route: seen.route,
+        version: seen.version,
     };
     pending.body(|out| arrival.encode(out))
 }
@@ -266,6 +268,9 @@ fn arrival(
 struct Seen<'a> {
     device: Cow<'a, str>,
     profile: &'a str,
+    version: &'a str,
+    /// The pattern or name of the route.
+    route: &'a str,
     /// It names no device but this one.
     alone: bool,
 }

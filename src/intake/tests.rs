@@ -86,7 +86,7 @@ fn open(dir: &std::path::Path, setup: &Setup, clock: &Clock) -> Intake {
     Intake::new(Parts {
         catalogue,
         routes,
-        inventory: Inventory::none(setup.unknown),
+        knowledge: Arc::new(Knowledge::nothing(setup.unknown)),
         node: "lixia-1".to_owned(),
         zone: TimeZone::get(setup.zone).unwrap(),
         log: log("log", setup.min_free, settle_log(Arc::clone(&accounting))),

@@ -73,6 +73,10 @@ pub(super) fn read<'d>(
             }
         }
     }
+    if let Some(origin) = &sample.origin {
+        reading.raw = Cow::Borrowed(&origin.text);
+        reading.raw_unit = Cow::Borrowed(&origin.unit);
+    }
     Ok(reading)
 }
 

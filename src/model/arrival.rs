@@ -20,6 +20,10 @@ pub struct Arrival<'a> {
     pub raw_len: u64,
     /// The payload names no device but its sender. Logs of before 0.1 do not say it, and then it is not.
     pub alone: bool,
+    /// The pattern that led to the device, such as `plant/+/{device}/up`, or the name of a push route.
+    pub route: &'a str,
+    /// Version of the profile that read it; "" of one that needs no file.
+    pub version: &'a str,
 }
 
 impl<'a> Arrival<'a> {
@@ -43,6 +47,8 @@ impl<'a> Arrival<'a> {
         put_bytes(out, 6, self.raw);
         put_u64(out, 7, self.raw_len);
         put_u64(out, 8, self.alone.into());
+        put_bytes(out, 9, self.route.as_bytes());
+        put_bytes(out, 10, self.version.as_bytes());
     }
 
     /// Of an encoded message, the sender's address alone: it comes first.
@@ -72,6 +78,8 @@ impl<'a> Arrival<'a> {
             raw: &[],
             raw_len: 0,
             alone: false,
+            route: "",
+            version: "",
         };
         let (mut ip, mut port) = (None, 0);
         let mut fields = Fields::new(bytes);
@@ -88,6 +96,8 @@ impl<'a> Arrival<'a> {
                 6 => arrival.raw = value.bytes(),
                 7 => arrival.raw_len = value.number(),
                 8 => arrival.alone = value.number() == 1,
+                9 => arrival.route = value.text()?,
+                10 => arrival.version = value.text()?,
                 _ => {}
             }
         }
@@ -110,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn arrivals_round_trip(ip: [u8; 16], v4: bool, port: u16, topic: String, client: String, content_format: Option<u16>, raw: Vec<u8>, alone: bool) {
+        fn arrivals_round_trip(ip: [u8; 16], v4: bool, port: u16, topic: String, client: String, content_format: Option<u16>, raw: Vec<u8>, alone: bool, route: String, version: String) {
             let ip = if v4 { IpAddr::from([ip[0], ip[1], ip[2], ip[3]]) } else { IpAddr::from(ip) };
             let arrival = Arrival {
                 address: Some(SocketAddr::new(ip.to_canonical(), port)),
@@ -120,6 +130,8 @@ mod tests {
                 raw: &raw,
                 raw_len: raw.len() as u64,
                 alone,
+                route: &route,
+                version: &version,
             };
             let mut out = Vec::new();
             arrival.encode(&mut out);

@@ -4,8 +4,9 @@ use citygate::api::{Phase, Rates, Readiness, Shared, grpc, http};
 use citygate::catalogue::Catalogue;
 use citygate::devices::{self, Registry};
 use citygate::history::{self, History};
+use citygate::intake::Knowledge;
 use citygate::intake::{self, Intake};
-use citygate::inventory::{Inventory, Unknown};
+use citygate::inventory::Unknown;
 use citygate::log::record::{Keys, Kind};
 use citygate::log::{Batch, Log, Options};
 use citygate::model::proto::client::telemetry_service_client::TelemetryServiceClient;
@@ -109,7 +110,7 @@ fn build(dir: &Path, clock: Clock) -> Shared {
     let intake = Arc::new(Intake::new(intake::Parts {
         catalogue: catalogue.clone(),
         routes: intake::Routes::default(),
-        inventory: Inventory::none(Unknown::Accept),
+        knowledge: Arc::new(Knowledge::nothing(Unknown::Accept)),
         node: "test-1".into(),
         zone: jiff::tz::TimeZone::UTC,
         log: log.clone(),

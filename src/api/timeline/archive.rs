@@ -25,6 +25,10 @@ pub struct Arrived {
     pub raw_len: u64,
     /// The payload names no device but its sender.
     pub alone: bool,
+    /// The route's pattern or name; "" in logs of before it was kept.
+    pub route: String,
+    /// Version of the profile; "" of one that needs no file.
+    pub version: String,
 }
 
 impl Arrived {
@@ -38,6 +42,8 @@ impl Arrived {
             raw: arrival.raw.to_vec(),
             raw_len: arrival.raw_len,
             alone: arrival.alone,
+            route: arrival.route.to_owned(),
+            version: arrival.version.to_owned(),
         })
     }
 }

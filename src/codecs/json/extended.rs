@@ -67,6 +67,7 @@ pub(super) fn extended<'a>(
                 value,
                 unit,
                 labels,
+                origin: None,
             });
         }
         Err((reason, sentence)) => {

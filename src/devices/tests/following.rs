@@ -1,8 +1,9 @@
 //! The registry on real logs and the real database: restarts, crashes, gaps.
 use super::*;
 use crate::devices::{Parts, Registry, TraceKind};
+use crate::intake::Knowledge;
 use crate::intake::{self, Intake};
-use crate::inventory::{Inventory, Unknown};
+use crate::inventory::Unknown;
 use crate::log::record::{Keys, Kind};
 use crate::log::{Batch, Log, Options, Settled};
 use crate::model::Clock;
@@ -41,7 +42,7 @@ impl Rig {
         let intake = Intake::new(intake::Parts {
             catalogue: Arc::new(Catalogue::shipped()),
             routes: intake::Routes::default(),
-            inventory: Inventory::none(Unknown::Accept),
+            knowledge: Arc::new(Knowledge::nothing(Unknown::Accept)),
             node: "test".into(),
             zone: TimeZone::UTC,
             log: log.clone(),

@@ -62,6 +62,8 @@ impl Fed {
             raw: &[],
             raw_len: 0,
             alone: true,
+            route: "",
+            version: "",
         };
         here.encode(&mut arrival);
         self.table.uplink(Arrived::Here(&arrival));

@@ -1,5 +1,6 @@
 //! Random uplinks: no panic, and promise 2's identity with what the logs hold.
 use super::*;
+use crate::inventory::Unknown;
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -134,7 +135,7 @@ proptest! {
             received_at: Timestamp::from_secs(NOW),
             readings_max: 100,
         };
-        let preview = preview(&Catalogue::shipped(), payload.as_bytes(), &assumed);
+        let preview = preview(&Catalogue::shipped(), &Knowledge::nothing(Unknown::Accept), payload.as_bytes(), &assumed);
         prop_assert_eq!(preview.readings.len() + preview.faults.len(), values.len(), "{}: {:?}", payload, preview);
         prop_assert_eq!(preview.origins.len(), preview.readings.len());
         for reading in &preview.readings {

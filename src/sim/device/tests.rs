@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 use super::*;
 use crate::catalogue::Catalogue;
-use crate::intake::{Assumed, Preview, preview};
+use crate::intake::{Assumed, Knowledge, Preview, preview};
+use crate::inventory::Unknown;
 use crate::model::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -32,7 +33,12 @@ fn judged(kind: Kind, payload: &[u8], at_ms: i64) -> Preview {
         received_at: Timestamp::from_micros(at_ms * 1000),
         readings_max: 100,
     };
-    preview(&Catalogue::shipped(), payload, &assumed)
+    preview(
+        &Catalogue::shipped(),
+        &Knowledge::nothing(Unknown::Accept),
+        payload,
+        &assumed,
+    )
 }
 
 #[test]

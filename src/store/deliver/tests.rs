@@ -2,7 +2,8 @@
 use super::*;
 use crate::catalogue::Catalogue;
 use crate::intake;
-use crate::inventory::{Inventory, Unknown};
+use crate::intake::Knowledge;
+use crate::inventory::Unknown;
 use crate::log::record::Kind;
 use crate::log::{Log, Options, Start};
 use crate::model::Reject;
@@ -134,7 +135,7 @@ pub fn context(address: std::net::SocketAddr, log: Log, rejects: Log) -> Context
     let intake = Arc::new(Intake::new(intake::Parts {
         catalogue: Arc::new(Catalogue::shipped()),
         routes: intake::Routes::default(),
-        inventory: Inventory::none(Unknown::Accept),
+        knowledge: Arc::new(Knowledge::nothing(Unknown::Accept)),
         node: "n".into(),
         zone: jiff::tz::TimeZone::UTC,
         log,

@@ -6,8 +6,9 @@ mod limits;
 
 use super::*;
 use crate::catalogue::Catalogue;
+use crate::intake::Knowledge;
 use crate::intake::{self, Intake, Parts, Routes};
-use crate::inventory::{Inventory, Unknown};
+use crate::inventory::Unknown;
 use crate::log::{Log, Options, Start, record::Kind};
 use crate::model::{Clock, Source, proto};
 use crate::telemetry::{Accounting, Counts};
@@ -66,7 +67,7 @@ impl Rig {
                 &catalogue,
             ),
             catalogue,
-            inventory: Inventory::none(Unknown::Accept),
+            knowledge: Arc::new(Knowledge::nothing(Unknown::Accept)),
             node: "test".to_owned(),
             zone: TimeZone::UTC,
             log: log.clone(),
