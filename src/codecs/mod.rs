@@ -14,12 +14,14 @@ mod decimal;
 mod fault;
 mod formats;
 pub mod json;
+mod pasted;
 pub mod senml;
 
 pub(crate) use decimal::Decimal;
 pub use decimal::Number;
 pub use fault::{FAULTS_MAX, Fault, Faults, Reason, quote};
 pub use formats::{is_cbor, profile_of};
+pub use pasted::{PastedError, pasted};
 
 use crate::model::proto::Severity;
 use std::borrow::Cow;
@@ -157,7 +159,7 @@ pub struct Note<'a> {
 pub struct Decoded<'a> {
     /// Who sent it, where the payload itself says so: a profile's `[device]`.
     pub sender: Option<Cow<'a, str>>,
-    /// The gateway or concentrator that carried it, where the payload says so: `device.via`.
+    /// The gateway that carried it, where the payload says so.
     pub via: Option<Cow<'a, str>>,
     /// Children that the uplink names, in order. Samples of one device lie together.
     pub devices: Vec<Cow<'a, str>>,
