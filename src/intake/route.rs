@@ -9,12 +9,14 @@
 //!   t/{device}/{profile}               t/{device}
 //!   api/v1/{token}/telemetry           api/v1/{token}/attributes
 //! ```
-//! A `[[route]]` serves every source. Each default serves the sources that announce it: a path that
+//! A `[[route]]` with `topic` serves every source that has topics or paths; one with `push` serves
+//! `POST /v1/push/{route}` and nothing else. Each default serves the sources that announce it: a path that
 //! works without being announced is one that nobody can ever take back.
 //!
 //! `+` stands for one level, a last `#` for any rest, as in MQTT 5 §4.7.1; `{device}` is a level
 //! that names the device. A handful of patterns is compared one by one, level by level: no
 //! allocation, and no tree before somebody has a hundred routes.
+use super::push::{self, Proof, Push};
 use crate::catalogue::Catalogue;
 use crate::model::Source;
 use crate::model::settings::Section;
@@ -52,11 +54,15 @@ enum Serves {
     All,
     Coap,
     AllButCoap,
+    Http,
 }
 
 impl Serves {
     fn has(self, source: Source) -> bool {
         match self {
+            // Whoever pushes has shown that it may use its own route, and no other.
+            Self::Http => source == Source::Http,
+            _ if source == Source::Http => false,
             Self::All => true,
             Self::Coap => source == Source::Coap,
             Self::AllButCoap => source != Source::Coap,
@@ -74,12 +80,14 @@ struct Route {
     profile: Box<str>,
     kind: Box<str>,
     district: Box<str>,
+    /// Of a push route.
+    proof: Option<Proof>,
 }
 
 /// Where a topic leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target<'a> {
-    /// The pattern that matched.
+    /// The pattern that matched, or the name of a push route.
     pub route: &'a str,
     /// The level that names the device; `None`: the sender's credentials name it.
     pub device: Option<&'a str>,
@@ -112,6 +120,7 @@ impl Default for Routes {
                 profile: "".into(),
                 kind: "".into(),
                 district: "".into(),
+                proof: None,
             }
         };
         let patterns = [
@@ -151,7 +160,7 @@ fn level(text: &str) -> Level {
 }
 
 impl Routes {
-    /// Reads `[[route]]`, which go before the defaults: `topic`, `profile` (default: the
+    /// Reads `[[route]]`, which go before the defaults: `topic` or `push`, `profile` (default: the
     /// Content-Format's, the inventory's, else `json`), and for all devices of the route `kind` and
     /// `district`.
     pub fn read(top: &mut Section<'_>, catalogue: &Catalogue) -> Self {
@@ -164,7 +173,17 @@ impl Routes {
             );
             routes.truncate(ROUTES_MAX);
         }
-        let configured = routes.into_iter().flatten();
+        let configured: Vec<Route> = routes.into_iter().flatten().collect();
+        let mut names: Vec<&str> = configured.iter().filter_map(Route::push).collect();
+        names.sort_unstable();
+        for pair in names.windows(2) {
+            if let [one, other] = pair
+                && one == other
+            {
+                top.problem("route", one, "is the name of two push routes");
+            }
+        }
+        let configured = configured.into_iter();
         Self(configured.chain(Self::default().0).collect())
     }
 
@@ -172,6 +191,18 @@ impl Routes {
     pub fn profiles(&self) -> impl Iterator<Item = (usize, &str)> {
         let named = self.0.iter().enumerate();
         named.filter_map(|(at, route)| (!route.profile.is_empty()).then_some((at, &*route.profile)))
+    }
+
+    /// Those by which platforms push.
+    pub fn pushes(&self) -> impl Iterator<Item = Push> {
+        let routes = self.0.iter().enumerate();
+        routes.filter_map(|(at, route)| {
+            Some(Push {
+                at,
+                name: route.push()?.into(),
+                proof: route.proof.clone()?,
+            })
+        })
     }
 
     /// The first route that serves `source` and matches. A `CoAP` path has no leading slash.
@@ -182,6 +213,11 @@ impl Routes {
 }
 
 impl Route {
+    /// The name of a push route.
+    fn push(&self) -> Option<&str> {
+        self.proof.as_ref().map(|_| &*self.pattern)
+    }
+
     fn matches<'a>(&'a self, topic: &'a str) -> Option<Target<'a>> {
         let mut target = Target {
             route: &self.pattern,
@@ -195,8 +231,9 @@ impl Route {
         let mut levels = topic.split('/');
         for expected in &self.levels {
             let Some(found) = levels.next() else {
-                // `a/#` matches `a` too (MQTT 5 §4.7.1.2).
-                return (*expected == Level::Rest).then_some(target);
+                // `a/#` matches `a` too (MQTT 5 §4.7.1.2), and a push needs to name no device.
+                let optional = self.proof.is_some() && *expected == Level::Device;
+                return (optional || *expected == Level::Rest).then_some(target);
             };
             match expected {
                 Level::Word(word) if **word == *found => {}
@@ -231,24 +268,46 @@ fn read(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Route> {
         let rule = format!("must be a text of at most {DISTRICT_LEN_MAX} bytes");
         section.problem("district", &district, rule);
     }
+    let (serves, pattern, levels, proof) = if section.has("push") {
+        if let Some(topic) = topic {
+            section.problem("topic", topic, "topic or push, one of them");
+        }
+        let (name, proof) = push::read(section)?;
+        let levels = vec![
+            Level::Word(PUSH.into()),
+            Level::Word(name.clone()),
+            Level::Device,
+        ];
+        (Serves::Http, name, levels, Some(proof))
+    } else {
+        push::refuse(section);
+        let (topic, levels) = read_topic(section, topic)?;
+        (Serves::All, topic, levels, None)
+    };
+    Some(Route {
+        serves,
+        pattern,
+        levels,
+        shape: Shape::Telemetry,
+        profile: profile.into(),
+        kind: kind.into(),
+        district: district.into(),
+        proof,
+    })
+}
+
+/// The first level of what is pushed: `push/huawei`, or `push/huawei/{device}` where the request
+/// names the device.
+pub const PUSH: &str = "push";
+
+fn read_topic(section: &mut Section<'_>, topic: Option<String>) -> Option<(Box<str>, Vec<Level>)> {
     let Some(topic) = topic else {
-        section.problem(
-            "topic",
-            "",
-            "is missing: a topic such as plant/+/{device}/up",
-        );
+        let rule = "is missing: a topic such as plant/+/{device}/up, or push = \"name\"";
+        section.problem("topic", "", rule);
         return None;
     };
     match parse(&topic) {
-        Ok(levels) => Some(Route {
-            serves: Serves::All,
-            pattern: topic.as_str().into(),
-            levels,
-            shape: Shape::Telemetry,
-            profile: profile.into(),
-            kind: kind.into(),
-            district: district.into(),
-        }),
+        Ok(levels) => Some((topic.into(), levels)),
         Err(rule) => {
             section.problem("topic", &topic, rule);
             None
@@ -296,116 +355,4 @@ pub(super) fn shown(topic: &str) -> Cow<'_, str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn routes(toml: &str) -> (Routes, Vec<String>) {
-        let mut problems = Vec::new();
-        let table = toml::from_str(toml).expect("TOML");
-        let mut section = Section::new("", table, &mut problems);
-        let routes = Routes::read(&mut section, &Catalogue::shipped());
-        section.finish();
-        (routes, problems.iter().map(ToString::to_string).collect())
-    }
-
-    #[test]
-    fn defaults_lead_to_device_and_profile() {
-        let routes = Routes::default();
-        let find = |topic| {
-            let found = routes.find(topic, Source::Mqtt);
-            found.map(|t| (t.device, t.profile, t.shape))
-        };
-        let telemetry = Shape::Telemetry;
-        assert_eq!(
-            find("city/m-1/json"),
-            Some((Some("m-1"), "json", telemetry))
-        );
-        assert_eq!(find("city/m-1"), Some((Some("m-1"), "", telemetry)));
-        assert_eq!(find("city"), None);
-        assert_eq!(find("city/m-1/json/x"), None);
-        assert_eq!(find("/city/m-1"), None);
-        assert_eq!(find("v1/devices/me/telemetry"), Some((None, "", telemetry)));
-        assert_eq!(
-            find("v1/gateway/telemetry"),
-            Some((None, "", Shape::Gateway))
-        );
-        assert_eq!(find("v1/devices/me/rpc/response/1"), None);
-    }
-
-    #[test]
-    fn each_default_serves_its_sources() {
-        let routes = Routes::default();
-        let serves = |topic, source| routes.find(topic, source).is_some();
-        for topic in [
-            "t/m-1",
-            "t/m-1/senml",
-            "api/v1/x/telemetry",
-            "api/v1/x/attributes",
-        ] {
-            assert!(serves(topic, Source::Coap), "{topic}");
-            assert!(!serves(topic, Source::Mqtt), "{topic}");
-        }
-        for topic in ["city/m-1", "city/m-1/json", "v1/gateway/telemetry"] {
-            assert!(!serves(topic, Source::Coap), "{topic}");
-            assert!(serves(topic, Source::Broker), "{topic}");
-        }
-        let found = routes.find("api/v1/s3cret/telemetry", Source::Coap);
-        assert_eq!(found.and_then(|t| t.token), Some("s3cret"));
-    }
-
-    #[test]
-    fn configured_routes_go_first_and_have_wildcards() {
-        let (routes, problems) = routes(
-            "[[route]]\ntopic = 'plant/+/{device}/up'\nkind = 'meter.gas'\ndistrict = '370102'\n\
-             [[route]]\ntopic = 'city/{device}/#'\n",
-        );
-        assert!(problems.is_empty(), "{problems:?}");
-        let found = routes
-            .find("plant/7/m-1/up", Source::Mqtt)
-            .expect("a route");
-        assert_eq!(
-            (found.device, found.kind, found.district),
-            (Some("m-1"), "meter.gas", "370102")
-        );
-        assert_eq!(routes.find("plant/7/m-1/down", Source::Mqtt), None);
-        let found = routes
-            .find("city/m-2/dlt645", Source::Mqtt)
-            .expect("a route");
-        assert_eq!((found.device, found.profile), (Some("m-2"), ""));
-        assert_eq!(
-            routes
-                .find("city/m-2/a/b", Source::Coap)
-                .and_then(|t| t.device),
-            Some("m-2")
-        );
-        assert_eq!(
-            routes.find("city/m-2", Source::Mqtt).and_then(|t| t.device),
-            Some("m-2")
-        );
-    }
-
-    #[test]
-    fn every_mistake_of_every_route_is_a_problem() {
-        let (_, problems) = routes(
-            "[[route]]\ntopic = 'a/b'\nprofile = 'jsno'\nkind = 'meter.gsa'\n\
-             [[route]]\nprofile = 'json'\n\
-             [[route]]\ntopic = 'a/#/{device}'\n\
-             [[route]]\ntopic = 'a+/{device}'\nprofil = 'json'\n",
-        );
-        assert_eq!(problems.len(), 7, "{problems:#?}");
-        assert!(
-            problems
-                .iter()
-                .any(|p| p.contains("did you mean `meter.gas`")),
-            "{problems:#?}"
-        );
-    }
-
-    #[test]
-    fn tokens_are_not_shown() {
-        assert_eq!(shown("/api/v1/s3cret/telemetry"), "/api/v1/***/telemetry");
-        assert_eq!(shown("api/v1/s3cret"), "api/v1/***");
-        assert_eq!(shown("api/v1/"), "api/v1/***");
-        assert_eq!(shown("city/api/v1/x"), "city/api/v1/x");
-    }
-}
+mod tests;
