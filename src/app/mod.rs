@@ -24,6 +24,7 @@ use crate::model::proto::Severity;
 use crate::sources::broker;
 use crate::sources::coap;
 use crate::sources::mqtt;
+use crate::sources::push;
 use crate::store::{self, Stores};
 use crate::telemetry::{Reloads, Supervisor};
 use crate::tls;
@@ -175,6 +176,7 @@ impl Gateway {
             history,
             devices,
             stores,
+            push: push::Service::new(Arc::clone(&intake), clock.clone(), files.doors),
             intake,
             mqtt: Arc::new(service),
             coap: Arc::new(coap),

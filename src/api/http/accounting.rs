@@ -120,7 +120,9 @@ pub struct Accounting {
 /// Sources that this gateway has.
 fn served(shared: &Shared) -> impl Iterator<Item = Source> {
     let broker = (!shared.links.is_empty()).then_some(Source::Broker);
-    [Source::Mqtt, Source::Coap].into_iter().chain(broker)
+    let push = (!shared.push.is_empty()).then_some(Source::Http);
+    let always = [Source::Mqtt, Source::Coap].into_iter();
+    always.chain(broker).chain(push)
 }
 
 /// `/v1/accounting`.
@@ -188,6 +190,8 @@ pub async fn sources(State(http): State<Http>) -> Json<Sources> {
         let state = match source {
             Source::Mqtt => shared.mqtt.state(),
             Source::Coap => shared.coap.state(),
+            // It is served on this very port.
+            Source::Http => Default::default(),
             _ => broker::overall(&links),
         };
         SourceState {

@@ -95,7 +95,7 @@ fn every_mistake_of_every_route_is_a_problem() {
          [[route]]\ntopic = 'a/#/{device}'\n\
          [[route]]\ntopic = 'a+/{device}'\nprofil = 'json'\n",
     );
-    assert_eq!(problems.len(), 7, "{problems:#?}");
+    assert_eq!(problems.len(), 6, "{problems:#?}");
     assert!(
         problems
             .iter()
