@@ -62,7 +62,7 @@ pub(super) fn open(config: &Config) -> Result<Files, Vec<Problem>> {
     if problems.is_empty() {
         Ok(Files { users, doors })
     } else {
-        Err(problems)
+        Err(config.placed(problems))
     }
 }
 

@@ -77,6 +77,7 @@ struct Route {
     serves: Serves,
     levels: Vec<Level>,
     shape: Shape,
+    payload_names: bool,
     profile: Box<str>,
     kind: Box<str>,
     district: Box<str>,
@@ -93,6 +94,8 @@ pub struct Target<'a> {
     pub device: Option<&'a str>,
     /// The level that is an access token. Never shown.
     pub token: Option<&'a str>,
+    /// Nobody but the payload names the device.
+    pub payload_names: bool,
     /// Name of the profile; empty: the Content-Format's, the inventory's, else `json`.
     pub profile: &'a str,
     /// What to expect.
@@ -117,6 +120,7 @@ impl Default for Routes {
                 serves,
                 levels: pattern.split('/').map(level).collect(),
                 shape: *shape,
+                payload_names: false,
                 profile: "".into(),
                 kind: "".into(),
                 district: "".into(),
@@ -225,6 +229,7 @@ impl Route {
             token: None,
             profile: &self.profile,
             shape: self.shape,
+            payload_names: self.payload_names,
             kind: &self.kind,
             district: &self.district,
         };
@@ -240,7 +245,10 @@ impl Route {
                 Level::Word(_) => return None,
                 Level::Any => {}
                 Level::Rest => return Some(target),
-                Level::Device => target.device = Some(found),
+                Level::Device => {
+                    target.device = Some(found);
+                    target.payload_names = false;
+                }
                 Level::Profile => target.profile = found,
                 Level::Token => target.token = Some(found),
             }
@@ -281,12 +289,14 @@ fn read(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Route> {
         (Serves::Http, name, levels, Some(proof))
     } else {
         push::refuse(section);
-        let (topic, levels) = read_topic(section, topic)?;
+        let (topic, levels) = read_topic(section, topic, !profile.is_empty())?;
         (Serves::All, topic, levels, None)
     };
     Some(Route {
         serves,
         pattern,
+        // Of a push route only where the request names a device.
+        payload_names: serves == Serves::Http || !levels.contains(&Level::Device),
         levels,
         shape: Shape::Telemetry,
         profile: profile.into(),
@@ -300,13 +310,25 @@ fn read(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Route> {
 /// names the device.
 pub const PUSH: &str = "push";
 
-fn read_topic(section: &mut Section<'_>, topic: Option<String>) -> Option<(Box<str>, Vec<Level>)> {
+fn read_topic(
+    section: &mut Section<'_>,
+    topic: Option<String>,
+    has_profile: bool,
+) -> Option<(Box<str>, Vec<Level>)> {
     let Some(topic) = topic else {
         let rule = "is missing: a topic such as plant/+/{device}/up, or push = \"name\"";
         section.problem("topic", "", rule);
         return None;
     };
     match parse(&topic) {
+        Ok(levels) if !has_profile && !levels.contains(&Level::Device) => {
+            section.problem(
+                "topic",
+                &topic,
+                "must have {device} as a level of its own, or a `profile` whose payloads name the device",
+            );
+            None
+        }
         Ok(levels) => Some((topic.into(), levels)),
         Err(rule) => {
             section.problem("topic", &topic, rule);
@@ -321,8 +343,8 @@ const DISTRICT_LEN_MAX: usize = 64;
 fn parse(topic: &str) -> Result<Vec<Level>, &'static str> {
     let levels: Vec<Level> = topic.split('/').map(level).collect();
     let count = |wanted: &Level| levels.iter().filter(|level| *level == wanted).count();
-    if count(&Level::Device) != 1 {
-        return Err("must have {device} exactly once, as a level of its own");
+    if count(&Level::Device) > 1 {
+        return Err("may have {device} only once, as a level of its own");
     }
     if count(&Level::Profile) != 0 {
         return Err("must not have {profile}: the key `profile` says it");

@@ -4,6 +4,7 @@ use super::json::text_of_u64;
 use super::links::Link;
 use crate::api::Shared;
 use crate::model::Source;
+use crate::sources::State as Facts;
 use crate::sources::broker;
 use crate::store::Look;
 use crate::telemetry::Counts;
@@ -191,7 +192,7 @@ pub async fn sources(State(http): State<Http>) -> Json<Sources> {
             Source::Mqtt => shared.mqtt.state(),
             Source::Coap => shared.coap.state(),
             // It is served on this very port.
-            Source::Http => Default::default(),
+            Source::Http => Facts::default(),
             _ => broker::overall(&links),
         };
         SourceState {

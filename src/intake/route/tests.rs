@@ -90,7 +90,7 @@ fn configured_routes_go_first_and_have_wildcards() {
 #[test]
 fn every_mistake_of_every_route_is_a_problem() {
     let (_, problems) = routes(
-        "[[route]]\ntopic = 'a/b'\nprofile = 'jsno'\nkind = 'meter.gsa'\n\
+        "[[route]]\ntopic = 'a/b'\nkind = 'meter.gsa'\n\
          [[route]]\nprofile = 'json'\n\
          [[route]]\ntopic = 'a/#/{device}'\n\
          [[route]]\ntopic = 'a+/{device}'\nprofil = 'json'\n",
@@ -149,4 +149,14 @@ fn mistakes_of_push_routes_are_problems() {
     ] {
         assert_eq!(routes(toml).1.len(), 1, "{toml}");
     }
+}
+
+#[test]
+fn a_route_may_leave_the_device_to_the_payload() {
+    let (routes, problems) = routes("[[route]]\ntopic = 'vendor/up'\nprofile = 'vega-nb'\n");
+    assert!(problems.is_empty(), "{problems:?}");
+    let found = routes.find("vendor/up", Source::Broker).expect("a route");
+    assert!(found.payload_names);
+    assert_eq!((found.device, found.route), (None, "vendor/up"));
+    assert_eq!(routes.profiles().collect::<Vec<_>>(), [(0, "vega-nb")]);
 }

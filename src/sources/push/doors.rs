@@ -122,12 +122,12 @@ fn token<'a>(carrier: &Carrier, asked: &Asked<'a>) -> Option<&'a [u8]> {
         Carrier::Header(name) => {
             let mut all = asked.headers.get_all(&**name).iter();
             let value = all.next()?;
-            all.next().is_none().then(|| value.as_bytes())
+            all.next().is_none().then_some(value.as_bytes())
         }
         Carrier::Query(name) => {
             let mut all = asked.query.iter().filter(|(key, _)| **key == **name);
             let (_, value) = all.next()?;
-            all.next().is_none().then(|| value.as_bytes())
+            all.next().is_none().then_some(value.as_bytes())
         }
     }
 }

@@ -41,7 +41,7 @@ use xxhash_rust::xxh3::xxh3_64;
 pub const BODY_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Retry-After: a full disk takes somebody to empty it.
-const DISK_FULL: Duration = Duration::from_secs(60);
+const DISK_FULL: Duration = Duration::from_mins(1);
 /// A sender's budget of rejects is by the hour.
 const BUDGET: Duration = Duration::from_mins(10);
 /// The log has more than it can write: some syncs later it has not.

@@ -19,7 +19,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// How far a signature's time may be from the gateway's. Shorter than the time for which a copy of a
 /// transmission is known as one (`EXCHANGE_LIFETIME`, 247 s).
-pub(super) const WINDOW: Duration = Duration::from_secs(240);
+pub(super) const WINDOW: Duration = Duration::from_mins(4);
 /// Longest timestamp, nonce or id, in bytes.
 const FIELD_LEN_MAX: usize = 256;
 /// Signatures in one header: a platform that changes its secret sends two.
@@ -187,17 +187,16 @@ mod tests {
         pairs.iter().map(pair).collect()
     }
 
-    /// `printf 'abc1231700000000secret' | sha256sum`: sorted, a digit comes before a letter.
     #[test]
     fn iotda_sorts_token_timestamp_and_nonce() {
         let secret = Secret::new("secret");
-        let sum = "5f76b3d1f0a91c5fb9b1f5a4c4e1a9a9";
         let mut parts = ["secret", "1700000000", "abc123"];
         parts.sort_unstable();
         assert_eq!(parts, ["1700000000", "abc123", "secret"]);
         let good = ring::digest::digest(&ring::digest::SHA256, b"1700000000abc123secret");
-        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
-        let good = hex(good.as_ref());
+        let good = good.as_ref().iter().map(|byte| format!("{byte:02x}"));
+        let good: Vec<String> = good.collect();
+        let good = good.concat();
         let at = |now, signature: &str| {
             let headers = headers(&[
                 ("timestamp", "1700000000"),
@@ -208,7 +207,7 @@ mod tests {
         };
         assert_eq!(at(NOW, &good), Ok(()));
         assert_eq!(at(NOW, &good.to_uppercase()), Ok(()));
-        assert_eq!(at(NOW, sum), Err(WRONG));
+        assert_eq!(at(NOW, "5f76b3d1"), Err(WRONG));
         assert_eq!(at(NOW, &good.replace('a', "b")), Err(WRONG));
         let late = NOW.plus(WINDOW + Duration::from_secs(1));
         assert!(at(late, &good).unwrap_err().contains("240 s"));
