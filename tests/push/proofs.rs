@@ -9,7 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const BODY: &str = r#"{"water_volume":12.5}"#;
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let pairs: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    pairs.concat()
 }
 
 fn now() -> u64 {
