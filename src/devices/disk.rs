@@ -3,7 +3,7 @@
 //! ```text
 //! p               progress      how far, in both logs
 //! n <u16>         a name        s <u16>  a series        numbers are big-endian
-//! d <u32>         a device
+//! d <u32>         a device that was heard, by the place of its entry
 //! ```
 //! A save is taken in parts, between which the thread goes on following: the first part's place in
 //! the logs is committed with the last part. So a device's row may be ahead of that place, and the
@@ -109,7 +109,8 @@ fn load_rows(space: &Space<'_>, table: &mut Table) -> Result<Option<()>, state::
         let Some(kept) = row::decode(&row).filter(|_| *key == device_key(next)) else {
             return Ok(None);
         };
-        let number = table.push(kept.id, kept.entry, kept.mark);
+        let number = table.push(kept.id, kept.mark);
+        table.hear(number, kept.entry);
         table.changes.set(number, kept.version);
         for (series, text) in kept.texts {
             table.texts.insert((number, series), text.into());
@@ -139,11 +140,11 @@ fn revive(table: &mut Table, progress: &Progress) {
     table.derive();
     // What time changed after the last save is forgotten, but somebody may have seen it.
     let horizon = seconds(progress.saved_at.plus(UNSAVED_MAX));
-    let doubtful = |(number, (entry, mark)): (u32, (&Entry, &Mark))| {
+    let doubtful = |(entry, mark): (&Entry, &Mark)| {
         let timing = Timing::of(entry, &table.config, NEVER);
-        (timing.next(entry, mark.state) <= horizon).then_some(number)
+        (timing.next(entry, mark.state) <= horizon).then_some(entry.number)
     };
-    let all = (0u32..).zip(table.entries.iter().zip(&table.marks));
+    let all = table.entries.iter().zip(&table.marks);
     let doubtful: Vec<u32> = all.filter_map(doubtful).collect();
     for number in doubtful {
         table.touch(number);
@@ -265,8 +266,10 @@ impl Disk {
     fn part(&mut self, shared: &Shared, progress: &Progress) {
         let started = Instant::now();
         let mut saving = self.saving.take().unwrap_or_else(|| {
-            let mut numbers = std::mem::take(&mut shared.write().dirty);
-            numbers.sort_unstable();
+            let mut table = shared.write();
+            let mut numbers = std::mem::take(&mut table.dirty);
+            numbers.sort_unstable_by_key(|number| table.slot(*number));
+            drop(table);
             Saving {
                 numbers,
                 encoded: 0,
@@ -351,7 +354,7 @@ impl Disk {
 #[derive(Debug, Default)]
 struct Rows {
     bytes: Vec<u8>,
-    /// Number, and where its row ends.
+    /// Place, and where its row ends.
     ends: Vec<(u32, usize)>,
 }
 
@@ -362,9 +365,16 @@ impl Rows {
         self.ends.clear();
         for number in numbers.copied() {
             table.untaint(number);
-            let (Some(entry), Some(mark)) = (table.entry(number), table.mark(number)) else {
+            let (Some(place), Some(mark)) = (table.place_of(number), table.mark(number)) else {
                 continue;
             };
+            let Some(entry) = table.entry(number) else {
+                continue;
+            };
+            // On the disk devices have the numbers of their entries: those that were never heard are
+            // the inventory's affair.
+            let parent = table.place_of(mark.parent).unwrap_or(NOBODY);
+            let mark = &Mark { parent, ..*mark };
             let version = table.changes.get(number);
             let text = |series| {
                 table
@@ -380,15 +390,15 @@ impl Rows {
                 text,
                 &mut self.bytes,
             );
-            self.ends.push((number, self.bytes.len()));
+            self.ends.push((place, self.bytes.len()));
         }
     }
 
     fn put<'a>(&self, space: &Space<'a>, batch: &mut Batch<'a>) {
         let mut start = 0;
-        for (number, end) in &self.ends {
+        for (place, end) in &self.ends {
             let row = self.bytes.get(start..*end).unwrap_or_default();
-            batch.insert(space, &device_key(*number), row);
+            batch.insert(space, &device_key(*place), row);
             start = *end;
         }
     }

@@ -36,9 +36,17 @@ impl Seen<'_> {
     pub fn get(&self, name: &str) -> Option<Device> {
         let now = self.registry.now();
         let table = self.registry.table();
-        let number = table.ids.find(name)?;
         let sight = Sight::of(self.grant, &table);
+        let number = sight.find(&table, name, now)?;
         sight.show_all(&table, &[number], now, true).pop()
+    }
+
+    /// The id of the device that a name leads to, if it is seen.
+    pub fn id(&self, name: &str) -> Option<Box<str>> {
+        let now = self.registry.now();
+        let table = self.registry.table();
+        let number = Sight::of(self.grant, &table).find(&table, name, now)?;
+        Some(table.ids.get(number).into())
     }
 
     /// Is there a device of this id, and is it seen?

@@ -64,6 +64,7 @@ impl Strangers {
             sentence: cut(&reject.sentence, TEXT_MAX).into(),
             sequence,
             known: false,
+            device: None,
         };
         self.next += 1;
         self.order.insert(self.next, key.clone());

@@ -281,6 +281,7 @@ mod tests {
                 sentence: "".into(),
                 sequence: 1,
                 known: false,
+                device: None,
             }),
             ..Installed::default()
         }

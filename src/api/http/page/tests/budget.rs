@@ -91,6 +91,7 @@ fn a_full_first_page_fits() {
         sentence: noise(at).into(),
         sequence: 1,
         known: false,
+        device: None,
     };
     let home = Home {
         concerns: (0..home::CONCERNS_MAX).map(concern).collect(),

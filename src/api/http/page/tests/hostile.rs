@@ -23,6 +23,7 @@ fn stranger(name: &str) -> Stranger {
         sentence: name.into(),
         sequence: 1,
         known: false,
+        device: None,
     }
 }
 
