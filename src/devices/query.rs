@@ -75,6 +75,8 @@ pub struct Stranger {
     pub address: Option<SocketAddr>,
     /// Of the last refused uplink, without access tokens.
     pub topic: Box<str>,
+    /// Profile that the last refused uplink was read by, "" if it did not come to that.
+    pub profile: Box<str>,
     /// First and last refused uplink within memory.
     pub first: Timestamp,
     /// See `first`.

@@ -208,7 +208,7 @@ pub struct Device {
     pub reasons: Vec<Reason>,
     /// Its last uplinks were refused, more recently than anything was accepted.
     pub heard_not_accepted: bool,
-    /// First sign of life; of a device never heard, the epoch. See [`Device::is_unheard`].
+    /// First sign of life; of a device never heard, the epoch.
     pub first_seen: Timestamp,
     /// Last sign of life: a report, a reject or a duplicate.
     pub last_seen: Timestamp,
@@ -253,11 +253,4 @@ pub struct Device {
     pub traces: Vec<Trace>,
     /// Grows with each change of any device: the place in a watch.
     pub version: u64,
-}
-
-impl Device {
-    /// Was there never a sign of life?
-    pub fn is_unheard(&self) -> bool {
-        self.last_seen <= Timestamp::EPOCH
-    }
 }

@@ -4,6 +4,7 @@
 //! digits and `Z`, bytes in standard base64, NaN and infinities as texts, defaults left out. Written
 //! by hand, for a few messages: a generator for it would be larger than its output.
 mod device;
+mod listing;
 
 pub use device::{Counts, Device};
 

@@ -9,7 +9,7 @@ use crate::api::http::page::layout::{self, Frame, Place};
 use crate::api::http::page::live::{REFRESH_BYTES_MAX, Sections};
 use crate::api::http::page::timeline::{ROWS_MAX, Row, What};
 use crate::api::http::page::tunnel;
-use crate::devices::{Concern, Stranger};
+use crate::devices::{Concern, Counts, Stranger};
 use maud::html;
 
 const FIRST_LOAD_MAX: usize = 30_000;
@@ -84,6 +84,7 @@ fn a_full_first_page_fits() {
         name: noise(at).into(),
         address: Some(([10, 0, 0, 7], 50_000).into()),
         topic: "".into(),
+        profile: "".into(),
         first: ago(10),
         last: ago(10),
         rejects: 1,
@@ -139,6 +140,7 @@ fn a_full_device_fits() {
     let shown = Shown {
         device: &meter,
         children: &[],
+        family: Counts::default(),
         rows: &rows,
         older: true,
         chart: Some(&chart),

@@ -16,6 +16,7 @@ fn stranger(name: &str) -> Stranger {
         name: name.into(),
         address: None,
         topic: name.into(),
+        profile: "".into(),
         first: ago(10),
         last: ago(10),
         rejects: 1,
@@ -50,6 +51,7 @@ fn hostile_names_are_texts() {
         evil.values[0].labels = vec![(EVIL.into(), EVIL.into())];
         evil.reasons = vec![reason(Code::Alarm, Level::Fault, EVIL, EVIL, EVIL)];
         let shown = crate::api::http::page::device::Shown {
+            family: crate::devices::Counts::default(),
             device: &evil,
             children: std::slice::from_ref(&evil),
             rows: &[],
