@@ -1,9 +1,9 @@
 //! A snapshot of the inventory, brought into the table.
 //!
 //! ```text
-//!  rows, once:   every device has a number, and when it is in service
-//!  rows, again:  kind, district and parent of the row that holds
-//!  numbers:      who is no longer named; interval, sleep and state of those heard
+//!  devices:        each has a number; kind and district of its row, and when its service ends
+//!  devices, again: what carries it, which has a number by now
+//!  numbers:        who is no longer named; interval, sleep and state of those heard
 //! ```
 //! In steps of some thousand, so that whoever asks never waits for a million rows; between two steps
 //! the log is followed. Doing it again changes nothing.
@@ -12,7 +12,7 @@
 //! merged into it: its history stays under the name that it had. It is out of service, and each of
 //! the two names the other.
 use super::entry::{AWAKE, SLEEPY};
-use super::roll::{DISTRICT, KIND, PARENT};
+use super::roll::{DISTRICT, KIND, PARENT, row};
 use super::table::{Mark, NEW, NOBODY, Table};
 use super::view::State;
 use super::{Config, states};
@@ -32,11 +32,11 @@ impl Table {
     /// Brings a snapshot in at once, for a table that nobody asks yet.
     pub fn enrol(&mut self, knowledge: &Arc<Knowledge>, now: Timestamp) {
         self.begin(knowledge);
-        for entry in knowledge.inventory.entries() {
-            self.enter(entry, now);
+        for standing in knowledge.inventory.standings(now) {
+            self.enter(row(standing), now);
         }
-        for entry in knowledge.inventory.entries() {
-            self.learn(entry, now);
+        for standing in knowledge.inventory.standings(now) {
+            self.hang(row(standing), now);
         }
         self.review(0, self.len(), now);
     }
@@ -46,9 +46,10 @@ impl Table {
         self.roll.begin(Arc::clone(knowledge));
     }
 
-    /// First: a number for each device.
+    /// First: a number for a device, and what is said of it.
     pub(super) fn enter(&mut self, entry: Entry<'_>, now: Timestamp) {
-        let number = match self.ids.find(entry.id()) {
+        let known = self.ids.find(entry.id());
+        let number = match known {
             Some(number) => number,
             None if self.len() >= usize::try_from(Config::MAX).unwrap_or(usize::MAX) => {
                 self.counts.untracked += 1;
@@ -56,34 +57,17 @@ impl Table {
             }
             None => self.push(entry.id(), NEW),
         };
-        self.roll.row(number, entry, now);
-    }
-
-    /// Then: what is said of it.
-    pub(super) fn learn(&mut self, entry: Entry<'_>, now: Timestamp) {
-        let Some(number) = self.ids.find(entry.id()) else {
-            return;
-        };
-        if !self.roll.is_shown(number, entry, now) {
-            return;
-        }
+        let is_new = known.is_none() || self.roll.is_gone(number);
+        self.roll.enter(number, entry, now);
         let kind = match entry.kind() {
             "" => self.kind_of_profile(entry.profile()),
             kind => kind.into(),
         };
-        let parent = match entry.parent() {
-            "" => None,
-            parent => self.ids.find(parent).filter(|parent| *parent != number),
-        };
-        let given = [
-            (!kind.is_empty(), KIND),
-            (!entry.district().is_empty(), DISTRICT),
-            (parent.is_some(), PARENT),
-        ];
-        let given = given.iter().filter(|(given, _)| *given);
-        let was_carried = self.roll.gives(number, PARENT);
-        self.roll
-            .give(number, given.fold(0, |sum, (_, what)| sum | what));
+        let district = entry.district();
+        let carried = if self.roll.gives(number, PARENT) { PARENT } else { 0 };
+        let kind_given = if kind.is_empty() { 0 } else { KIND };
+        let district_given = if district.is_empty() { 0 } else { DISTRICT };
+        self.roll.give(number, carried | kind_given | district_given);
         let Some(mark) = self.marks.get_mut(number as usize) else {
             return;
         };
@@ -91,19 +75,36 @@ impl Table {
         if !kind.is_empty() {
             mark.kind = self.names.number(&kind, mark.kind);
         }
-        if !entry.district().is_empty() {
-            mark.district = self.names.number(entry.district(), mark.district);
+        if !district.is_empty() {
+            mark.district = self.names.number(district, mark.district);
         }
-        let changed = *mark != before || self.changes.get(number) == 0;
-        if parent.is_some() || was_carried {
-            self.adopt(number, parent.unwrap_or(NOBODY));
-        }
-        let moved = self
-            .marks
-            .get(number as usize)
-            .is_some_and(|mark| *mark != before);
-        if changed || moved {
+        if is_new || *mark != before {
             self.touch(number);
+        }
+    }
+
+    /// Then: what carries it.
+    pub(super) fn hang(&mut self, entry: Entry<'_>, _now: Timestamp) {
+        let Some(number) = self.ids.find(entry.id()) else {
+            return;
+        };
+        let parent = match entry.parent() {
+            "" => None,
+            parent => self.ids.find(parent).filter(|parent| {
+                let is_there = self.roll.is_fresh(*parent) || self.slot(*parent).is_some();
+                *parent != number && is_there
+            }),
+        };
+        match parent {
+            Some(parent) => {
+                self.roll.set(number, PARENT);
+                self.adopt(number, parent);
+            }
+            None if self.roll.gives(number, PARENT) => {
+                self.roll.clear(number, PARENT);
+                self.adopt(number, NOBODY);
+            }
+            None => {}
         }
     }
 
@@ -136,8 +137,9 @@ impl Table {
     }
 
     fn drop(&mut self, number: u32, heard: bool) {
+        let hung = self.roll.gives(number, PARENT);
         self.roll.strike(number, !heard);
-        if !heard {
+        if hung || !heard {
             self.adopt(number, NOBODY);
         }
     }
@@ -227,8 +229,26 @@ impl Table {
     }
 
     /// The numbers of devices whose id or alias contains `part`, in order; letters match in either case.
-    pub(super) fn search(&self, part: &str, found: impl FnMut(u32)) {
-        self.ids.search(part, found);
+    pub(super) fn search(&self, part: &str, mut found: impl FnMut(u32)) {
+        let has = |id: &str| {
+            let mut parts = id.as_bytes().windows(part.len());
+            parts.any(|there| there.eq_ignore_ascii_case(part.as_bytes()))
+        };
+        let rows = self.roll.inventory().into_iter();
+        let rows = rows.flat_map(|inventory| inventory.search(part));
+        // By its id it is found below.
+        let by_alias = rows.filter(|row| !has(row.id()));
+        let mut others: Vec<u32> = by_alias.filter_map(|row| self.ids.find(row.id())).collect();
+        others.sort_unstable();
+        others.dedup();
+        let mut others = others.into_iter().peekable();
+        self.ids.search(part, |number| {
+            while let Some(other) = others.next_if(|other| *other < number) {
+                found(other);
+            }
+            found(number);
+        });
+        others.for_each(found);
     }
 
     /// The number that a name leads to: its own, else that of the device whose alias it is.

@@ -2,6 +2,8 @@
 use super::apply::RETIRED_HEARD;
 use super::enrol::STEP;
 use super::follow::Follow;
+use super::roll::row;
+use super::table::Table;
 use crate::intake::{EventDraft, Knowledge};
 use crate::inventory::Entry;
 use crate::model::Timestamp;
@@ -41,14 +43,12 @@ impl Follow {
     /// In steps, between which the logs are followed.
     fn bring_in(&mut self, knowledge: &Arc<Knowledge>, now: Timestamp) {
         self.shared.write().begin(knowledge);
-        let take: [fn(&mut super::table::Table, Entry<'_>, Timestamp); 2] =
-            [super::table::Table::enter, super::table::Table::learn];
-        for take in take {
-            let mut rows = knowledge.inventory.entries().peekable();
-            while rows.peek().is_some() {
+        for take in [Table::enter, Table::hang] as [fn(&mut Table, Entry<'_>, Timestamp); 2] {
+            let mut devices = knowledge.inventory.standings(now).peekable();
+            while devices.peek().is_some() {
                 let mut table = self.shared.write();
-                for entry in rows.by_ref().take(STEP) {
-                    take(&mut table, entry, now);
+                for standing in devices.by_ref().take(STEP) {
+                    take(&mut table, row(standing), now);
                 }
                 drop(table);
                 self.step();

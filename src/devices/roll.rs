@@ -2,7 +2,7 @@
 //!
 //! The rest is read off the snapshot when somebody asks, so that a device costs a byte here.
 use crate::intake::Knowledge;
-use crate::inventory::{Entry, Inventory};
+use crate::inventory::{Entry, Inventory, Standing};
 use crate::model::Timestamp;
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -20,12 +20,8 @@ pub(super) const PARENT: u8 = 8;
 const GONE: u8 = 16;
 /// Found in the snapshot that is being brought in.
 const FRESH: u8 = 32;
-/// By a row that holds now.
-const HOLDS: u8 = 64;
 /// Its service has an end.
-const ENDS: u8 = 128;
-
-const NANOSECOND: Duration = Duration::from_nanos(1);
+const ENDS: u8 = 64;
 
 /// The snapshot, and what follows from it for each number.
 #[derive(Debug, Default)]
@@ -34,8 +30,6 @@ pub(super) struct Roll {
     flags: Vec<u8>,
     /// End of service, of those whose every row has one.
     ends: HashMap<u32, Timestamp>,
-    /// When a row of it holds, of those of which none holds now.
-    moments: HashMap<u32, Timestamp>,
     /// When the next row begins to hold.
     begins: Option<Timestamp>,
     /// Retired devices that reported: when last, and whether that was said.
@@ -52,13 +46,13 @@ impl Roll {
         self.flags.get(number as usize).copied().unwrap_or_default()
     }
 
-    fn set(&mut self, number: u32, flags: u8) {
+    pub fn set(&mut self, number: u32, flags: u8) {
         if let Some(own) = self.flags.get_mut(number as usize) {
             *own |= flags;
         }
     }
 
-    fn clear(&mut self, number: u32, flags: u8) {
+    pub fn clear(&mut self, number: u32, flags: u8) {
         if let Some(own) = self.flags.get_mut(number as usize) {
             *own &= !flags;
         }
@@ -120,78 +114,50 @@ impl Roll {
         Some(self.inventory()?.lookup(name, now)?.id())
     }
 
-    /// The row of a device that holds at `now`; of one of which none does, the last one, or the next.
-    pub fn entry(&self, number: u32, id: &str, now: Timestamp) -> Option<Entry<'_>> {
+    /// The row of a device that holds at `now`; of one of which none does, the next one, or the last.
+    pub fn entry<'r>(&'r self, number: u32, id: &'r str, now: Timestamp) -> Option<Entry<'r>> {
         if !self.has(number) {
             return None;
         }
-        let found = self.inventory()?.lookup(id, self.moment(number, now));
-        found.filter(|entry| entry.id() == id)
-    }
-
-    fn moment(&self, number: u32, now: Timestamp) -> Timestamp {
-        let end = self.end(number).filter(|end| *end <= now);
-        let end = end.map(|end| end.minus(NANOSECOND));
-        end.or_else(|| self.moments.get(&number).copied())
-            .unwrap_or(now)
+        self.inventory()?.standing(id, now).map(row)
     }
 
     /// Begins with another snapshot.
     pub fn begin(&mut self, knowledge: Arc<Knowledge>) {
         self.knowledge = Some(knowledge);
         self.begins = None;
-        self.moments.clear();
         for flags in &mut self.flags {
-            *flags &= !(FRESH | HOLDS);
+            *flags &= !FRESH;
         }
     }
 
-    /// The snapshot has this row of the device.
-    pub fn row(&mut self, number: u32, entry: Entry<'_>, now: Timestamp) {
-        let (from, to) = (entry.valid_from(), entry.valid_to());
-        let first = !self.gives(number, FRESH);
-        let holds = from.is_none_or(|from| from <= now) && to.is_none_or(|to| now < to);
+    /// The snapshot has the device.
+    pub fn enter(&mut self, number: u32, entry: Entry<'_>, now: Timestamp) {
         self.clear(number, GONE);
-        self.set(number, LISTED | FRESH | if holds { HOLDS } else { 0 });
-        let end = match (first, self.end(number), to) {
-            (true, _, to) => to,
-            (false, Some(before), Some(to)) => Some(before.max(to)),
-            (false, ..) => None,
-        };
+        self.set(number, LISTED | FRESH);
+        let is_open = entry.valid_to().is_none() && entry.valid_from().is_none_or(|from| from <= now);
+        let mut end = None;
+        if let (false, Some(known)) = (is_open, self.knowledge.clone()) {
+            end = Some(Timestamp::MIN);
+            for row in known.inventory.entries_of(entry.id()) {
+                end = end.zip(row.valid_to()).map(|(end, to)| end.max(to));
+                if let Some(from) = row.valid_from().filter(|from| *from > now) {
+                    self.begins = Some(self.begins.map_or(from, |begins| begins.min(from)));
+                }
+            }
+        }
         self.set_end(number, end);
-        if let Some(from) = from.filter(|from| *from > now) {
-            self.begins = Some(self.begins.map_or(from, |begins| begins.min(from)));
-        }
-        if self.gives(number, HOLDS) {
-            self.moments.remove(&number);
-        } else {
-            // The last of those that are over; before the first one, that.
-            let at = match to {
-                Some(to) if to <= now => to.minus(NANOSECOND),
-                _ => from.unwrap_or(now),
-            };
-            let nearer = |known: Timestamp| match (known <= now, at <= now) {
-                (true, true) => known.max(at),
-                (false, false) => known.min(at),
-                (true, false) => known,
-                (false, true) => at,
-            };
-            let known = self.moments.get(&number).copied();
-            self.moments.insert(number, known.map_or(at, nearer));
-        }
     }
 
-    /// Is this the row that [`Roll::entry`] gives?
-    pub fn is_shown(&self, number: u32, entry: Entry<'_>, now: Timestamp) -> bool {
-        let at = self.moment(number, now);
-        entry.valid_from().is_none_or(|from| from <= at)
-            && entry.valid_to().is_none_or(|to| at < to)
-    }
-
-    /// The row that is shown says these things, and no others.
+    /// The inventory says these things of it, and no others.
     pub fn give(&mut self, number: u32, what: u8) {
         self.clear(number, KIND | DISTRICT | PARENT);
         self.set(number, what);
+    }
+
+    /// Does the snapshot that is being brought in have it?
+    pub fn is_fresh(&self, number: u32) -> bool {
+        self.gives(number, FRESH)
     }
 
     /// Was it named before, and no longer is?
@@ -242,7 +208,13 @@ impl Roll {
     pub fn bytes(&self) -> usize {
         self.flags.capacity()
             + self.ends.allocation_size()
-            + self.moments.allocation_size()
             + self.heard.allocation_size()
+    }
+}
+
+/// The row that says most of a device now.
+pub(super) const fn row(standing: Standing<'_>) -> Entry<'_> {
+    match standing {
+        Standing::Valid(entry) | Standing::Planned(entry) | Standing::Ended(entry) => entry,
     }
 }
