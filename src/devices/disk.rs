@@ -14,6 +14,7 @@ use super::names::Series;
 use super::progress::Progress;
 use super::registry::Shared;
 use super::row::{self, In, Out};
+use super::rows::{Rows, device_key};
 use super::states::Timing;
 use super::table::{Mark, NOBODY, Table, seconds};
 use crate::log::LogId;
@@ -149,11 +150,6 @@ fn revive(table: &mut Table, progress: &Progress) {
     for number in doubtful {
         table.touch(number);
     }
-}
-
-fn device_key(number: u32) -> [u8; 5] {
-    let [a, b, c, d] = number.to_be_bytes();
-    [b'd', a, b, c, d]
 }
 
 fn small_key(kind: u8, number: usize) -> [u8; 3] {
@@ -346,60 +342,6 @@ impl Disk {
                 out.text(value);
             }
             batch.insert(space, &small_key(b's', number), &row);
-        }
-    }
-}
-
-/// Encoded rows, one behind the other.
-#[derive(Debug, Default)]
-struct Rows {
-    bytes: Vec<u8>,
-    /// Place, and where its row ends.
-    ends: Vec<(u32, usize)>,
-}
-
-impl Rows {
-    /// Encodes devices, which are then no longer marked as changed.
-    fn encode<'n>(&mut self, table: &mut Table, numbers: impl Iterator<Item = &'n u32>) {
-        self.bytes.clear();
-        self.ends.clear();
-        for number in numbers.copied() {
-            table.untaint(number);
-            let (Some(place), Some(mark)) = (table.place_of(number), table.mark(number)) else {
-                continue;
-            };
-            let Some(entry) = table.entry(number) else {
-                continue;
-            };
-            // On the disk devices have the numbers of their entries: those that were never heard are
-            // the inventory's affair.
-            let parent = table.place_of(mark.parent).unwrap_or(NOBODY);
-            let mark = &Mark { parent, ..*mark };
-            let version = table.changes.get(number);
-            let text = |series| {
-                table
-                    .texts
-                    .get(&(number, series))
-                    .map_or("", |text| &**text)
-            };
-            row::encode(
-                table.ids.get(number),
-                mark,
-                entry,
-                version,
-                text,
-                &mut self.bytes,
-            );
-            self.ends.push((place, self.bytes.len()));
-        }
-    }
-
-    fn put<'a>(&self, space: &Space<'a>, batch: &mut Batch<'a>) {
-        let mut start = 0;
-        for (place, end) in &self.ends {
-            let row = self.bytes.get(start..*end).unwrap_or_default();
-            batch.insert(space, &device_key(*place), row);
-            start = *end;
         }
     }
 }

@@ -64,10 +64,15 @@ impl Table {
             kind => kind.into(),
         };
         let district = entry.district();
-        let carried = if self.roll.gives(number, PARENT) { PARENT } else { 0 };
+        let carried = if self.roll.gives(number, PARENT) {
+            PARENT
+        } else {
+            0
+        };
         let kind_given = if kind.is_empty() { 0 } else { KIND };
         let district_given = if district.is_empty() { 0 } else { DISTRICT };
-        self.roll.give(number, carried | kind_given | district_given);
+        self.roll
+            .give(number, carried | kind_given | district_given);
         let Some(mark) = self.marks.get_mut(number as usize) else {
             return;
         };

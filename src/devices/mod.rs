@@ -10,6 +10,8 @@
 //!   A record that was applied before changes nothing: each device knows its last sequences.
 //! - **The table is pure** (`table`): records, sightings and time go in. All rules are tested there,
 //!   with the clock in hand.
+//! - **The inventory's devices have numbers too** (`enrol`): one that was never heard costs 80 bytes, and lists, counts
+//!   and grants need not know of it. A new snapshot is brought in by the thread, in steps.
 //! - **A million devices** in some 550 bytes each: columns of a few bytes for what lists and time
 //!   look at, an entry for the rest, texts that devices share as numbers. A list is a look at all
 //!   marks, a search one at all ids; both take milliseconds, and no index has to be kept.
@@ -23,6 +25,7 @@
 mod apply;
 mod changes;
 mod config;
+mod dirty;
 mod disk;
 mod enrol;
 mod entry;
@@ -39,6 +42,7 @@ mod renew;
 mod rhythm;
 mod roll;
 mod row;
+mod rows;
 mod seen;
 mod show;
 mod sight;

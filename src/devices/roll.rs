@@ -135,7 +135,8 @@ impl Roll {
     pub fn enter(&mut self, number: u32, entry: Entry<'_>, now: Timestamp) {
         self.clear(number, GONE);
         self.set(number, LISTED | FRESH);
-        let is_open = entry.valid_to().is_none() && entry.valid_from().is_none_or(|from| from <= now);
+        let is_open =
+            entry.valid_to().is_none() && entry.valid_from().is_none_or(|from| from <= now);
         let mut end = None;
         if let (false, Some(known)) = (is_open, self.knowledge.clone()) {
             end = Some(Timestamp::MIN);
@@ -206,9 +207,7 @@ impl Roll {
 
     /// Bytes in memory, without the snapshot, which is not the registry's.
     pub fn bytes(&self) -> usize {
-        self.flags.capacity()
-            + self.ends.allocation_size()
-            + self.heard.allocation_size()
+        self.flags.capacity() + self.ends.allocation_size() + self.heard.allocation_size()
     }
 }
 

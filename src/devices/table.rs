@@ -12,7 +12,7 @@
 //! look at a million of them stays in the caches; the entries are touched where a device changes or
 //! is shown. Nothing here waits, reads a clock or touches a disk.
 use super::changes::Changes;
-use super::entry::{ACCEPTED, Address, DIRTY, DOWN, Entry, NEVER, SILENT};
+use super::entry::{ACCEPTED, Address, DOWN, Entry, NEVER, SILENT};
 use super::family::Family;
 use super::ids::Ids;
 use super::names::{AllSeries, Names};
@@ -281,38 +281,6 @@ impl Table {
             entry.trace(now, super::view::TraceKind::State(before, after));
         }
         self.count_child(parent, states::is_silent(before), states::is_silent(after));
-    }
-
-    /// Marks as changed.
-    pub(super) fn touch(&mut self, number: u32) {
-        self.changes.touch(number);
-        self.taint(number);
-    }
-
-    /// Must be saved.
-    pub(super) fn taint(&mut self, number: u32) {
-        if let Some(entry) = self.entry_mut(number)
-            && !entry.is(DIRTY)
-        {
-            entry.flags |= DIRTY;
-            self.dirty.push(number);
-        }
-    }
-
-    /// These could not be saved; the first `encoded` of them are no longer marked.
-    pub(super) fn retain(&mut self, numbers: &[u32], encoded: usize) {
-        let (unmarked, marked) = numbers.split_at_checked(encoded).unwrap_or((numbers, &[]));
-        self.dirty.extend_from_slice(marked);
-        for number in unmarked {
-            self.taint(*number);
-        }
-    }
-
-    /// Is being saved.
-    pub(super) fn untaint(&mut self, number: u32) {
-        if let Some(entry) = self.entry_mut(number) {
-            entry.flags &= !DIRTY;
-        }
     }
 
     /// Lets time pass: states that are due change. Cheap: four bytes a device are looked at. True:

@@ -169,7 +169,9 @@ fn the_inventory_knows_better_and_changes_its_mind() {
     };
     let seen = |fed: &Fed| {
         let number = fed.table.ids.find("m-1").unwrap();
-        Sight::of(&water, &fed.table).mark(&fed.table, number).is_some()
+        Sight::of(&water, &fed.table)
+            .mark(&fed.table, number)
+            .is_some()
     };
     assert!(seen(&fed), "without a new report");
     assert_eq!(fed.get("m-1", 240).interval, Some(Duration::from_hours(1)));
@@ -183,7 +185,10 @@ fn the_inventory_knows_better_and_changes_its_mind() {
     fed.table.enrol(&known(&moved, 2), at(3_602));
     assert!(!seen(&fed));
     let meter = fed.get("m-1", 3_602);
-    assert_eq!((&*meter.district, meter.interval), ("370105", Some(Duration::from_mins(1))));
+    assert_eq!(
+        (&*meter.district, meter.interval),
+        ("370105", Some(Duration::from_mins(1)))
+    );
     assert!(meter.version > version);
     // The same again changes nothing.
     let version = fed.table.changes.version();
@@ -195,9 +200,13 @@ fn the_inventory_knows_better_and_changes_its_mind() {
 fn who_is_no_longer_named_goes_unless_it_was_heard() {
     let mut fed = city();
     fed.heard("m-2", 1);
-    fed.table.enrol(&known("id,kind\nnew,meter.gas\n", 2), at(2));
+    fed.table
+        .enrol(&known("id,kind\nnew,meter.gas\n", 2), at(2));
     assert_eq!(fed.ids(&query()), ["m-2", "new"]);
-    assert_eq!((fed.table.count().total, fed.get("m-2", 2).listing), (2, None));
+    assert_eq!(
+        (fed.table.count().total, fed.get("m-2", 2).listing),
+        (2, None)
+    );
     assert_eq!(fed.table.nearest("pole-11"), None, "not even suggested");
     let families = fed.table.families.len();
     assert_eq!(families, 0, "nobody hangs below who is gone");
@@ -212,7 +221,10 @@ fn who_is_no_longer_named_goes_unless_it_was_heard() {
 fn a_concentrator_shows_all_of_its_meters_and_takes_their_blame() {
     let mut fed = city();
     let hub = fed.get("hub", 0);
-    assert_eq!((hub.children, hub.children_silent, hub.state), (2, 0, State::Never));
+    assert_eq!(
+        (hub.children, hub.children_silent, hub.state),
+        (2, 0, State::Never)
+    );
     for n in 0..4 {
         fed.heard("hub", n * 60);
         fed.heard("m-2", n * 60);
@@ -222,12 +234,19 @@ fn a_concentrator_shows_all_of_its_meters_and_takes_their_blame() {
         ..query()
     };
     let page = fed.table.list(&children, at(200));
-    assert_eq!(page.counts.states, [1, 1, 0, 0, 0, 0], "one was never heard");
+    assert_eq!(
+        page.counts.states,
+        [1, 1, 0, 0, 0, 0],
+        "one was never heard"
+    );
     fed.pass(181, 1_000);
     let meter = fed.get("m-2", 1_000);
     assert_eq!((meter.state, &*meter.parent), (State::Offline, "hub"));
     let (state, since) = meter.parent_silent.unwrap();
-    assert_eq!((state, since), (State::Offline, fed.get("hub", 1_000).state_since));
+    assert_eq!(
+        (state, since),
+        (State::Offline, fed.get("hub", 1_000).state_since)
+    );
     let concerns = fed.table.concerns(9, at(1_000));
     let lines: Vec<(&str, u32)> = concerns
         .iter()
@@ -248,7 +267,11 @@ fn a_concentrator_shows_all_of_its_meters_and_takes_their_blame() {
     other.via = "hub-2";
     fed.report(&other);
     assert_eq!(&*fed.get("m-2", 1_001).parent, "hub");
-    assert_eq!(fed.state("hub-2"), State::Online, "but who carried it is alive");
+    assert_eq!(
+        fed.state("hub-2"),
+        State::Online,
+        "but who carried it is alive"
+    );
 }
 
 fn number_of(metric: &'static str, secs: i64) -> ReadingDraft<'static> {
@@ -267,10 +290,16 @@ fn after_an_exchange_the_address_leads_to_the_new_meter() {
         let number = sight.find(&fed.table, "dlt645:000000000161", at(secs));
         fed.table.ids.get(number.unwrap()).to_owned()
     };
-    assert_eq!((leads(&fed, 0), leads(&fed, 600)), ("old".into(), "new".into()));
+    assert_eq!(
+        (leads(&fed, 0), leads(&fed, 600)),
+        ("old".into(), "new".into())
+    );
     assert!(!fed.table.roll.is_over(at(599)) && fed.table.roll.is_over(at(600)));
     fed.pass(0, 600);
-    assert_eq!((fed.state("old"), fed.state("new")), (State::Retired, State::Never));
+    assert_eq!(
+        (fed.state("old"), fed.state("new")),
+        (State::Retired, State::Never)
+    );
 }
 
 #[test]

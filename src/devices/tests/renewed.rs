@@ -20,8 +20,11 @@ fn rows(count: usize, kind: &str) -> String {
 
 fn know(rig: &Rig, csv: &str, generation: u64) {
     let knowledge = known(csv, generation);
-    rig.intake
-        .reload(intake::Routes::default(), knowledge, &intake::Config::default());
+    rig.intake.reload(
+        intake::Routes::default(),
+        knowledge,
+        &intake::Config::default(),
+    );
 }
 
 fn totals(registry: &Registry) -> (u64, u64) {
@@ -69,7 +72,9 @@ fn a_snapshot_is_followed_without_a_report_and_survives_a_restart() {
         totals(&registry) == (5_001, 4_993) && &*registry.get("m-3").unwrap().kind == "meter.water"
     });
     let (changed, _) = registry.changed(version, 10_000);
-    let water = changed.iter().filter(|device| &*device.kind == "meter.water");
+    let water = changed
+        .iter()
+        .filter(|device| &*device.kind == "meter.water");
     assert_eq!(water.count(), 5_000);
     let others = changed.iter().filter(|device| &*device.kind == "meter.gas");
     assert_eq!(others.count(), 0, "nobody who is gone");
@@ -104,7 +109,9 @@ fn a_retired_device_that_reports_is_told_once() {
     for _ in 0..5 {
         let before = rig.clock.now();
         pass(&rig);
-        until("a tick", || registry.stats().lag == 0 && rig.clock.now() > before);
+        until("a tick", || {
+            registry.stats().lag == 0 && rig.clock.now() > before
+        });
     }
     registry.close();
     assert_eq!(events(&rig, "retired_device_heard"), 1);

@@ -126,6 +126,18 @@ fn a_full_device_fits() {
         .zip(metrics)
         .map(|(at, metric)| value(&metric.name, &metric.unit, f64::from(at) * 1.37, 60))
         .collect();
+    meter.parent = noise(901).into();
+    meter.parent_silent = Some((State::Offline, ago(60)));
+    meter.listing = Some(Box::new(listing(&noise(902).repeat(4))));
+    meter.aliases = (903..919).map(|at| noise(at).into()).collect();
+    meter.heard_as = meter.aliases.iter().take(2).cloned().collect();
+    let children: Vec<Device> = (2..2 + device::CHILDREN_MAX).map(troubled).collect();
+    meter.children = 90_000;
+    let family = Counts {
+        total: 90_000,
+        states: [15_000; 6],
+        ..Counts::default()
+    };
     let rows: Vec<Row> = (0..ROWS_MAX)
         .map(|at| Row {
             at: ago(u64::try_from(at).unwrap() * 907),
@@ -139,8 +151,8 @@ fn a_full_device_fits() {
     let chart = dense_chart();
     let shown = Shown {
         device: &meter,
-        children: &[],
-        family: Counts::default(),
+        children: &children,
+        family,
         rows: &rows,
         older: true,
         chart: Some(&chart),

@@ -47,6 +47,11 @@ fn hostile_names_are_texts() {
         evil.district = EVIL.into();
         evil.aliases = vec![EVIL.into()];
         evil.parent = EVIL.into();
+        evil.state = State::Late;
+        evil.parent_silent = Some((State::Offline, ago(60)));
+        evil.heard_as = vec![EVIL.into()];
+        evil.known_as = Some(EVIL.into());
+        evil.listing = Some(Box::new(listing(EVIL)));
         evil.values = vec![value(EVIL, EVIL, 1.0, 60)];
         evil.values[0].labels = vec![(EVIL.into(), EVIL.into())];
         evil.reasons = vec![reason(Code::Alarm, Level::Fault, EVIL, EVIL, EVIL)];

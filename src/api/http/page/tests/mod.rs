@@ -3,12 +3,14 @@
 mod budget;
 mod devices;
 mod hostile;
+mod listed;
 mod tunnels;
 
 use super::lang::Lang;
 use super::view::View;
 use crate::catalogue::Catalogue;
-use crate::devices::{Code, Device, LastValue, Level, Reason, State};
+use crate::devices::{Code, Device, LastValue, Level, Listing, Reason, State};
+use crate::inventory::Place;
 use crate::model::{Quality, Source, Timestamp, Value};
 use jiff::tz::TimeZone;
 use std::sync::LazyLock;
@@ -73,6 +75,24 @@ fn device(id: &str, kind: &str) -> Device {
         values: Vec::new(),
         traces: Vec::new(),
         version: 1,
+    }
+}
+
+/// A row of the inventory whose every text is this.
+fn listing(text: &str) -> Listing {
+    Listing {
+        place: Some(Place {
+            lat: 36.651_2,
+            lon: -117.120_123_4,
+        }),
+        whereabouts: text.into(),
+        asset: text.into(),
+        metering_point: text.into(),
+        multiplier: Some(1_500.0),
+        digits: Some((8, 2)),
+        valid_from: Some(ago(86_400)),
+        valid_to: Some(NOW.plus(Duration::from_hours(1))),
+        zone: text.into(),
     }
 }
 
