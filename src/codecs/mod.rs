@@ -14,11 +14,13 @@ mod decimal;
 mod fault;
 mod formats;
 pub mod json;
+mod pasted;
 pub mod senml;
 
 pub use decimal::Number;
 pub use fault::{FAULTS_MAX, Fault, Faults, Reason, quote};
 pub use formats::{is_cbor, profile_of};
+pub use pasted::{PastedError, pasted};
 
 use crate::model::proto::Severity;
 use std::borrow::Cow;

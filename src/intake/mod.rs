@@ -43,7 +43,7 @@ pub use crate::codecs::Reason;
 pub use config::Config;
 pub use knowledge::Knowledge;
 pub use pending::Pending;
-pub use preview::{Assumed, Kept, Place, Preview, preview, quality_name};
+pub use preview::{Assumed, Kept, Piece, Place, Preview, preview, quality_name};
 pub use rebuild::Rebuilt;
 pub use route::{Routes, Shape, Target};
 pub use settle::{Stats, settle_log, settle_rejects};
