@@ -12,14 +12,14 @@
 //! merged into it: its history stays under the name that it had. It is out of service, and each of
 //! the two names the other.
 use super::entry::{AWAKE, SLEEPY};
-use super::roll::{DISTRICT, KIND, PARENT, row};
+use super::roll::{DISTRICT, KIND, PARENT};
 use super::table::{Mark, NEW, NOBODY, Table};
 use super::view::State;
 use super::{Config, states};
 use crate::intake::Knowledge;
 use crate::inventory::Entry;
 use crate::model::Timestamp;
-use crate::profiles::Codec;
+use crate::profiles::{Codec, Profile};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,19 +31,19 @@ const RETIRED_EVERY: Duration = Duration::from_hours(24);
 impl Table {
     /// Brings a snapshot in at once, for a table that nobody asks yet.
     pub fn enrol(&mut self, knowledge: &Arc<Knowledge>, now: Timestamp) {
-        self.begin(knowledge);
+        self.begin(knowledge, now);
         for standing in knowledge.inventory.standings(now) {
-            self.enter(row(standing), now);
+            self.enter(standing.entry(), now);
         }
         for standing in knowledge.inventory.standings(now) {
-            self.hang(row(standing), now);
+            self.hang(standing.entry(), now);
         }
         self.review(0, self.len(), now);
     }
 
     /// From now on this is known.
-    pub(super) fn begin(&mut self, knowledge: &Arc<Knowledge>) {
-        self.roll.begin(Arc::clone(knowledge));
+    pub(super) fn begin(&mut self, knowledge: &Arc<Knowledge>, now: Timestamp) {
+        self.roll.begin(Arc::clone(knowledge), now);
     }
 
     /// First: a number for a device, and what is said of it.
@@ -177,7 +177,7 @@ impl Table {
             return (None, None);
         };
         let entry = self.entry(number);
-        let at = entry.map_or(self.started_at, |entry| entry.last_seen);
+        let at = entry.map_or(self.roll.at, |entry| entry.last_seen.max(self.roll.at));
         let row = self.roll.entry(number, self.ids.get(number), at);
         let profile = match row.map_or("", Entry::profile) {
             "" => entry.map_or("", |entry| self.names.get(entry.profile)),
@@ -188,8 +188,8 @@ impl Table {
             _ => None,
         };
         let interval = row.and_then(Entry::interval);
-        let interval = interval.or_else(|| file.and_then(|file| file.interval()));
-        (interval, file.and_then(|file| file.sleepy()))
+        let interval = interval.or_else(|| file.and_then(Profile::interval));
+        (interval, file.and_then(Profile::sleepy))
     }
 
     /// The interval that is expected of one that was not heard yet.

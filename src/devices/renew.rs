@@ -2,13 +2,13 @@
 use super::apply::RETIRED_HEARD;
 use super::enrol::STEP;
 use super::follow::Follow;
-use super::roll::row;
 use super::table::Table;
 use crate::intake::{EventDraft, Knowledge};
 use crate::inventory::Entry;
 use crate::model::Timestamp;
 use crate::model::proto::Severity;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Rows that begin to hold are brought in no more often than this: each time costs a look at all.
@@ -42,24 +42,29 @@ impl Follow {
 
     /// In steps, between which the logs are followed.
     fn bring_in(&mut self, knowledge: &Arc<Knowledge>, now: Timestamp) {
-        self.shared.write().begin(knowledge);
+        self.shared.write().begin(knowledge, now);
         for take in [Table::enter, Table::hang] as [fn(&mut Table, Entry<'_>, Timestamp); 2] {
             let mut devices = knowledge.inventory.standings(now).peekable();
-            while devices.peek().is_some() {
+            while devices.peek().is_some() && !self.is_stopping() {
                 let mut table = self.shared.write();
                 for standing in devices.by_ref().take(STEP) {
-                    take(&mut table, row(standing), now);
+                    take(&mut table, standing.entry(), now);
                 }
                 drop(table);
                 self.step();
             }
         }
         let mut from = 0;
-        while from < self.shared.read().len() {
+        while from < self.shared.read().len() && !self.is_stopping() {
             self.shared.write().review(from, STEP, now);
             from += STEP;
             self.step();
         }
+    }
+
+    /// The next start brings it in anew.
+    fn is_stopping(&self) -> bool {
+        self.shared.stop.load(Ordering::Acquire)
     }
 
     /// Says which devices reported that are out of service.

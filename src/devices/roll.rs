@@ -27,6 +27,8 @@ const ENDS: u8 = 64;
 #[derive(Debug, Default)]
 pub(super) struct Roll {
     knowledge: Option<Arc<Knowledge>>,
+    /// When it was brought in.
+    pub at: Timestamp,
     flags: Vec<u8>,
     /// End of service, of those whose every row has one.
     ends: HashMap<u32, Timestamp>,
@@ -119,12 +121,14 @@ impl Roll {
         if !self.has(number) {
             return None;
         }
-        self.inventory()?.standing(id, now).map(row)
+        let standing = self.inventory()?.standing(id, now);
+        standing.map(Standing::entry)
     }
 
     /// Begins with another snapshot.
-    pub fn begin(&mut self, knowledge: Arc<Knowledge>) {
+    pub fn begin(&mut self, knowledge: Arc<Knowledge>, now: Timestamp) {
         self.knowledge = Some(knowledge);
+        self.at = now;
         self.begins = None;
         for flags in &mut self.flags {
             *flags &= !FRESH;
@@ -208,12 +212,5 @@ impl Roll {
     /// Bytes in memory, without the snapshot, which is not the registry's.
     pub fn bytes(&self) -> usize {
         self.flags.capacity() + self.ends.allocation_size() + self.heard.allocation_size()
-    }
-}
-
-/// The row that says most of a device now.
-pub(super) const fn row(standing: Standing<'_>) -> Entry<'_> {
-    match standing {
-        Standing::Valid(entry) | Standing::Planned(entry) | Standing::Ended(entry) => entry,
     }
 }

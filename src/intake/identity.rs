@@ -9,7 +9,7 @@
 use super::Knowledge;
 use super::report::Sender;
 use crate::codecs::{Decoded, Fault, Reason, quote};
-use crate::inventory::Entry;
+use crate::inventory::{Entry, Standing};
 use crate::model::{DeviceId, Timestamp};
 
 /// Most steps from a device to the concentrator that carries it.
@@ -26,6 +26,14 @@ impl Knowledge {
             return Err(Fault::whole(Reason::UnknownDevice, sentence));
         }
         Ok(())
+    }
+
+    /// The row of a name at a time. Of a device that is out of service, or not in it yet, its last or
+    /// its next row: what it says is taken all the same, by its id.
+    pub(super) fn entry<'k>(&'k self, name: &'k str, at: Timestamp) -> Option<Entry<'k>> {
+        let holds = self.inventory.lookup(name, at);
+        let standing = || self.inventory.standing(name, at).map(Standing::entry);
+        holds.or_else(standing)
     }
 
     /// Does the inventory give `child` to `carrier`, directly or by concentrators in between?
@@ -84,7 +92,7 @@ impl Knowledge {
         let Some(named) = named.filter(|name| *name != sender.device) else {
             return Ok(*sender);
         };
-        let entry = self.inventory.lookup(named, at);
+        let entry = self.entry(named, at);
         let device = entry.map_or(named, Entry::id);
         // An alias of its own is no child.
         if device == sender.device {
@@ -133,7 +141,7 @@ impl Knowledge {
             }
             return Ok(Sender { via, ..sender });
         };
-        let entry = self.inventory.lookup(named, at);
+        let entry = self.entry(named, at);
         let device = entry.map_or(named, Entry::id);
         if sender.device.is_empty() {
             self.admits(device, entry)?;

@@ -64,7 +64,11 @@ fn lists(city: &City, grant: &Grant) {
         .map(|device| device["deviceId"].as_str().unwrap())
         .collect();
     assert_eq!(ids, seen, "{}", grant.name);
-    let count = |name: &str| page["counts"][name].as_str().map_or(0, |n| n.parse().unwrap());
+    let count = |name: &str| {
+        page["counts"][name]
+            .as_str()
+            .map_or(0, |n| n.parse().unwrap())
+    };
     assert_eq!((count("total"), count("never")), (seen.len(), seen.len()));
     // A parent that is not seen has no children, whatever it is called.
     for parent in ["zq-hub-x", "imei:3003"] {

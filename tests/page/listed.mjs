@@ -1,11 +1,13 @@
 // A device of the inventory that was never heard, an alias, a concentrator and what it carries, a stranger's row.
-import { PHONE, assert, base, finish, fits, go, known, open, publish, shot, text, until } from "./support.mjs";
+import { PHONE, assert, base, contrast, finish, fits, go, open, publish, shot, text, until } from "./support.mjs";
 
 publish("meter/hub-1", { active_energy_import: 12.5 });
 publish("meter/w-2", { active_energy_import: 3 });
 publish("city/imei:868411056758799/json", { voltage: 230 });
-await known("hub-1");
-await known("w-2");
+const online = (id) =>
+  until(async () => (await (await fetch(`${base}/v1/devices/${id}`)).json()).state === "DEVICE_STATE_ONLINE", `${id} is online`);
+await online("hub-1");
+await online("w-2");
 
 const page = await open(PHONE);
 
@@ -53,7 +55,13 @@ assert.match(await text(page, "#csv"), /^imei:868411056758799,,json,,$/);
 await fits(page);
 await shot(page, "listed-360-stranger");
 
+await page.finish();
+
 // In Chinese.
-await go(page, "/d/w-1?lang=zh");
-assert.match(await text(page, "#place"), /位置[\s\S]*在地图中打开/);
+const chinese = await open(PHONE, { lang: "zh-CN", dark: true });
+await go(chinese, "/d/w-1");
+assert.match(await text(chinese, "#place"), /位置[\s\S]*在地图中打开/);
+await contrast(chinese);
+await shot(chinese, "listed-360-zh");
+await chinese.finish();
 await finish();
