@@ -290,7 +290,13 @@ fn knowledge(devices: u64, kind: &str, generation: u64) -> Arc<Knowledge> {
         .unwrap();
     }
     let (catalogue, zone) = (Catalogue::shipped(), TimeZone::UTC);
-    let read = Inventory::of_csv("devices.csv", &csv, &catalogue, &zone, Unknown::Accept);
+    let read = Inventory::of_csv(
+        Path::new("devices.csv"),
+        &csv,
+        &catalogue,
+        &zone,
+        Unknown::Accept,
+    );
     Arc::new(Knowledge {
         inventory: read.unwrap(),
         profiles: Profiles::default(),

@@ -173,3 +173,48 @@ impl Knowledge {
         Err(Fault::whole(Reason::OtherDevice, sentence))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::catalogue::Catalogue;
+    use crate::inventory::{Inventory, Unknown};
+    use crate::profiles::Profiles;
+    use jiff::tz::TimeZone;
+    use std::path::Path;
+
+    #[test]
+    fn who_is_out_of_service_is_taken_by_its_id() {
+        let rows = "id,kind,aliases,valid_from,valid_to\n\
+            old,meter.gas,sn:1,,2026-03-01\n\
+            next,meter.gas,sn:1,2027-03-01,\n";
+        let (catalogue, zone) = (Catalogue::shipped(), TimeZone::UTC);
+        let inventory = Inventory::of_csv(
+            Path::new("devices.csv"),
+            rows,
+            &catalogue,
+            &zone,
+            Unknown::Reject,
+        )
+        .unwrap();
+        let known = Knowledge {
+            inventory,
+            profiles: Profiles::default(),
+            generation: 1,
+        };
+        let at = Timestamp::from_secs(1_795_435_200); // 2026-11-23T12:00:00Z
+        let admitted = |name: &str| {
+            let entry = known.entry(name, at);
+            (
+                entry.map_or("", Entry::kind),
+                known.admits(name, entry).is_ok(),
+            )
+        };
+        assert_eq!(admitted("old"), ("meter.gas", true));
+        assert_eq!(admitted("next"), ("meter.gas", true));
+        // Its address is nobody's then, and another name is nobody's ever.
+        assert_eq!(admitted("sn:1"), ("", false));
+        assert_eq!(admitted("other"), ("", false));
+    }
+}

@@ -6,6 +6,7 @@ use crate::intake::Knowledge;
 use crate::inventory::{Inventory, Unknown};
 use crate::profiles::Profiles;
 use jiff::tz::TimeZone;
+use std::path::Path;
 use std::time::Duration;
 
 const CITY: &str = "\
@@ -18,7 +19,13 @@ pole-1,pole.light,370102,,sn:A7,,,,
 
 pub(super) fn known(csv: &str, generation: u64) -> Arc<Knowledge> {
     let (catalogue, zone) = (Catalogue::shipped(), TimeZone::UTC);
-    let read = Inventory::of_csv("devices.csv", csv, &catalogue, &zone, Unknown::Accept);
+    let read = Inventory::of_csv(
+        Path::new("devices.csv"),
+        csv,
+        &catalogue,
+        &zone,
+        Unknown::Accept,
+    );
     Arc::new(Knowledge {
         inventory: read.unwrap(),
         profiles: Profiles::default(),
