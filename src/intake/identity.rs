@@ -204,7 +204,7 @@ mod tests {
             generation: 1,
         };
         let at = Timestamp::from_secs(1_795_435_200); // 2026-11-23T12:00:00Z
-        let admitted = |name: &str| {
+        let admitted = |name: &'static str| {
             let entry = known.entry(name, at);
             (
                 entry.map_or("", Entry::kind),
