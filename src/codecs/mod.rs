@@ -156,6 +156,8 @@ pub struct Note<'a> {
 pub struct Decoded<'a> {
     /// Who sent it, where the payload itself says so: a profile's `[device]`.
     pub sender: Option<Cow<'a, str>>,
+    /// The gateway that carried it, where the payload says so.
+    pub via: Option<Cow<'a, str>>,
     /// Children that the uplink names, in order. Samples of one device lie together.
     pub devices: Vec<Cow<'a, str>>,
     /// In order.
@@ -175,6 +177,7 @@ impl<'a> Decoded<'a> {
         self.faults.clear();
         Decoded {
             sender: None,
+            via: None,
             devices: recycle(self.devices, |_| Cow::Borrowed("")),
             groups: recycle(self.groups, |_| Group::default()),
             samples: recycle(self.samples, |_| Sample::empty()),
@@ -186,6 +189,7 @@ impl<'a> Decoded<'a> {
     /// Moves all of it to where it may outlive what it borrows from.
     fn move_to(self, out: &mut Decoded<'_>) {
         out.sender = self.sender.map(owned);
+        out.via = self.via.map(owned);
         out.devices = self.devices.into_iter().map(owned).collect();
         out.groups = self.groups.into_iter().map(Group::into_owned).collect();
         out.samples = self.samples.into_iter().map(Sample::into_owned).collect();

@@ -1,5 +1,5 @@
 //! What a payload would become: for `citygate decode` and a device's timeline. Nothing is appended.
-use super::normalise::{Context, normalise};
+use super::normalise::{Context, Register, normalise};
 use super::route::Shape;
 use super::take::next_run;
 use super::{Intake, Knowledge, reject};
@@ -125,10 +125,7 @@ fn decoded(
         return Preview::refused(reject::unknown_profile(assumed.profile, &names));
     };
     let mut decoded = Decoded::default();
-    let profile_of = |name: &str| {
-        let entry = knowledge.inventory.lookup(name, assumed.received_at)?;
-        Some(entry.profile()).filter(|name| !name.is_empty())
-    };
+    let profile_of = |name: &str| knowledge.profile_of(name, assumed.received_at);
     let around = Around {
         limits: Limits {
             readings_max: assumed.readings_max,
@@ -145,6 +142,7 @@ fn decoded(
         kind: assumed.kind,
         zone: assumed.zone,
         received_at: assumed.received_at,
+        register: Register::default(),
     };
     let mut preview = Preview::default();
     let mut run = 0..0;
