@@ -5,9 +5,11 @@
 //! ```
 //! A profile is data, not a program: it has no loops, no expressions and no patterns to match, so what
 //! it costs is bounded by its own length and the payload's.
+mod config;
 mod profile;
 mod trace;
 
+pub use config::Config;
 pub use profile::Profile;
 pub use trace::{Spot, Trace, Traced};
 

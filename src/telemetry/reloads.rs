@@ -76,9 +76,7 @@ pub struct Loss {
 
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file, code, ..
-        } = self;
+        let Self { file, code, .. } = self;
         let (lost, of) = (grouped(self.lost), grouped(self.of));
         // Rounded up: what is refused is never shown as the 10 % that are allowed.
         let tenths = (self.lost * 1_000).div_ceil(self.of.max(1));
@@ -127,6 +125,8 @@ pub struct ConfigState {
     pub snapshot: SnapshotState,
     /// Waits for somebody who confirms it.
     pub loss: Option<Loss>,
+    /// Snapshots that were swapped out and that somebody still looks at.
+    pub retired: usize,
 }
 
 /// Changed by whoever reads configurations, looked at by others.
@@ -178,6 +178,11 @@ impl Reloads {
         for (count, part) in parts {
             *count += u64::from(wrong.iter().any(|(of, _)| *of == part));
         }
+    }
+
+    /// So many snapshots of before are still held.
+    pub fn retired(&self, count: usize) {
+        self.lock().retired = count;
     }
 
     /// As of now.
@@ -238,7 +243,11 @@ mod tests {
             loss(1_200, 10_000).to_string(),
             "devices.csv would lose 1,200 of 10,000 devices (12 %): put it in order, or confirm with citygate reload --force=1a2b3c4d"
         );
-        assert!(loss(100_001, 1_000_000).to_string().contains("100,001 of 1,000,000 devices (10.1 %)"));
+        assert!(
+            loss(100_001, 1_000_000)
+                .to_string()
+                .contains("100,001 of 1,000,000 devices (10.1 %)")
+        );
         assert!(loss(3, 3).to_string().contains("3 of 3 devices (100 %)"));
     }
 }
