@@ -18,6 +18,7 @@ mod probes;
 mod problem;
 mod readings;
 mod rejects;
+mod reload;
 mod routes;
 mod server;
 mod stores;

@@ -56,6 +56,7 @@ fn document() -> Value {
                 }},
                 "reasons": {"type": "array", "items": {"type": "string"}},
                 "nearest": {"type": "string"},
+                "confirm": {"type": "string"},
             },
         }}},
     })

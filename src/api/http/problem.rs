@@ -16,12 +16,15 @@ pub struct Problem {
     /// Every wrong parameter.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     violations: Vec<Field>,
-    /// Why the gateway is not ready.
+    /// Why the gateway is not ready, or what is wrong with the files that it was to read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
     /// The name that was probably meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     nearest: Option<Box<str>>,
+    /// What confirms it, where a confirmation is all that lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirm: Option<Box<str>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -41,6 +44,7 @@ impl Problem {
             violations: Vec::new(),
             reasons: Vec::new(),
             nearest: None,
+            confirm: None,
         }
     }
 
@@ -53,13 +57,25 @@ impl Problem {
         }
     }
 
+    /// The same with what confirms it.
+    #[must_use]
+    pub fn confirm(self, code: &str) -> Self {
+        Self {
+            confirm: Some(code.into()),
+            ..self
+        }
+    }
+
+    /// The same with each reason.
+    #[must_use]
+    pub fn reasons(self, reasons: Vec<String>) -> Self {
+        Self { reasons, ..self }
+    }
+
     /// 503 with each reason.
     pub fn unready(reasons: Vec<String>) -> Self {
         let detail = reasons.join("; ");
-        Self {
-            reasons,
-            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
-        }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).reasons(reasons)
     }
 
     /// 500 for what a caller cannot help; the cause goes to the log, not to the caller.

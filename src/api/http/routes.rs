@@ -2,8 +2,8 @@
 //! none can be served and not described. The pages for people are no part of the contract.
 use super::admit::Needs;
 use super::{
-    Http, accounting, devices, gateway, metrics, openapi, probes, readings, rejects, stores,
-    timeline,
+    Http, accounting, devices, gateway, metrics, openapi, probes, readings, rejects, reload,
+    stores, timeline,
 };
 use axum::routing::{MethodRouter, get, post};
 
@@ -168,6 +168,21 @@ pub(super) const ROUTES: &[Route] = &[
         parameters: &[],
         answer: JSON,
         problems: &[],
+    },
+    Route {
+        method: "post",
+        path: "/v1/reload",
+        handler: || post(reload::reload),
+        needs: Needs::Operate,
+        summary: "Reads the configuration, inventory and profiles again; 422 lists what is wrong with them",
+        parameters: &[parameter(
+            "force",
+            Kind::Text,
+            "false",
+            "Over a tenth of the devices may go: the code of a refusal (its `confirm`), or true for the last one",
+        )],
+        answer: JSON,
+        problems: &[400, 409, 422, 429, 503],
     },
     Route {
         method: "get",
