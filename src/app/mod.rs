@@ -28,6 +28,7 @@ use crate::model::proto::Severity;
 use crate::sources::broker;
 use crate::sources::coap;
 use crate::sources::mqtt;
+use crate::state::State;
 use crate::store::{self, Stores};
 use crate::telemetry::{Reloads, Supervisor};
 use crate::tls;
@@ -143,13 +144,7 @@ impl Gateway {
             config: config.devices.clone(),
             clock: clock.clone(),
         })?;
-        let links = broker::Service {
-            intake: Arc::clone(&intake),
-            accounting: Arc::clone(&accounting),
-            state: Arc::clone(&state),
-            clock: clock.clone(),
-            epochs: AtomicU64::new(0),
-        };
+        let links = links(config, &intake, &state, &clock);
         let stores = Stores::start(store::Parts {
             log: log.clone(),
             state: Arc::clone(&state),
@@ -197,11 +192,7 @@ impl Gateway {
             intake,
             mqtt: Arc::new(service),
             coap: Arc::new(coap),
-            links: Arc::new(broker::Links::new(
-                &config.brokers,
-                &config.node,
-                &Arc::new(links),
-            )),
+            links: Arc::new(links),
             catalogue,
             accounting,
             metrics: Arc::default(),
@@ -324,6 +315,23 @@ impl Gateway {
         self.shared.access.close(self.shared.clock.now());
         info!("closed");
     }
+}
+
+/// The links to city brokers.
+fn links(
+    config: &Config,
+    intake: &Arc<Intake>,
+    state: &Arc<State>,
+    clock: &Clock,
+) -> broker::Links {
+    let service = broker::Service {
+        intake: Arc::clone(intake),
+        accounting: Arc::clone(intake.accounting()),
+        state: Arc::clone(state),
+        clock: clock.clone(),
+        epochs: AtomicU64::new(0),
+    };
+    broker::Links::new(&config.brokers, &config.node, &Arc::new(service))
 }
 
 /// Tells the service manager's watchdog that tasks still get their turn.

@@ -175,38 +175,32 @@ impl Reloader {
     fn take(&mut self, cause: &str, ready: Ready) -> Outcome {
         let now = self.shared.clock.now();
         let changed = ready.changed.clone();
-        let changes = self.swap(ready);
-        let keys = changes.now.join(", ");
+        let Changes {
+            now: keys,
+            restart: needs_restart,
+        } = self.swap(ready);
         let snapshot = self.snapshot.state.clone();
-        let Changed {
-            added,
-            removed,
-            changed: altered,
-            ..
-        } = changed;
-        let profiles = changed.profiles.join(", ");
         info!(
             cause,
-            keys,
-            generation = snapshot.generation,
-            added,
-            removed,
-            altered,
-            profiles,
+            keys = keys.join(", "),
+            snapshot = snapshot.generation,
+            added = changed.added,
+            removed = changed.removed,
+            changed = changed.changed,
+            profiles = changed.profiles.join(", "),
             "the configuration was read again"
         );
-        if !changes.restart.is_empty() {
-            let keys = changes.restart.join(", ");
+        if !needs_restart.is_empty() {
+            let keys = needs_restart.join(", ");
             warn!(keys, "these keys have changed, and need a restart");
         }
-        let needs_restart = changes.restart;
         let told = &self.shared.config;
         told.loaded(now, needs_restart.clone(), snapshot.clone());
         self.supervisor.ready();
         Outcome::Loaded {
             snapshot,
             changed,
-            keys: changes.now,
+            keys,
             needs_restart,
         }
     }

@@ -14,11 +14,11 @@ pub struct Problem {
     /// What went wrong this time, and what to do.
     detail: Box<str>,
     /// Every wrong parameter.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    violations: Vec<Field>,
+    #[serde(skip_serializing_if = "<[Field]>::is_empty")]
+    violations: Box<[Field]>,
     /// Why the gateway is not ready, or what is wrong with the files that it was to read.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    reasons: Vec<String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    reasons: Box<[String]>,
     /// The name that was probably meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     nearest: Option<Box<str>>,
@@ -41,8 +41,8 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
-            violations: Vec::new(),
-            reasons: Vec::new(),
+            violations: Box::default(),
+            reasons: Box::default(),
             nearest: None,
             confirm: None,
         }
@@ -69,7 +69,10 @@ impl Problem {
     /// The same with each reason.
     #[must_use]
     pub fn reasons(self, reasons: Vec<String>) -> Self {
-        Self { reasons, ..self }
+        Self {
+            reasons: reasons.into(),
+            ..self
+        }
     }
 
     /// 503 with each reason.
@@ -104,7 +107,7 @@ impl From<Outside> for Problem {
             description: outside.description,
         };
         Self {
-            violations: vec![field],
+            violations: Box::new([field]),
             ..Self::new(StatusCode::FORBIDDEN, detail)
         }
     }
