@@ -36,6 +36,7 @@ mod sightings;
 mod stored;
 mod take;
 mod time;
+mod trial;
 mod uplink;
 mod value;
 
@@ -43,12 +44,13 @@ pub use crate::codecs::Reason;
 pub use config::Config;
 pub use knowledge::Knowledge;
 pub use pending::Pending;
-pub use preview::{Assumed, Kept, Place, Preview, preview, quality_name};
+pub use preview::{Assumed, Kept, Piece, Place, Preview, preview, quality_name};
 pub use rebuild::Rebuilt;
 pub use route::{Routes, Shape, Target};
 pub use settle::{Stats, settle_log, settle_rejects};
 pub use sightings::Sighting;
 pub use stored::RefusedLine;
+pub use trial::{Trial, Tried};
 pub use uplink::{Answer, Delivery, EventDraft, Refusal, Ticket, Uplink, Verdict};
 
 use crate::catalogue::Catalogue;

@@ -76,6 +76,11 @@ impl Origin {
         decoded.device_of(self.group)
     }
 
+    /// Index into [`Decoded::samples`].
+    pub(super) const fn sample(&self) -> usize {
+        self.sample
+    }
+
     /// Where in the payload it lies.
     pub(super) fn place(&self, decoded: &Decoded<'_>) -> String {
         let sample = decoded.samples.get(self.sample);
