@@ -287,7 +287,7 @@ impl Reloader {
             return Ok(Changed::default());
         }
         let found = Difference::between(old, new, self.shared.clock.now());
-        let file = super::snapshot::inventory_file(config);
+        let file = config.inventory.file.as_ref();
         let file = file.map_or_else(
             || "devices.inventory, which is not set any more,".to_owned(),
             |file| file.display().to_string(),

@@ -52,7 +52,8 @@ impl Origin {
 pub(super) fn files(config: &Config) -> Vec<PathBuf> {
     // What cannot be listed is said by who reads it.
     let profiles = config.profiles.files().unwrap_or_default();
-    inventory_file(config).into_iter().chain(profiles).collect()
+    let inventory = config.inventory.file.iter().cloned();
+    inventory.chain(profiles).collect()
 }
 
 impl Snapshot {
@@ -92,13 +93,21 @@ fn read(config: &Config, in_force: &Config, generation: u64) -> Result<Knowledge
     let mut wrong = Vec::new();
     let profiles = profiles_of(config, in_force);
     let inventory = inventory_of(config, in_force);
-    let known = names(config, profiles.as_ref().ok());
+    let names = names(config, profiles.as_ref().ok(), in_force);
+    let known: Vec<&str> = names.iter().map(String::as_str).collect();
     for (at, name) in config.routes.profiles() {
-        if let Err(rule) = is_known(name, &known) {
+        if !known.contains(&name) {
+            let near = nearest(name, known.iter().copied());
+            let near = near.map(|near| format!("; did you mean `{near}`?"));
+            let rule = format!("is no profile{}", near.unwrap_or_default());
             let problem = Problem::new(format!("route[{at}].profile"), format!("{name:?}"), rule);
             wrong.extend(Wrong::all(Part::Config, config.placed(vec![problem])));
         }
     }
+    let inventory = inventory.and_then(|inventory| {
+        let unknown = inventory.unknown_profiles(&known);
+        unknown.is_empty().then_some(inventory).ok_or(unknown)
+    });
     match (inventory, profiles) {
         (Ok(inventory), Ok(profiles)) if wrong.is_empty() => Ok(Knowledge {
             inventory,
@@ -106,49 +115,43 @@ fn read(config: &Config, in_force: &Config, generation: u64) -> Result<Knowledge
             generation,
         }),
         (inventory, profiles) => {
-            let inventory = inventory.err().unwrap_or_default();
-            let profiles = profiles.err().unwrap_or_default();
-            wrong.extend(Wrong::all(Part::Inventory, inventory));
-            wrong.extend(Wrong::all(Part::Profiles, profiles));
+            let placed = |problems: Option<_>| config.placed(problems.unwrap_or_default());
+            wrong.extend(Wrong::all(Part::Inventory, placed(inventory.err())));
+            wrong.extend(Wrong::all(Part::Profiles, placed(profiles.err())));
             Err(wrong)
         }
     }
 }
 
-fn profiles_of(_config: &Config, _in_force: &Config) -> Result<Profiles, Vec<Problem>> {
-    Ok(Profiles::default())
+fn profiles_of(config: &Config, in_force: &Config) -> Result<Profiles, Vec<Problem>> {
+    let folder = &config.profiles.folder;
+    // One that is named must be there.
+    if let Err(error) = config.profiles.files() {
+        let problem = Problem::new("devices.profiles", folder.display(), error.to_string());
+        return Err(vec![problem]);
+    }
+    Profiles::read(folder, &in_force.catalogue)
 }
 
-fn inventory_of(config: &Config, _in_force: &Config) -> Result<Inventory, Vec<Problem>> {
-    Ok(Inventory::none(config.inventory.unknown))
+fn inventory_of(config: &Config, in_force: &Config) -> Result<Inventory, Vec<Problem>> {
+    let inventory::Config { file, unknown } = &config.inventory;
+    match file {
+        None => Ok(Inventory::none(*unknown)),
+        Some(file) => inventory::load(file, &in_force.catalogue, &in_force.zone, *unknown),
+    }
 }
 
 /// Names of all profiles: of those that need no file, of those out of files, and of files with mistakes.
-fn names(config: &Config, profiles: Option<&Profiles>) -> Vec<String> {
-    let built_in = CODECS.iter().map(|(name, _)| (*name).to_owned());
-    let read = profiles.into_iter().flat_map(Profiles::iter);
+fn names(config: &Config, profiles: Option<&Profiles>, in_force: &Config) -> Vec<String> {
+    let shipped = Profiles::shipped(&in_force.catalogue);
+    let read = profiles.unwrap_or(&shipped).iter();
     let read = read.map(|profile| profile.name().to_owned());
+    let built_in = CODECS.iter().map(|(name, _)| (*name).to_owned());
     let files = config.profiles.files().unwrap_or_default();
     let stem = |file: &PathBuf| Some(file.file_stem()?.to_str()?.to_owned());
-    built_in
-        .chain(read)
-        .chain(files.iter().filter_map(stem))
-        .collect()
-}
-
-fn is_known(name: &str, known: &[String]) -> Result<(), String> {
-    if known.iter().any(|known| known == name) {
-        return Ok(());
-    }
-    let near = nearest(name, known.iter().map(String::as_str));
-    let near = near.map(|near| format!("; did you mean `{near}`?"));
-    Err(format!(
-        "must name a profile that is known{}",
-        near.unwrap_or_default()
-    ))
-}
-
-pub(super) fn inventory_file(config: &Config) -> Option<PathBuf> {
-    let inventory = config.keys.get("devices")?.get("inventory")?;
-    Some(inventory.as_str()?.into())
+    let files = files.iter().filter_map(stem);
+    let mut names: Vec<String> = built_in.chain(read).chain(files).collect();
+    names.sort();
+    names.dedup();
+    names
 }
