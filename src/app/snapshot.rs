@@ -115,7 +115,13 @@ fn read(config: &Config, in_force: &Config, generation: u64) -> Result<Knowledge
             generation,
         }),
         (inventory, profiles) => {
-            let placed = |problems: Option<_>| config.placed(problems.unwrap_or_default());
+            let placed = |problems: Option<Vec<Problem>>| {
+                // Those of the files themselves have a place, or are none of a key.
+                let problems = problems.unwrap_or_default().into_iter();
+                let (keys, own): (Vec<_>, Vec<_>) =
+                    problems.partition(|problem| problem.key.starts_with("devices."));
+                config.placed(keys).into_iter().chain(own)
+            };
             wrong.extend(Wrong::all(Part::Inventory, placed(inventory.err())));
             wrong.extend(Wrong::all(Part::Profiles, placed(profiles.err())));
             Err(wrong)

@@ -12,6 +12,7 @@ mod devices;
 mod full;
 mod live;
 mod reload;
+mod snapshot;
 mod stop;
 #[path = "../support/mod.rs"]
 mod support;
