@@ -85,7 +85,7 @@ fn same_rows(was: &Table, is: &Table, id: &str) -> Option<bool> {
     let mut old = was.rows_of(id);
     let mut new = is.rows_of(id);
     let (first_old, first_new) = (old.next()?, new.next()?);
-    let equal = |a, b| Entry::new(was, a).same(Entry::new(is, b));
+    let equal = |a, b| Entry::new(was, &a).same(Entry::new(is, &b));
     match (old.next(), new.next()) {
         (None, None) => Some(equal(first_old, first_new)),
         (None, Some(_)) | (Some(_), None) => Some(false),

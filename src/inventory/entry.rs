@@ -1,5 +1,5 @@
 //! One row of the inventory.
-use super::row::{Head, Rest};
+use super::row::{Head, NO_FROM, NO_TO, Rest};
 use super::table::Table;
 use crate::model::Timestamp;
 use jiff::tz::TimeZone;
@@ -10,7 +10,15 @@ use std::time::Duration;
 #[derive(Clone, Copy)]
 pub struct Entry<'i> {
     table: &'i Table,
-    head: Head<'i>,
+    id: &'i str,
+    /// Where the row begins.
+    row: u32,
+    // What every uplink asks for.
+    kind: u32,
+    profile: u32,
+    district: u32,
+    zone: u32,
+    parent: u32,
 }
 
 /// Where a device is.
@@ -33,33 +41,42 @@ pub enum Credential<'i> {
 }
 
 impl<'i> Entry<'i> {
-    pub(super) const fn new(table: &'i Table, head: Head<'i>) -> Self {
-        Self { table, head }
+    pub(super) const fn new(table: &'i Table, head: &Head<'i>) -> Self {
+        Self {
+            table,
+            id: head.id,
+            row: head.at,
+            kind: head.kind,
+            profile: head.profile,
+            district: head.district,
+            zone: head.zone,
+            parent: head.parent,
+        }
     }
 
     /// The city's name for it.
     pub const fn id(self) -> &'i str {
-        self.head.id
+        self.id
     }
 
     /// Dotted kind; "": the profile's.
     pub fn kind(self) -> &'i str {
-        self.table.kinds.get(self.head.kind)
+        self.table.kinds.get(self.kind)
     }
 
     /// Name of its profile; "": the topic's, the Content-Format's, else `json`.
     pub fn profile(self) -> &'i str {
-        self.table.profiles.get(self.head.profile)
+        self.table.profiles.get(self.profile)
     }
 
     /// GB/T 2260 code or name, or "".
     pub fn district(self) -> &'i str {
-        self.table.districts.get(self.head.district)
+        self.table.districts.get(self.district)
     }
 
     /// Its clock's zone, where that is not the site's.
     pub fn zone(self) -> Option<&'i TimeZone> {
-        self.table.zone(self.head.zone)
+        self.table.zone(self.zone)
     }
 
     /// Usual time between two reports; `None`: the profile's, else learned.
@@ -93,7 +110,7 @@ impl<'i> Entry<'i> {
 
     /// Id of the concentrator or gateway that carries it, or "".
     pub fn parent(self) -> &'i str {
-        self.table.parents.names.get(self.head.parent)
+        self.table.parents.names.get(self.parent)
     }
 
     /// The place whose consumption it counts, which outlives the meter, or "".
@@ -114,27 +131,29 @@ impl<'i> Entry<'i> {
 
     /// From when on this row holds.
     pub fn valid_from(self) -> Option<Timestamp> {
-        self.head.from.map(Timestamp::from_secs)
+        let from = self.head().from;
+        (from != NO_FROM).then(|| Timestamp::from_secs(from))
     }
 
     /// Until when, exclusive.
     pub fn valid_to(self) -> Option<Timestamp> {
-        self.head.to.map(Timestamp::from_secs)
+        let to = self.head().to;
+        (to != NO_TO).then(|| Timestamp::from_secs(to))
     }
 
     /// Does this row hold at a time?
     pub fn is_valid(self, at: Timestamp) -> bool {
-        self.head.holds(at)
+        self.head().holds(at)
     }
 
     /// Since when the device is out of service for good, if the row says so; the row holds until then.
     pub fn retired(self) -> Option<Timestamp> {
-        self.valid_to().filter(|_| self.head.is_retired())
+        self.valid_to().filter(|_| self.head().is_retired())
     }
 
     /// What proves that it is itself.
     pub fn credential(self) -> Option<Credential<'i>> {
-        let user = self.table.users.names.get(self.head.user);
+        let user = self.table.users.names.get(self.head().user);
         if !user.is_empty() {
             return Some(Credential::User(user));
         }
@@ -150,7 +169,7 @@ impl<'i> Entry<'i> {
     pub(super) fn same(self, other: Self) -> bool {
         let (a, b) = (self.rest(), other.rest());
         let head = |entry: Self| {
-            let (head, user) = (entry.head, entry.table.users.names.get(entry.head.user));
+            let (head, user) = (entry.head(), entry.table.users.names.get(entry.head().user));
             let times = (head.from, head.to, head.is_retired());
             let words = [
                 entry.kind(),
@@ -174,8 +193,12 @@ impl<'i> Entry<'i> {
             && self.aliases().eq(other.aliases())
     }
 
+    fn head(self) -> Head<'i> {
+        self.table.head(self.row)
+    }
+
     fn rest(self) -> Rest<'i> {
-        self.head.rest(&self.table.arena)
+        self.head().rest(&self.table.arena)
     }
 }
 

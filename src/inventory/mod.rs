@@ -82,8 +82,7 @@ pub fn load(
     site: &TimeZone,
     unknown: Unknown,
 ) -> Result<Inventory, Vec<Problem>> {
-    let file = path.display().to_string();
-    let problem = |rule: String| vec![Problem::new("devices.inventory", format!("{file:?}"), rule)];
+    let problem = |rule: String| vec![Problem::new("devices.inventory", path.display(), rule)];
     let ends = |end: &str| {
         path.extension()
             .is_some_and(|found| found.eq_ignore_ascii_case(end))
@@ -117,7 +116,7 @@ pub fn load(
             csv::read(&mut reader as &mut dyn BufRead, builder)
         }
     };
-    Inventory::read(&file, catalogue, site, unknown, read).map_err(|failed| match failed {
+    Inventory::read(path, catalogue, site, unknown, read).map_err(|failed| match failed {
         Failed::Io(error) => problem(error.to_string()),
         Failed::Problems(problems) => problems,
     })
@@ -154,7 +153,7 @@ impl Inventory {
     /// # Errors
     /// As [`load`].
     pub fn of_csv(
-        file: &str,
+        file: &Path,
         text: &str,
         catalogue: &Catalogue,
         site: &TimeZone,
@@ -162,13 +161,13 @@ impl Inventory {
     ) -> Result<Self, Vec<Problem>> {
         let read = |builder: &mut Builder<'_>| csv::read(text.as_bytes(), builder);
         Self::read(file, catalogue, site, unknown, read).map_err(|failed| match failed {
-            Failed::Io(error) => vec![Problem::new(file, "text", error.to_string())],
+            Failed::Io(error) => vec![Problem::new("text", file.display(), error.to_string())],
             Failed::Problems(problems) => problems,
         })
     }
 
     fn read(
-        file: &str,
+        file: &Path,
         catalogue: &Catalogue,
         site: &TimeZone,
         unknown: Unknown,
@@ -189,14 +188,14 @@ impl Inventory {
         let table = self.table.as_deref()?;
         table
             .find_name(name, at)
-            .map(|head| Entry::new(table, head))
+            .map(|head| Entry::new(table, &head))
     }
 
     /// Looks a device up by its access token.
     pub fn lookup_token(&self, token: &str, at: Timestamp) -> Option<Entry<'_>> {
         let table = self.table.as_deref()?;
         let head = table.find(&value::token_name(token), at)?;
-        Some(Entry::new(table, head))
+        Some(Entry::new(table, &head))
     }
 
     /// Looks a device up by the MQTT user that it connects as: by `user:` and the name, if that is of
@@ -219,7 +218,7 @@ impl Inventory {
             .map(|row| table.head(*row))
             .filter(|head| head.holds(at));
         let only = valid.next().filter(|_| valid.next().is_none())?;
-        Some(Entry::new(table, only))
+        Some(Entry::new(table, &only))
     }
 
     /// Every row, in the order of the file.
@@ -227,14 +226,14 @@ impl Inventory {
         let table = self.table.as_deref().into_iter();
         table.flat_map(|table| {
             let heads = table.rows.iter().map(|row| table.head(*row));
-            heads.map(move |head| Entry::new(table, head))
+            heads.map(move |head| Entry::new(table, &head))
         })
     }
 
     /// Every row of a device, by its id, in no order.
     pub fn entries_of<'i>(&'i self, id: &'i str) -> impl Iterator<Item = Entry<'i>> {
         let table = self.table.as_deref().into_iter();
-        table.flat_map(move |table| table.rows_of(id).map(move |head| Entry::new(table, head)))
+        table.flat_map(move |table| table.rows_of(id).map(move |head| Entry::new(table, &head)))
     }
 
     /// How each device stands at a time, in the order of the file.
@@ -278,7 +277,7 @@ impl Inventory {
                 .iter()
                 .map(|row| table.head(*row));
             let valid = heads.filter(move |head| head.holds(at));
-            valid.map(move |head| Entry::new(table, head))
+            valid.map(move |head| Entry::new(table, &head))
         })
     }
 
@@ -286,7 +285,7 @@ impl Inventory {
     /// either case. Goes on as it is asked for the next one: some 50 ms through a million rows.
     pub fn search<'i>(&'i self, part: &'i str) -> impl Iterator<Item = Entry<'i>> {
         let table = self.table.as_deref().into_iter();
-        table.flat_map(move |table| table.search(part).map(move |head| Entry::new(table, head)))
+        table.flat_map(move |table| table.search(part).map(move |head| Entry::new(table, &head)))
     }
 
     /// Each profile that is named, with the first line that does.
@@ -300,11 +299,12 @@ impl Inventory {
 
     /// A problem for each profile that is named and is none of `known`.
     pub fn unknown_profiles(&self, known: &[&str]) -> Vec<Problem> {
-        let file = self.table.as_deref().map_or("", |table| &*table.file);
+        let file = self.table.as_deref().map(|table| table.file.as_path());
         let missing = self.profiles().filter(|(_, name)| !known.contains(name));
         let problem = |(line, name): (usize, &str)| {
             let rule = value::unknown("no profile of this name", name, known.iter().copied());
-            Problem::new(format!("{file}:{line}: profile"), format!("{name:?}"), rule)
+            let problem = Problem::new("profile", format!("{name:?}"), rule);
+            problem.at(file.unwrap_or(Path::new("")), line)
         };
         missing.map(problem).collect()
     }

@@ -1,20 +1,21 @@
 //! Every mistake of a file, as far as somebody reads them.
 use crate::model::settings::Problem;
+use std::path::{Path, PathBuf};
 
 /// Mistakes that are shown; of the others their number. Who has more made one mistake in every row.
 const SHOWN_MAX: usize = 100;
 
 #[derive(Debug)]
 pub(super) struct Problems {
-    pub file: String,
+    file: PathBuf,
     shown: Vec<Problem>,
     count: usize,
 }
 
 impl Problems {
-    pub fn new(file: String) -> Self {
+    pub fn new(file: &Path) -> Self {
         Self {
-            file,
+            file: file.to_owned(),
             shown: Vec::new(),
             count: 0,
         }
@@ -24,17 +25,17 @@ impl Problems {
     pub fn note(&mut self, line: usize, column: &str, value: &str, rule: &str) {
         self.count += 1;
         if self.count <= SHOWN_MAX {
-            let key = format!("{}:{line}: {column}", self.file);
             let value = format!("{value:?}");
-            self.shown.push(Problem::new(key, value, rule));
+            let problem = Problem::new(column, value, rule);
+            self.shown.push(problem.at(&self.file, line));
         }
     }
 
     /// Notes what is wrong with the file itself.
     pub fn whole(&mut self, value: &str, rule: impl Into<String>) {
         self.count += 1;
-        self.shown
-            .push(Problem::new(self.file.clone(), value, rule));
+        let file = self.file.display().to_string();
+        self.shown.push(Problem::new(file, value, rule));
     }
 
     pub const fn is_empty(&self) -> bool {
@@ -47,7 +48,8 @@ impl Problems {
         if others > 0 {
             let value = format!("{} mistakes", self.count);
             let rule = format!("only the first {SHOWN_MAX} are shown");
-            self.shown.push(Problem::new(self.file, value, rule));
+            let file = self.file.display().to_string();
+            self.shown.push(Problem::new(file, value, rule));
         }
         self.shown
     }

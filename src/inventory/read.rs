@@ -10,6 +10,7 @@ use crate::model::DeviceId;
 use crate::model::settings::Problem;
 use jiff::tz::TimeZone;
 use std::collections::HashMap;
+use std::path::Path;
 
 /// Rows of a file.
 pub(super) const ROWS_MAX: usize = 5_000_000;
@@ -36,13 +37,13 @@ pub(super) struct Builder<'c> {
 }
 
 impl<'c> Builder<'c> {
-    pub fn new(file: &str, catalogue: &'c Catalogue, site: &'c TimeZone) -> Self {
+    pub fn new(file: &Path, catalogue: &'c Catalogue, site: &'c TimeZone) -> Self {
         let table = Table {
-            file: file.into(),
+            file: file.to_owned(),
             ..Table::default()
         };
         Self {
-            problems: Problems::new(file.to_owned()),
+            problems: Problems::new(file),
             catalogue,
             site,
             table,

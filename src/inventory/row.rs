@@ -12,6 +12,10 @@ use crate::model::Timestamp;
 /// Before the digest of an access token where it lies among the names: no name of a device begins so.
 pub(super) const TOKEN: char = '\u{1}';
 
+/// Before all times, and behind all.
+pub(super) const NO_FROM: i64 = i64::MIN;
+pub(super) const NO_TO: i64 = i64::MAX;
+
 const FROM: u64 = 1;
 const TO: u64 = 1 << 1;
 const ZONE: u64 = 1 << 2;
@@ -146,17 +150,18 @@ pub(super) struct Head<'a> {
     /// Where the row begins.
     pub at: u32,
     pub id: &'a str,
-    flags: u64,
+    flags: u32,
     pub kind: u32,
     pub profile: u32,
     pub district: u32,
-    pub from: Option<i64>,
-    pub to: Option<i64>,
+    /// Seconds since the epoch; [`NO_FROM`] and [`NO_TO`] where there is no such time.
+    pub from: i64,
+    pub to: i64,
     pub zone: u32,
     pub parent: u32,
     pub user: u32,
     /// Of what [`Rest`] reads.
-    rest: usize,
+    rest: u32,
 }
 
 impl<'a> Head<'a> {
@@ -164,14 +169,12 @@ impl<'a> Head<'a> {
         let mut cursor = Cursor::new(arena, at as usize);
         cursor.number();
         let id = cursor.text();
-        let flags = cursor.number();
+        let flags = cursor.short();
         let (kind, profile, district) = (cursor.short(), cursor.short(), cursor.short());
-        let mut time = |flag| (flags & flag != 0).then(|| cursor.signed());
-        let (from, to) = (time(FROM), time(TO));
-        let mut number = |flag| {
-            let there = flags & flag != 0;
-            if there { cursor.short() } else { 0 }
-        };
+        let has = |flag| u64::from(flags) & flag != 0;
+        let from = if has(FROM) { cursor.signed() } else { NO_FROM };
+        let to = if has(TO) { cursor.signed() } else { NO_TO };
+        let mut number = |flag| if has(flag) { cursor.short() } else { 0 };
         let (zone, parent, user) = (number(ZONE), number(PARENT), number(USER));
         Self {
             at,
@@ -185,31 +188,29 @@ impl<'a> Head<'a> {
             zone,
             parent,
             user,
-            rest: cursor.at,
+            rest: u32::try_from(cursor.at).unwrap_or(u32::MAX),
         }
     }
 
     /// Does the row hold at this time?
     pub fn holds(&self, at: Timestamp) -> bool {
-        let time = |secs| Timestamp::from_secs(secs);
-        self.from.is_none_or(|from| time(from) <= at) && self.to.is_none_or(|to| at < time(to))
+        let time = Timestamp::from_secs;
+        time(self.from) <= at && (at < time(self.to) || self.to == NO_TO)
     }
 
     /// Do two rows hold at one time?
-    pub fn overlaps(&self, other: &Self) -> bool {
-        let before =
-            |to: Option<i64>, from: Option<i64>| to.zip(from).is_some_and(|(to, from)| to <= from);
-        !before(self.to, other.from) && !before(other.to, self.from)
+    pub const fn overlaps(&self, other: &Self) -> bool {
+        other.from < self.to && self.from < other.to
     }
 
     /// Is the end of this row the end of the device?
     pub const fn is_retired(&self) -> bool {
-        self.flags & RETIRED != 0
+        self.flags as u64 & RETIRED != 0
     }
 
     pub fn rest(&self, arena: &'a str) -> Rest<'a> {
-        let mut cursor = Cursor::new(arena, self.rest);
-        let has = |flag| self.flags & flag != 0;
+        let mut cursor = Cursor::new(arena, self.rest as usize);
+        let has = |flag| u64::from(self.flags) & flag != 0;
         let interval_ms = has(INTERVAL).then(|| cursor.number());
         let multiplier = if has(MULTIPLIER) { cursor.short() } else { 0 };
         let digits = has(DIGITS).then(|| {
@@ -268,6 +269,7 @@ pub(super) struct Names<'a> {
     left: u64,
 }
 
+#[expect(clippy::copy_iterator, reason = "a row is looked at again and again")]
 impl<'a> Iterator for Names<'a> {
     type Item = (u32, &'a str);
 

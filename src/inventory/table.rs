@@ -10,6 +10,7 @@ use super::row::{Head, TOKEN, name_at};
 use crate::model::Timestamp;
 use hashbrown::HashTable;
 use jiff::tz::TimeZone;
+use std::path::PathBuf;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Rows that one name may lead to: a device whose meter was exchanged each year of a century has
@@ -19,7 +20,7 @@ pub(super) const ROWS_OF_A_NAME_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Table {
     /// As the configuration names it.
-    pub file: Box<str>,
+    pub file: PathBuf,
     pub arena: String,
     /// Where each row begins.
     pub rows: Vec<u32>,

@@ -47,7 +47,7 @@ pub(super) fn read(text: &str, builder: &mut Builder<'_>) {
                 _ => {
                     builder
                         .problems
-                        .note(at, "device", "(no table)", "must be tables: [[device]]")
+                        .note(at, "device", "(no table)", "must be tables: [[device]]");
                 }
             }
         }

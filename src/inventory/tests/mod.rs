@@ -4,7 +4,13 @@ use super::*;
 fn read(text: &str) -> Result<Inventory, Vec<String>> {
     let catalogue = Catalogue::shipped();
     let zone = TimeZone::get("Asia/Shanghai").unwrap();
-    let read = Inventory::of_csv("devices.csv", text, &catalogue, &zone, Unknown::Reject);
+    let read = Inventory::of_csv(
+        Path::new("devices.csv"),
+        text,
+        &catalogue,
+        &zone,
+        Unknown::Reject,
+    );
     read.map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 
