@@ -19,6 +19,8 @@ pub struct Fixture {
     pub payload: Vec<u8>,
     /// When it arrives; `None`: not said.
     pub received_at: Option<Timestamp>,
+    /// Zone of wall times; `None`: UTC.
+    pub zone: Option<TimeZone>,
     /// Who must have sent it; "": not compared.
     pub device: String,
     /// Every reading, in any order.
@@ -99,8 +101,14 @@ fn read_one(section: &mut Section<'_>) -> Fixture {
     let received_at = section.get("received_at", TIME_RULE, |value| {
         Timestamp::parse(value.as_str()?, &TimeZone::UTC).ok()
     });
+    let zone = section.get(
+        "zone",
+        "must be a time zone, such as Asia/Shanghai",
+        |value| TimeZone::get(value.as_str()?).ok(),
+    );
     Fixture {
         name,
+        zone,
         line: 0,
         payload: payload.unwrap_or_default(),
         received_at,
