@@ -96,7 +96,13 @@ mod tests {
         let rows: Vec<String> = rows.into_iter().collect();
         let text = format!("id,kind,valid_from,valid_to\n{}\n", rows.join("\n"));
         let (catalogue, zone) = (Catalogue::shipped(), TimeZone::UTC);
-        let inventory = Inventory::of_csv("d.csv", &text, &catalogue, &zone, Unknown::Reject);
+        let inventory = Inventory::of_csv(
+            std::path::Path::new("d.csv"),
+            &text,
+            &catalogue,
+            &zone,
+            Unknown::Reject,
+        );
         Knowledge {
             inventory: inventory.unwrap(),
             ..Knowledge::nothing(Unknown::Reject)

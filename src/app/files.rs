@@ -88,12 +88,6 @@ pub(super) fn open(
     }
 }
 
-/// Everything that is wrong with the files that a configuration names, as `run` would find it. Blocks.
-pub fn check(config: &Config) -> Vec<Problem> {
-    let opened = open(config, config, None, true);
-    Wrong::problems(opened.err().unwrap_or_default())
-}
-
 fn noted<T>(
     key: &str,
     path: &Path,

@@ -3,6 +3,7 @@
 //! Opening goes from the durable to the visible: state and logs, what intake has to remember of
 //! their tails, readers, listeners. Draining goes the other way: sources stop taking and answer what
 //! is on its way, readers make durable what they hold, and the logs close last.
+mod check;
 mod difference;
 mod disk;
 mod error;
@@ -13,8 +14,8 @@ mod retired;
 mod snapshot;
 mod wrong;
 
+pub use check::{Checked, check, check_profiles};
 pub use error::Error;
-pub use files::check;
 pub use listeners::Bound;
 pub use reload::Reload;
 

@@ -132,10 +132,13 @@ fn read(config: &Config, in_force: &Config, generation: u64) -> Result<Knowledge
 fn profiles_of(config: &Config, in_force: &Config) -> Result<Profiles, Vec<Problem>> {
     let folder = &config.profiles.folder;
     // One that is named must be there.
-    if let Err(error) = config.profiles.files() {
-        let problem = Problem::new("devices.profiles", folder.display(), error.to_string());
-        return Err(vec![problem]);
-    }
+    let problem = |error: std::io::Error| {
+        Problem::new("devices.profiles", folder.display(), error.to_string())
+    };
+    config
+        .profiles
+        .files()
+        .map_err(|error| vec![problem(error)])?;
     Profiles::read(folder, &in_force.catalogue)
 }
 

@@ -1,8 +1,9 @@
 //! `[devices]`, as far as it concerns profiles.
+use super::Profiles;
 use crate::model::settings::Section;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Where profiles lie, unless the configuration says otherwise.
 const FOLDER: &str = "profiles";
@@ -36,42 +37,16 @@ impl Config {
             })
     }
 
-    /// The profiles of the folder, by name; none where it is not there and need not be. Files that are
-    /// hidden, or have another ending than `.toml`, are none: editors and Kubernetes leave such behind.
+    /// The files of the folder, by name; none where it is not there and need not be.
     ///
     /// # Errors
     /// It cannot be listed.
     pub fn files(&self) -> io::Result<Vec<PathBuf>> {
-        let listed = listed(&self.folder);
-        let may_lack =
-            |error: &io::Error| error.kind() == io::ErrorKind::NotFound && !self.is_named;
-        listed.or_else(|error| {
-            if may_lack(&error) {
-                Ok(Vec::new())
-            } else {
-                Err(error)
-            }
-        })
-    }
-}
-
-fn listed(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    if fs::metadata(folder)?.is_file() {
-        return Ok(vec![folder.to_owned()]);
-    }
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        if !name.starts_with('.') && path.extension().is_some_and(|end| end == "toml") {
-            files.push(path);
+        if self.is_named {
+            fs::metadata(&self.folder)?;
         }
+        Profiles::candidates(&self.folder)
     }
-    files.sort();
-    Ok(files)
 }
 
 #[cfg(test)]
