@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::model::chain;
 use crate::model::settings::Problem;
 use crate::sources::mqtt::Users;
+use crate::sources::push::{self, Doors};
 use crate::telemetry::Part;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ pub(super) struct Files {
     pub(super) users: Option<Users>,
     /// Inventory and profiles.
     pub(super) snapshot: Snapshot,
+    /// The secrets of `[[route]]` with `push`.
+    pub(super) doors: Doors,
 }
 
 /// Files that a configuration names, and files that these name, as far as they can be read. Blocks.
@@ -70,6 +73,10 @@ pub(super) fn open(
             &mut problems,
         );
     }
+    let doors = push::open(config.routes.pushes()).unwrap_or_else(|wrong| {
+        problems.extend(wrong);
+        Doors::default()
+    });
     let mut wrong = Wrong::all(Part::Files, config.placed(problems));
     let current = before.filter(|before| !anew && before.is_current(config));
     let snapshot = current.map_or_else(
@@ -80,7 +87,11 @@ pub(super) fn open(
         |current| Ok(current.clone()),
     );
     match snapshot {
-        Ok(snapshot) if wrong.is_empty() => Ok(Files { users, snapshot }),
+        Ok(snapshot) if wrong.is_empty() => Ok(Files {
+            users,
+            doors,
+            snapshot,
+        }),
         snapshot => {
             wrong.extend(snapshot.err().into_iter().flatten());
             Err(wrong)

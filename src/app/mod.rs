@@ -29,6 +29,7 @@ use crate::model::proto::Severity;
 use crate::sources::broker;
 use crate::sources::coap;
 use crate::sources::mqtt;
+use crate::sources::push;
 use crate::state::State;
 use crate::store::{self, Stores};
 use crate::telemetry::{Reloads, Supervisor};
@@ -190,6 +191,7 @@ impl Gateway {
             history,
             devices,
             stores,
+            push: push::Service::new(Arc::clone(&intake), clock.clone(), files.doors),
             intake,
             mqtt: Arc::new(service),
             coap: Arc::new(coap),

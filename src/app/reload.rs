@@ -313,13 +313,17 @@ impl Reloader {
 
     /// Nothing here can fail. Gives the keys that changed since the last time, and those that wait.
     fn swap(&mut self, ready: Ready) -> Changes {
-        let (mut config, files) = (ready.config, ready.files);
+        let Ready {
+            mut config, files, ..
+        } = ready;
         let changes = Changes {
             now: Changes::between(&self.current, &config).now,
             restart: Changes::between(&self.started, &config).restart,
         };
         if changes.waits("route") {
             config.routes = self.current.routes.clone();
+        } else {
+            self.shared.push.reload(files.doors);
         }
         let knowledge = Arc::clone(&files.snapshot.knowledge);
         let intake = &self.shared.intake;

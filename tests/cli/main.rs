@@ -13,6 +13,7 @@ mod full;
 mod live;
 mod reload;
 mod snapshot;
+mod snapshot_load;
 mod stop;
 #[path = "../support/mod.rs"]
 mod support;

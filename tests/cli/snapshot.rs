@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A gateway with an inventory and a folder of profiles.
-struct City {
+pub struct City {
     dir: tempfile::TempDir,
-    gateway: Gateway,
+    pub gateway: Gateway,
 }
 
 impl City {
-    fn new(csv: &str) -> Self {
+    pub fn new(csv: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("profiles")).unwrap();
         fs::write(dir.path().join("devices.csv"), csv).unwrap();
@@ -33,30 +33,30 @@ impl City {
         Self { dir, gateway }
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub fn at(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// As an editor writes: another file, under the same name.
-    fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: &str) {
         replace(&self.at(name), text);
     }
 
-    fn metric(&self, name: &str) -> f64 {
+    pub fn metric(&self, name: &str) -> f64 {
         metric(&self.gateway, name).unwrap_or(-1.0)
     }
 
-    fn generation(&self) -> f64 {
+    pub fn generation(&self) -> f64 {
         self.metric("citygate_snapshot_generation")
     }
 
-    fn until_generation(&self, wanted: f64) {
+    pub fn until_generation(&self, wanted: f64) {
         wait_for("the snapshot", || self.generation() >= wanted);
         assert!(self.generation() <= wanted, "read more often than once");
     }
 
     /// The problems that `/v1/gateway` tells, once there are some.
-    fn problems(&self) -> Vec<String> {
+    pub fn problems(&self) -> Vec<String> {
         let problems = || -> Vec<String> {
             let told = told(&self.gateway)["problems"].take();
             let told = told.as_array().cloned().unwrap_or_default();
@@ -68,13 +68,13 @@ impl City {
         problems()
     }
 
-    fn reload(&self, args: &[&str]) -> Done {
+    pub fn reload(&self, args: &[&str]) -> Done {
         let url = format!("http://127.0.0.1:{}", self.gateway.ports.http);
         run(&[&["reload", "--url", &url], args].concat())
     }
 
     /// Publishes a payload; true if it was acknowledged.
-    fn publish(&self, topic: &str, payload: &str) {
+    pub fn publish(&self, topic: &str, payload: &str) {
         let sent = Command::new("mosquitto_pub")
             .args(["-p", &self.gateway.ports.mqtt.to_string()])
             .args(["-q", "1", "-t", topic, "-m", payload])
@@ -84,7 +84,7 @@ impl City {
     }
 }
 
-fn replace(path: &Path, text: &str) {
+pub fn replace(path: &Path, text: &str) {
     let new = path.with_extension("new");
     fs::write(&new, text).unwrap();
     fs::rename(new, path).unwrap();
