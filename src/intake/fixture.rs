@@ -127,17 +127,17 @@ fn zip(
     })
 }
 
+/// Does a reading fit what is expected?
+type Fits = fn(&proto::Reading, &Place, &Expected) -> bool;
+
 /// Each expected reading beside the one that fits it, else one of its metric, else nothing.
 fn readings(fixture: &Fixture, got: &Preview) -> Vec<Line> {
     let found: Vec<(&proto::Reading, &Place)> = got.readings.iter().zip(&got.origins).collect();
     let mut free: Vec<bool> = vec![true; found.len()];
     let mut partner: Vec<Option<usize>> = vec![None; fixture.readings.len()];
-    let all = |found: &proto::Reading, origin: &Place, like: &Expected| {
-        show_got(found, origin, Some(like)) == show(like)
-    };
-    let metric = |found: &proto::Reading, _: &Place, like: &Expected| found.metric == like.metric;
-    let fits: [&dyn Fn(&proto::Reading, &Place, &Expected) -> bool; 2] = [&all, &metric];
-    for fits in fits {
+    let all: Fits = |found, origin, like| show_got(found, origin, Some(like)) == show(like);
+    let metric: Fits = |found, _, like| found.metric == like.metric;
+    for fits in [all, metric] {
         for (expected, partner) in fixture.readings.iter().zip(&mut partner) {
             if partner.is_some() {
                 continue;
@@ -332,6 +332,29 @@ rejected = ["wrong_type: air_temperature"]
 "#,
         );
         assert_eq!(found, <[&str; 0]>::default());
+    }
+
+    #[test]
+    fn the_profile_of_the_readme_reads_its_fixture() {
+        let readme = include_str!("../../README.md");
+        let section = readme.split("\n## Profiles\n").nth(1).expect("a section");
+        let text = section
+            .split("```toml\n")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next());
+        let catalogue = Catalogue::shipped();
+        let text = text.expect("an example");
+        let profile = Profile::parse("vega-nb.toml", text, &catalogue).expect("no mistakes");
+        assert_eq!(profile.fixtures().len(), 1);
+        let profiles = Profiles::of([profile]).expect("one");
+        let profile = profiles.iter().next().expect("one");
+        let found = check_fixtures(profile, &catalogue, &profiles);
+        assert_eq!(
+            found,
+            [],
+            "{}",
+            found.iter().map(ToString::to_string).collect::<String>()
+        );
     }
 
     #[test]

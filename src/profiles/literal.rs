@@ -71,6 +71,11 @@ impl Literals {
         all.filter(|_| fits).map(Self)
     }
 
+    /// None?
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Is it one of these?
     pub(super) fn has(&self, sent: &Sent<'_>) -> bool {
         self.0.iter().any(|literal| literal.is(sent))

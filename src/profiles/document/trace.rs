@@ -26,7 +26,7 @@ pub(super) fn trace(json: &str, uses: &[Use<'_>], place: impl Fn(usize) -> usize
     };
     // What is no JSON has no pieces: decoding says what is wrong with it.
     if serde_json::from_str::<&RawValue>(json).is_ok() {
-        let _ = leaves.look(json.trim_ascii(), &String::new(), 0);
+        let _ = leaves.look(json.trim_ascii(), "", 0);
     }
     Trace {
         pieces: leaves.pieces,
@@ -44,7 +44,7 @@ struct Leaves<'u, 'a, F> {
 }
 
 impl<F: Fn(usize) -> usize> Leaves<'_, '_, F> {
-    fn look(&mut self, raw: &str, path: &String, depth: usize) -> Result<(), Fault> {
+    fn look(&mut self, raw: &str, path: &str, depth: usize) -> Result<(), Fault> {
         let inside = raw.starts_with(['{', '[']) && depth < DEPTH_MAX;
         self.note(raw, path, inside);
         if !inside {
@@ -64,9 +64,9 @@ impl<F: Fn(usize) -> usize> Leaves<'_, '_, F> {
         })
     }
 
-    fn note(&mut self, raw: &str, path: &String, inside: bool) {
+    fn note(&mut self, raw: &str, path: &str, inside: bool) {
         let piece = |became: &str, sample: Option<usize>, note: &str| Traced {
-            spot: Spot::Path(path.clone()),
+            spot: Spot::Path(path.to_owned()),
             sent: quote(raw),
             became: became.to_owned(),
             sample,
