@@ -1,11 +1,14 @@
 //! The files that a configuration names, read and checked as one: at the start, when it is read again,
 //! and by `citygate check`.
+use super::snapshot::{self, Snapshot};
+use super::wrong::Wrong;
 use crate::access;
 use crate::config::Config;
 use crate::model::chain;
 use crate::model::settings::Problem;
 use crate::sources::mqtt::Users;
 use crate::sources::push::{self, Doors};
+use crate::telemetry::Part;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -14,23 +17,38 @@ use std::path::{Path, PathBuf};
 pub(super) struct Files {
     /// `mqtt.users_file`.
     pub(super) users: Option<Users>,
+    /// Inventory and profiles.
+    pub(super) snapshot: Snapshot,
     /// The secrets of `[[route]]` with `push`.
     pub(super) doors: Doors,
 }
 
-impl Files {
-    /// Files that these files name.
-    pub(super) fn named(&self) -> impl Iterator<Item = PathBuf> {
-        let users = self.users.iter().flat_map(Users::files);
-        users.cloned()
-    }
+/// Files that a configuration names, and files that these name, as far as they can be read. Blocks.
+pub(super) fn named(config: &Config) -> Vec<PathBuf> {
+    let mut all = config.files();
+    let users = config.mqtt.users_file.as_deref();
+    // What is wrong with them is said by who reads them for their content.
+    let users = users.and_then(|path| Users::load(path).ok());
+    all.extend(users.iter().flat_map(Users::files).cloned());
+    // A folder changes when a file of it comes or goes.
+    all.push(config.profiles.folder.clone());
+    all.extend(snapshot::files(config));
+    all.sort();
+    all.dedup();
+    all
 }
 
-/// Reads them. Blocks.
+/// Reads them. Blocks. `in_force` is the configuration of the start; `before` is the snapshot that works,
+/// which is taken again if its files are as they were, else the next has the generation after it.
 ///
 /// # Errors
 /// What is wrong with each of them.
-pub(super) fn open(config: &Config) -> Result<Files, Vec<Problem>> {
+pub(super) fn open(
+    config: &Config,
+    in_force: &Config,
+    before: Option<&Snapshot>,
+    anew: bool,
+) -> Result<Files, Vec<Wrong>> {
     let mut problems = Vec::new();
     let users = config.mqtt.users_file.as_deref();
     let users =
@@ -59,16 +77,26 @@ pub(super) fn open(config: &Config) -> Result<Files, Vec<Problem>> {
         problems.extend(wrong);
         Doors::default()
     });
-    if problems.is_empty() {
-        Ok(Files { users, doors })
-    } else {
-        Err(config.placed(problems))
+    let mut wrong = Wrong::all(Part::Files, config.placed(problems));
+    let current = before.filter(|before| !anew && before.is_current(config));
+    let snapshot = current.map_or_else(
+        || {
+            let generation = before.map_or(1, |before| before.state.generation + 1);
+            Snapshot::read(config, in_force, generation)
+        },
+        |current| Ok(current.clone()),
+    );
+    match snapshot {
+        Ok(snapshot) if wrong.is_empty() => Ok(Files {
+            users,
+            doors,
+            snapshot,
+        }),
+        snapshot => {
+            wrong.extend(snapshot.err().into_iter().flatten());
+            Err(wrong)
+        }
     }
-}
-
-/// Everything that is wrong with the files that a configuration names, as `run` would find it. Blocks.
-pub fn check(config: &Config) -> Vec<Problem> {
-    open(config).err().unwrap_or_default()
 }
 
 fn noted<T>(

@@ -3,14 +3,19 @@
 //! Opening goes from the durable to the visible: state and logs, what intake has to remember of
 //! their tails, readers, listeners. Draining goes the other way: sources stop taking and answer what
 //! is on its way, readers make durable what they hold, and the logs close last.
+mod check;
+mod difference;
 mod disk;
 mod error;
 mod files;
 mod listeners;
 mod reload;
+mod retired;
+mod snapshot;
+mod wrong;
 
+pub use check::{Checked, check, check_profiles};
 pub use error::Error;
-pub use files::check;
 pub use listeners::Bound;
 pub use reload::Reload;
 
@@ -25,18 +30,22 @@ use crate::sources::broker;
 use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::sources::push;
+use crate::state::State;
 use crate::store::{self, Stores};
 use crate::telemetry::{Reloads, Supervisor};
 use crate::tls;
 use disk::Disk;
+use files::Files;
 use listeners::Listeners;
 use reload::Reloader;
+use snapshot::Snapshot;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use wrong::Wrong;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// From the first signal to the end: a supervisor's patience is longer, a person's at a terminal is not.
@@ -65,18 +74,28 @@ pub async fn run(
     for warning in config.concerns(clock.now()).1 {
         warn!("{warning}");
     }
+    let opening = config.clone();
+    let mut reload = host.reload.take();
+    // Watched before they are read, so that no change is missed.
+    let read = tokio::task::spawn_blocking(move || {
+        if let Some(reload) = &mut reload {
+            reload.watch_named(&opening);
+        }
+        (reload, files::open(&opening, &opening, None, true))
+    });
+    let (reload, files) = read.await?;
+    host.reload = reload;
+    let mut files = files.map_err(|wrong| Error::Files(Wrong::problems(wrong)))?;
+    files.snapshot.state.loaded_at = clock.now();
     let tls = config.tls.clone();
     let tls = tokio::task::spawn_blocking(move || tls.map(tls::Server::new).transpose());
     let tls = tls.await??.map(Arc::new);
     let listeners = Listeners::bind(&config, tls.as_ref()).await?;
-    if let Some(reload) = &mut host.reload {
-        reload.watch_named(&config);
-    }
     let opening = config.clone();
     let opening_clock = clock.clone();
     // Recovery reads and syncs files.
     let disk = tokio::task::spawn_blocking(move || Disk::open(&opening, &opening_clock)).await??;
-    let gateway = Gateway::build(&config, disk, tls, clock)?;
+    let gateway = Gateway::build(&config, disk, files, tls, clock)?;
     bound(&listeners.bound()?);
     gateway.serve(config, host, listeners, stop).await
 }
@@ -85,12 +104,15 @@ pub async fn run(
 struct Gateway {
     shared: Arc<api::Shared>,
     sessions: Arc<mqtt::Sessions>,
+    /// Until the reloader has it: nobody else may hold it for long.
+    snapshot: Option<Snapshot>,
 }
 
 impl Gateway {
     fn build(
         config: &Config,
         disk: Disk,
+        files: Files,
         tls: Option<Arc<tls::Server>>,
         clock: Clock,
     ) -> Result<Self, Error> {
@@ -106,7 +128,7 @@ impl Gateway {
         let intake = Arc::new(Intake::new(intake::Parts {
             catalogue: Arc::clone(&catalogue),
             routes: config.routes.clone(),
-            knowledge: Arc::new(intake::Knowledge::nothing(config.inventory.unknown)),
+            knowledge: Arc::clone(&files.snapshot.knowledge),
             node: config.node.clone(),
             zone: config.zone.clone(),
             log: log.clone(),
@@ -124,14 +146,7 @@ impl Gateway {
             config: config.devices.clone(),
             clock: clock.clone(),
         })?;
-        let links = Arc::new(broker::Service {
-            intake: Arc::clone(&intake),
-            accounting: Arc::clone(&accounting),
-            state: Arc::clone(&state),
-            clock: clock.clone(),
-            epochs: AtomicU64::new(0),
-        });
-        let links = broker::Links::new(&config.brokers, &config.node, &links);
+        let links = links(config, &intake, &state, &clock);
         let stores = Stores::start(store::Parts {
             log: log.clone(),
             state: Arc::clone(&state),
@@ -156,7 +171,6 @@ impl Gateway {
             seed: xxh3_64(&log.id().0.to_le_bytes()),
         };
         let sessions = Arc::new(sessions);
-        let files = files::open(config).map_err(Error::Files)?;
         let service = mqtt::Service {
             config: config.mqtt.clone(),
             door: mqtt::Door::new(files.users),
@@ -167,7 +181,7 @@ impl Gateway {
             clock: clock.clone(),
         };
         let shared = Arc::new(api::Shared {
-            config: Arc::new(Reloads::started(clock.now())),
+            config: Arc::new(Reloads::started(clock.now(), files.snapshot.state.clone())),
             hosts: api::http::Hosts::new(&config.node, &config.http.hosts),
             node: config.node.as_str().into(),
             access: Arc::new(access),
@@ -191,11 +205,15 @@ impl Gateway {
             clock,
             readiness: api::Readiness::default(),
         });
-        Ok(Self { shared, sessions })
+        Ok(Self {
+            shared,
+            sessions,
+            snapshot: Some(files.snapshot),
+        })
     }
 
     async fn serve(
-        self,
+        mut self,
         config: Config,
         host: Host,
         listeners: Listeners,
@@ -253,10 +271,12 @@ impl Gateway {
         let supervisor = Arc::new(host.supervisor);
         supervisor.ready();
         tasks.spawn(feed(Arc::clone(&supervisor), halt_api.clone()));
-        if let Some(reload) = host.reload {
+        if let (Some(reload), Some(snapshot)) = (host.reload, self.snapshot.take())
+            && let Some(asks) = self.shared.config.asks.listen()
+        {
             let shared = Arc::clone(&self.shared);
-            let reloader = Reloader::new(reload, config, shared, Arc::clone(&supervisor));
-            tasks.spawn(reloader.run(halt_api.clone()));
+            let reloader = Reloader::new(reload, config, snapshot, shared, Arc::clone(&supervisor));
+            tasks.spawn(reloader.run(asks, halt_api.clone()));
         }
 
         let mut outcome = tokio::select! {
@@ -298,6 +318,23 @@ impl Gateway {
         self.shared.access.close(self.shared.clock.now());
         info!("closed");
     }
+}
+
+/// The links to city brokers.
+fn links(
+    config: &Config,
+    intake: &Arc<Intake>,
+    state: &Arc<State>,
+    clock: &Clock,
+) -> broker::Links {
+    let service = broker::Service {
+        intake: Arc::clone(intake),
+        accounting: Arc::clone(intake.accounting()),
+        state: Arc::clone(state),
+        clock: clock.clone(),
+        epochs: AtomicU64::new(0),
+    };
+    broker::Links::new(&config.brokers, &config.node, &Arc::new(service))
 }
 
 /// Tells the service manager's watchdog that tasks still get their turn.

@@ -1,23 +1,30 @@
-//! Another configuration under a running gateway.
+//! Another configuration, inventory or profile under a running gateway.
 //!
 //! ```text
-//!  SIGHUP, or a file that changed --> read and check all of it, and the files that it names
+//!  SIGHUP, a file that changed, POST /v1/reload
+//!     --> read and check all of it, and the files that it names
 //!     right --> swap what can be swapped, name the keys that wait for a restart
 //!     wrong --> each problem to the log, /v1/gateway and a metric; what worked works on
+//!     a tenth of the devices gone --> as wrong, until somebody confirms just that
 //! ```
 //! Decisions: nothing is swapped before everything is read, so that a mistake in one file cannot leave
 //! half of another configuration at work. What is swapped goes one after the other: each uplink, each
-//! CONNECT and each request sees one snapshot of its own part, and none of them looks at two.
+//! CONNECT and each request sees one snapshot of its own part, and none of them looks at two. Profiles
+//! and inventory are checked against the catalogue in force, for they point into it.
 use super::Error;
-use super::files::{Files, open};
+use super::difference::Difference;
+use super::files::{self, Files};
+use super::retired::Retired;
+use super::snapshot::Snapshot;
+use super::wrong::Wrong;
 use crate::api::Shared;
 use crate::config::{Changes, Config};
 use crate::model::settings::Problem;
 use crate::model::{WATCH_EVERY, Watch};
-use crate::telemetry::Supervisor;
+use crate::telemetry::{Ask, Changed, Force, Loss, Outcome, Part, Supervisor};
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -45,13 +52,36 @@ impl std::fmt::Debug for Reload {
 impl Reload {
     /// Watches the files that the configuration names, too. Before they are read. Blocks.
     pub(super) fn watch_named(&mut self, config: &Config) {
-        let all: Vec<PathBuf> = self.file.iter().cloned().chain(config.files()).collect();
-        self.watch.set(all.clone());
-        // And those that these name. What is wrong with them is said by who reads them next, after this.
-        if let Ok(files) = open(config) {
-            self.watch.set(all.into_iter().chain(files.named()));
-        }
+        let own = self.file.iter().cloned();
+        self.watch.set(own.chain(files::named(config)));
     }
+}
+
+/// Why everything is read again.
+#[derive(Debug)]
+enum Cause {
+    Changed,
+    Signal,
+    Asked(Ask),
+}
+
+/// Why it is not taken.
+enum Refused {
+    Wrong(Vec<Wrong>),
+    Lossy(Loss),
+}
+
+impl From<Vec<Wrong>> for Refused {
+    fn from(wrong: Vec<Wrong>) -> Self {
+        Self::Wrong(wrong)
+    }
+}
+
+/// Read, checked, and ready to be swapped in.
+struct Ready {
+    config: Config,
+    files: Files,
+    changed: Changed,
 }
 
 /// Reads again what it has to, and swaps it.
@@ -61,15 +91,18 @@ pub(super) struct Reloader {
     started: Config,
     /// What works, but for keys that wait for a restart.
     current: Config,
+    snapshot: Snapshot,
+    retired: Retired,
     shared: Arc<Shared>,
     supervisor: Arc<Supervisor>,
 }
 
 impl Reloader {
-    /// `config` is what `shared` was built from.
+    /// `config` and `snapshot` are what `shared` was built from.
     pub(super) fn new(
         reload: Reload,
         config: Config,
+        snapshot: Snapshot,
         shared: Arc<Shared>,
         supervisor: Arc<Supervisor>,
     ) -> Self {
@@ -77,111 +110,212 @@ impl Reloader {
             reload,
             started: config.clone(),
             current: config,
+            snapshot,
+            retired: Retired::default(),
             shared,
             supervisor,
         }
     }
 
-    /// Until `halt`.
+    /// Until `halt`. `asks` are those of the API.
     ///
     /// # Errors
     /// It panicked.
-    pub(super) async fn run(mut self, halt: CancellationToken) -> Result<(), Error> {
+    pub(super) async fn run(
+        mut self,
+        mut asks: mpsc::Receiver<Ask>,
+        halt: CancellationToken,
+    ) -> Result<(), Error> {
         let asked = Arc::clone(&self.reload.asked);
         let mut tick = interval(WATCH_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let signal = tokio::select! {
+            let cause = tokio::select! {
                 () = halt.cancelled() => return Ok(()),
-                () = asked.notified() => true,
-                _ = tick.tick() => false,
+                () = asked.notified() => Cause::Signal,
+                Some(ask) = asks.recv() => Cause::Asked(ask),
+                _ = tick.tick() => Cause::Changed,
             };
-            // Files may lie on a network, where a look takes as long as it takes.
+            // Files may lie on a network, where a look takes as long as it takes; and a million rows
+            // are not freed in no time either.
             self = tokio::task::spawn_blocking(move || {
-                self.look(signal);
+                self.look(cause);
+                self.retired.sweep();
+                self.shared.config.retired(self.retired.len());
                 self
             })
             .await?;
         }
     }
 
-    fn look(&mut self, signal: bool) {
-        if signal {
+    fn look(&mut self, cause: Cause) {
+        let (name, force, answer) = match cause {
+            Cause::Changed if self.reload.watch.changed() => ("a file changed", Force::No, None),
+            Cause::Changed => return,
+            Cause::Signal => ("signal", Force::No, None),
+            Cause::Asked(ask) => ("asked", ask.force, Some(ask.answer)),
+        };
+        let anew = name != "a file changed";
+        if anew {
             self.reload.watch.accept();
-        } else if !self.reload.watch.changed() {
-            return;
         }
-        let cause = if signal { "signal" } else { "a file changed" };
         self.supervisor.reloading();
-        let outcome = self.read();
-        let now = self.shared.clock.now();
-        match outcome {
-            Ok((config, files)) => {
-                let changes = self.swap(config, files);
-                let keys = changes.now.join(", ");
-                info!(cause, keys, "the configuration was read again");
-                if !changes.restart.is_empty() {
-                    let keys = changes.restart.join(", ");
-                    warn!(keys, "these keys have changed, and need a restart");
-                }
-                self.shared.config.loaded(now, changes.restart);
-                self.supervisor.ready();
-            }
-            Err(problems) => {
-                let count = problems.len();
-                error!(
-                    cause,
-                    problems = count,
-                    "the configuration is wrong; the one before works on"
-                );
-                for problem in &problems {
-                    error!(%problem, "in the configuration");
-                }
-                self.supervisor.ready();
-                self.supervisor
-                    .status(&format!("the configuration has {count} problems"));
-                let problems = problems.iter().map(ToString::to_string).collect();
-                self.shared.config.failed(now, problems);
-            }
+        let read = self.read(anew, &force);
+        let outcome = match read {
+            Ok(ready) => self.take(name, ready),
+            Err(Refused::Wrong(wrong)) => self.refuse(name, wrong),
+            Err(Refused::Lossy(loss)) => self.refuse_loss(name, loss),
+        };
+        if let Some(answer) = answer {
+            // Who asked may have gone.
+            let _ = answer.send(outcome);
         }
     }
 
-    fn read(&mut self) -> Result<(Config, Files), Vec<Problem>> {
-        let config = (self.reload.load)()?;
-        let own = self.reload.file.clone().into_iter();
-        let named = config.files();
+    fn take(&mut self, cause: &str, ready: Ready) -> Outcome {
+        let now = self.shared.clock.now();
+        let changed = ready.changed.clone();
+        let Changes {
+            now: keys,
+            restart: needs_restart,
+        } = self.swap(ready);
+        let snapshot = self.snapshot.state.clone();
+        info!(
+            cause,
+            keys = keys.join(", "),
+            snapshot = snapshot.generation,
+            added = changed.added,
+            removed = changed.removed,
+            changed = changed.changed,
+            profiles = changed.profiles.join(", "),
+            "the configuration was read again"
+        );
+        if !needs_restart.is_empty() {
+            let keys = needs_restart.join(", ");
+            warn!(keys, "these keys have changed, and need a restart");
+        }
+        let told = &self.shared.config;
+        told.loaded(now, needs_restart.clone(), snapshot.clone());
+        self.supervisor.ready();
+        Outcome::Loaded {
+            snapshot,
+            changed,
+            keys,
+            needs_restart,
+        }
+    }
+
+    fn refuse(&self, cause: &str, wrong: Vec<Wrong>) -> Outcome {
+        let count = wrong.len();
+        error!(
+            cause,
+            problems = count,
+            "the configuration is wrong; the one before works on"
+        );
+        for Wrong { problem, .. } in &wrong {
+            error!(%problem, "in the configuration");
+        }
+        self.supervisor.ready();
+        let status = format!("the configuration has {count} problems");
+        self.supervisor.status(&status);
+        let wrong = wrong.into_iter();
+        let wrong: Vec<_> = wrong.map(|it| (it.part, it.problem.to_string())).collect();
+        let now = self.shared.clock.now();
+        self.shared.config.failed(now, &wrong, None);
+        Outcome::Wrong(wrong.into_iter().map(|(_, problem)| problem).collect())
+    }
+
+    fn refuse_loss(&self, cause: &str, loss: Loss) -> Outcome {
+        error!(cause, "{loss}");
+        self.supervisor.ready();
+        self.supervisor.status(&loss.to_string());
+        let now = self.shared.clock.now();
+        let wrong = [(Part::Loss, loss.to_string())];
+        self.shared.config.failed(now, &wrong, Some(loss.clone()));
+        Outcome::Lossy(loss)
+    }
+
+    fn read(&mut self, anew: bool, force: &Force) -> Result<Ready, Refused> {
+        let config = (self.reload.load)().map_err(|all| Wrong::all(Part::Config, all))?;
         // Those of before stay watched, until this has been read: one of them may be what is wrong.
-        let mut known: Vec<PathBuf> = own.clone().chain(named.iter().cloned()).collect();
+        let mut known = files::named(&config);
+        known.extend(self.reload.file.clone());
+        let now_named = known.clone();
         for file in self.reload.watch.files() {
             if !known.contains(file) {
                 known.push(file.clone());
             }
         }
         self.reload.watch.set(known);
-        let mut files = open(&config)?;
-        // Files that are named by files are known only now: they are read once more, after a look.
-        let all = own.chain(named).chain(files.named());
-        if self.reload.watch.set(all) {
-            files = open(&config)?;
-        }
+        let files = files::open(&config, &self.started, Some(&self.snapshot), anew)
+            .map_err(|wrong| self.explained(&config, wrong))?;
+        let changed = self.judge(&config, &files, force)?;
         // The last that can fail: the certificate swaps itself.
         if let (Some(server), Some(tls)) = (&self.shared.tls, &config.tls) {
             let reloaded = server.reload(self.shared.clock.now());
             let problem = |error: crate::tls::Error| {
-                vec![Problem::new(
-                    "tls.cert",
-                    tls.cert.display(),
-                    error.to_string(),
-                )]
+                let problem = Problem::new("tls.cert", tls.cert.display(), error.to_string());
+                Wrong::all(Part::Files, config.placed(vec![problem]))
             };
             reloaded.map_err(problem)?;
         }
-        Ok((config, files))
+        self.reload.watch.set(now_named);
+        Ok(Ready {
+            config,
+            files,
+            changed,
+        })
+    }
+
+    /// Who adds a metric and a profile that uses it has made no mistake, but has to restart.
+    fn explained(&self, config: &Config, mut wrong: Vec<Wrong>) -> Vec<Wrong> {
+        let changes = Changes::between(&self.started, config);
+        for key in ["metric", "kind"] {
+            if changes.waits(key) {
+                let rule = "has changed, and waits for a restart: inventory and profiles are checked without it";
+                let problem = Problem::new(key, "..", rule);
+                wrong.extend(Wrong::all(Part::Config, config.placed(vec![problem])));
+            }
+        }
+        wrong
+    }
+
+    /// What another snapshot changes, if it may.
+    fn judge(&self, config: &Config, files: &Files, force: &Force) -> Result<Changed, Refused> {
+        let (old, new) = (&self.snapshot.knowledge, &files.snapshot.knowledge);
+        if Arc::ptr_eq(old, new) {
+            return Ok(Changed::default());
+        }
+        let found = Difference::between(old, new, self.shared.clock.now());
+        let file = config.inventory.file.as_ref();
+        let file = file.map_or_else(
+            || "devices.inventory, which is not set any more,".to_owned(),
+            |file| file.display().to_string(),
+        );
+        let Some(loss) = found.loss(file) else {
+            return Ok(found.changed);
+        };
+        let confirmed = match force {
+            Force::No => false,
+            Force::Code(code) => *code == loss.code,
+            Force::Refused => {
+                let refused = self.shared.config.state().loss;
+                refused.is_some_and(|refused| refused.code == loss.code)
+            }
+        };
+        if confirmed {
+            warn!("confirmed: {loss}");
+            Ok(found.changed)
+        } else {
+            Err(Refused::Lossy(loss))
+        }
     }
 
     /// Nothing here can fail. Gives the keys that changed since the last time, and those that wait.
-    fn swap(&mut self, mut config: Config, files: Files) -> Changes {
-        let Files { users, doors } = files;
+    fn swap(&mut self, ready: Ready) -> Changes {
+        let Ready {
+            mut config, files, ..
+        } = ready;
         let changes = Changes {
             now: Changes::between(&self.current, &config).now,
             restart: Changes::between(&self.started, &config).restart,
@@ -189,14 +323,17 @@ impl Reloader {
         if changes.waits("route") {
             config.routes = self.current.routes.clone();
         } else {
-            self.shared.push.reload(doors);
+            self.shared.push.reload(files.doors);
         }
-        self.shared.intake.reload(
-            config.routes.clone(),
-            self.shared.intake.knowledge(),
-            &config.intake,
-        );
-        self.shared.mqtt.reload(users);
+        let knowledge = Arc::clone(&files.snapshot.knowledge);
+        let intake = &self.shared.intake;
+        intake.reload(config.routes.clone(), knowledge, &config.intake);
+        let before = std::mem::replace(&mut self.snapshot, files.snapshot);
+        if !Arc::ptr_eq(&before.knowledge, &self.snapshot.knowledge) {
+            self.snapshot.state.loaded_at = self.shared.clock.now();
+            self.retired.push(before.knowledge);
+        }
+        self.shared.mqtt.reload(files.users);
         self.shared.hosts.reload(&config.http.hosts);
         self.shared.devices.reload(config.devices.clone());
         // It was checked a moment ago; a mistake that was made since then keeps what was in force.

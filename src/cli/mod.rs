@@ -12,6 +12,7 @@ mod log;
 mod output;
 mod progress;
 mod ready;
+mod reload;
 mod resolved;
 mod run;
 mod scoreboard;
@@ -58,6 +59,8 @@ enum Command {
     Decode(decode::Args),
     /// Play a city of poles, tunnels and meters, or a CSV file, over MQTT and CoAP
     Simulate(simulate::Args),
+    /// Have a running gateway read its configuration, inventory and profiles again
+    Reload(reload::Args),
     /// Follow the live stream of a running gateway
     Tap(tap::Args),
     /// Show the external stores of a running gateway, or set one back
@@ -146,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Ready(args) => ready::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Reload(args) => reload::run(&args),
         Command::Tap(args) => tap::run(args),
         Command::Stores(args) => stores::run(&args),
         Command::Log(args) => log::run(args),

@@ -59,8 +59,9 @@ enum Command {
     },
 }
 
+/// A running gateway that is asked.
 #[derive(Debug, clap::Args)]
-struct Gateway {
+pub(super) struct Gateway {
     /// The gateway's HTTP address
     #[arg(long, value_name = "URL", env = "CITYGATE_URL", default_value = "http://127.0.0.1:8080", value_parser = url)]
     url: Url,
@@ -68,7 +69,7 @@ struct Gateway {
     trust: Trust,
     /// Print the gateway's answer as JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
@@ -130,12 +131,26 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     Ok(Exit::Ok)
 }
 
-async fn ask(
+/// The answer, or what the gateway says instead as an error.
+pub(super) async fn ask(
     gateway: &Gateway,
     method: Method,
     path: &[&str],
     query: &[(&str, String)],
 ) -> Result<Value, Error> {
+    match exchange(gateway, method, path, query).await? {
+        (status, Some(answer)) if status.is_success() => Ok(answer),
+        (status, answer) => Err(refused(status, answer.as_ref())),
+    }
+}
+
+/// Status and JSON of an answer, whatever it is.
+pub(super) async fn exchange(
+    gateway: &Gateway,
+    method: Method,
+    path: &[&str],
+    query: &[(&str, String)],
+) -> Result<(StatusCode, Option<Value>), Error> {
     crate::tls::provider();
     let mut url = gateway.url.clone();
     if let Ok(mut segments) = url.path_segments_mut() {
@@ -161,15 +176,11 @@ async fn ask(
     let response = request.send().await.map_err(failed)?;
     let status = response.status();
     let body = response.bytes().await.map_err(failed)?;
-    let answer: Option<Value> = serde_json::from_slice(&body).ok();
-    match answer {
-        Some(answer) if status.is_success() => Ok(answer),
-        answer => Err(refused(status, answer.as_ref())),
-    }
+    Ok((status, serde_json::from_slice(&body).ok()))
 }
 
 /// The gateway's own words, and the name that was probably meant.
-fn refused(status: StatusCode, problem: Option<&Value>) -> Error {
+pub(super) fn refused(status: StatusCode, problem: Option<&Value>) -> Error {
     let text = |key| problem.and_then(|problem| problem.get(key)?.as_str());
     let mut words = text("detail").map_or_else(
         || format!("the gateway answers {status}"),

@@ -5,9 +5,7 @@ use toml::{Table, Value};
 /// Keys, and all below them, that take effect without a restart. Everything else does not: addresses,
 /// places on the disk, and limits by which memory was laid out.
 const RELOADED: &[&str] = &[
-    "devices.interval_default",
-    "devices.max",
-    "devices.sleepy_after",
+    "devices",
     "http.hosts",
     "intake.keep_raw",
     "intake.readings_max",
@@ -26,7 +24,7 @@ const SECTIONS: &[(&str, Same)] = &[
     ("coap", |a, b| a.coap == b.coap),
     ("data_dir", |a, b| a.data_dir == b.data_dir),
     ("devices", |a, b| {
-        (&a.inventory, &a.devices) == (&b.inventory, &b.devices)
+        (&a.inventory, &a.profiles, &a.devices) == (&b.inventory, &b.profiles, &b.devices)
     }),
     ("grpc", |a, b| a.grpc == b.grpc),
     ("history", |a, b| a.history == b.history),

@@ -19,6 +19,7 @@ use crate::inventory;
 use crate::log;
 use crate::model::Timestamp;
 use crate::model::settings::{Problem, Section};
+use crate::profiles;
 use crate::sources::broker;
 use crate::sources::coap;
 use crate::sources::mqtt;
@@ -63,6 +64,8 @@ pub struct Config {
     pub intake: intake::Config,
     /// `[devices]`, as far as it concerns the inventory.
     pub inventory: inventory::Config,
+    /// `[devices]`, as far as it concerns profiles.
+    pub profiles: profiles::Config,
     /// `[devices]`, as far as it concerns the registry.
     pub devices: devices::Config,
     /// `[[store]]`
@@ -223,9 +226,10 @@ impl Config {
         let node = node(top);
         let has_access = top.has("access");
         let access = has_access.then(|| top.section("access", access::Config::read));
-        let (inventory, devices) = top.section("devices", |section| {
+        let (inventory, profiles, devices) = top.section("devices", |section| {
             (
                 inventory::Config::read(section),
+                profiles::Config::read(section),
                 devices::Config::read(section),
             )
         });
@@ -261,6 +265,7 @@ impl Config {
             history: top.section("history", history::Config::read),
             intake: top.section("intake", intake::Config::read),
             inventory,
+            profiles,
             devices,
             stores: store::Config::read_all(top),
             routes,

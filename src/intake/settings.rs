@@ -44,13 +44,16 @@ impl Intake {
 
     /// Takes the next uplinks by other routes, by what is known now, and by `keep_raw`, `readings_max`
     /// and `reject_budget` of `config`; its other keys are left as they are. Uplinks that are being
-    /// taken end by the old ones. The routes' kinds must be those of this intake's catalogue.
+    /// taken end by the old ones. The routes' kinds must be those of this intake's catalogue. Hold what
+    /// was known until nobody else does: the last uplink that sees it would have to free it.
     pub fn reload(&self, routes: Routes, knowledge: Arc<Knowledge>, config: &Config) {
         let settings = Arc::new(Settings::new(routes, knowledge, config));
-        *self
-            .settings
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = settings;
+        let current = self.settings.write();
+        let mut current = current.unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *current, settings);
+        // Whoever takes an uplink waits for the lock, so what was is freed behind it.
+        drop(current);
+        drop(before);
         lock(&self.state).budgets.limit(config.reject_budget);
     }
 }

@@ -5,7 +5,6 @@ use super::{Profile, Profiles};
 use crate::catalogue::Catalogue;
 use crate::codecs;
 use crate::model::settings::Problem;
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -30,23 +29,32 @@ impl Profiles {
     }
 
     /// The shipped profiles and those of `folder`, which replace shipped ones of their name. Files
-    /// that do not end in `.toml` are left alone; a folder that is not there has none.
+    /// that do not end in `.toml` are left alone; a folder that is not there has none. It may be a file
+    /// alone, too.
     ///
     /// # Errors
     /// Every mistake of every file.
     pub fn read(folder: &Path, catalogue: &Catalogue) -> Result<Self, Vec<Problem>> {
+        let (profiles, problems) = Self::read_what_is_right(folder, catalogue);
+        if problems.is_empty() {
+            Ok(profiles)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// As [`Profiles::read`], the profiles without mistakes beside every mistake of the others.
+    pub fn read_what_is_right(folder: &Path, catalogue: &Catalogue) -> (Self, Vec<Problem>) {
         let mut profiles = Self::shipped(catalogue);
         let mut problems = Vec::new();
+        let of_folder = |rule| Problem::new("devices.profiles", folder.display(), rule);
         let files = match files(folder) {
             Ok(files) => files,
-            Err(error) => {
-                let problem = Problem::new("folder", folder.display(), error.to_string());
-                return Err(vec![problem]);
-            }
+            Err(error) => return (profiles, vec![of_folder(error.to_string())]),
         };
         if files.len() > FILES_MAX {
             let rule = format!("has {} profiles; at most {FILES_MAX} are read", files.len());
-            return Err(vec![Problem::new("folder", folder.display(), rule)]);
+            return (profiles, vec![of_folder(rule)]);
         }
         for file in files {
             let read = text(&file)
@@ -61,11 +69,7 @@ impl Profiles {
         if problems.is_empty() {
             problems = profiles.check();
         }
-        if problems.is_empty() {
-            Ok(profiles)
-        } else {
-            Err(problems)
-        }
+        (profiles, problems)
     }
 
     /// Profiles that are at hand, such as those of a test.
@@ -132,8 +136,11 @@ impl Profiles {
     }
 }
 
-/// Every `.toml` file of a folder, sorted by name.
+/// Every `.toml` file of a folder, sorted by name; a file alone is itself.
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    if folder.is_file() {
+        return Ok(vec![folder.to_owned()]);
+    }
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -27,6 +27,8 @@ pub(super) struct Map {
     words: Box<[(Literal, Word)]>,
     labels: Box<[(&'static str, Template)]>,
     required: bool,
+    /// A number that is taken as it is sent: nothing is looked up for it.
+    direct: bool,
 }
 
 /// What a sent word means.
@@ -91,6 +93,7 @@ impl Map {
         }
         let words = read_words(section, words.unwrap_or_default(), metric);
         let scaled = number && !scale.is_one();
+        let looked_up = !absent.is_empty() || !skip.is_empty() || !words.is_empty();
         Some(Self {
             metric: metric.name.clone(),
             kind: metric.kind_of_value.clone(),
@@ -112,6 +115,7 @@ impl Map {
             words,
             labels,
             required,
+            direct: number && !scaled && !looked_up,
         })
     }
 
@@ -144,16 +148,12 @@ impl Map {
         if out.samples.len() >= limits.readings_max {
             return Err(too_many(limits));
         }
+        if self.direct && matches!(sent, Sent::Number(..)) {
+            out.samples.push(self.sample(sent, None, more, place));
+            return Ok(());
+        }
         match self.make(sent) {
-            Ok((value, origin)) => out.samples.push(Sample {
-                group: place.group,
-                item: place.item,
-                metric: Cow::Borrowed(&self.metric),
-                value,
-                unit: Cow::Borrowed(&self.unit),
-                labels: self.labels(more, place.index),
-                origin,
-            }),
+            Ok((value, origin)) => out.samples.push(self.sample(value, origin, more, place)),
             Err((reason, sentence)) => {
                 let part = out.place_of(place.group, &self.metric, place.item);
                 let sentence = format!("{}: {sentence}", place.spot);
@@ -161,6 +161,25 @@ impl Map {
             }
         }
         Ok(())
+    }
+
+    #[inline]
+    fn sample<'a>(
+        &'a self,
+        value: Sent<'a>,
+        origin: Option<AsSent<'a>>,
+        more: Labels<'a>,
+        place: &Place<'_>,
+    ) -> Sample<'a> {
+        Sample {
+            group: place.group,
+            item: place.item,
+            metric: Cow::Borrowed(&self.metric),
+            value,
+            unit: Cow::Borrowed(&self.unit),
+            labels: self.labels(more, place.index),
+            origin,
+        }
     }
 
     /// Notes that a required value is missing.

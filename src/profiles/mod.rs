@@ -11,6 +11,7 @@
     reason = "the layouts that use the shared parts are being built"
 )]
 mod binary;
+mod config;
 mod document;
 mod fixture;
 mod folder;
@@ -26,6 +27,7 @@ mod step;
 mod time;
 mod trace;
 
+pub use config::Config;
 pub use fixture::{Expected, ExpectedValue, Fixture};
 pub use profile::Profile;
 pub use trace::{Spot, Trace, Traced};

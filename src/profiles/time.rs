@@ -66,6 +66,11 @@ impl TimeRule {
         }
     }
 
+    /// Is a number taken as it is sent, digit for digit?
+    pub(super) fn takes_numbers(&self) -> bool {
+        self.unit == Unit::BySize && self.format.is_none() && self.absent.is_empty()
+    }
+
     /// The time for intake to judge.
     pub(super) fn sent<'a>(&self, sent: Sent<'a>) -> SentTime<'a> {
         if self.absent.has(&sent) {

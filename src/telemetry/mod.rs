@@ -1,6 +1,7 @@
 //! What operators see of the process: counters of promise 2, metrics, logs, and what a service
 //! manager is told.
 mod accounting;
+mod asks;
 pub mod buckets;
 mod latency;
 mod metrics;
@@ -9,8 +10,9 @@ mod supervisor;
 mod tracing_setup;
 
 pub use accounting::{Accounting, Counts};
+pub use asks::{Ask, AskError, Asks, Changed, Force, Outcome};
 pub use latency::{Distribution, Latency, Recent};
 pub use metrics::Metrics;
-pub use reloads::{ConfigState, Reloads};
+pub use reloads::{ConfigState, Loss, Part, Reloads, SnapshotState, cut};
 pub use supervisor::Supervisor;
 pub use tracing_setup::{TracingError, init};

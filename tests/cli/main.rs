@@ -12,6 +12,8 @@ mod devices;
 mod full;
 mod live;
 mod reload;
+mod snapshot;
+mod snapshot_load;
 mod stop;
 #[path = "../support/mod.rs"]
 mod support;

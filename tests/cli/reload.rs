@@ -37,13 +37,13 @@ fn send(ports: Ports, topic: &str, more: &[&str]) -> i32 {
 }
 
 /// What `/v1/gateway` says about the configuration.
-fn told(gateway: &Gateway) -> Value {
+pub fn told(gateway: &Gateway) -> Value {
     let (status, body) = gateway.get("/v1/gateway").unwrap();
     assert_eq!(status, 200, "{body}");
     serde_json::from_str::<Value>(&body).unwrap()["config"].take()
 }
 
-fn metric(gateway: &Gateway, line: &str) -> Option<f64> {
+pub fn metric(gateway: &Gateway, line: &str) -> Option<f64> {
     let (_, body) = gateway.get("/metrics")?;
     let line = body.lines().find_map(|found| found.strip_prefix(line));
     line?.trim().parse().ok()

@@ -4,6 +4,7 @@ use super::json::{self, text_of_u64};
 use super::problem::Problem;
 use crate::api::device::counts;
 use crate::api::{Overview, Phase, overview};
+use crate::telemetry::{self, SnapshotState};
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -57,6 +58,59 @@ struct Config {
     problems: Vec<String>,
     /// Keys whose new value waits for a restart.
     needs_restart: Vec<String>,
+    snapshot: Snapshot,
+    /// Devices that another inventory would lose; absent: none waits to be confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    loss: Option<Loss>,
+}
+
+/// What is known of devices and formats.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Snapshot {
+    #[serde(serialize_with = "text_of_u64")]
+    generation: u64,
+    loaded_at: String,
+    took_seconds: f64,
+    /// Of the inventory; absent: there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    devices: Option<String>,
+    /// Those shipped included.
+    profiles: u64,
+}
+
+impl From<SnapshotState> for Snapshot {
+    fn from(state: SnapshotState) -> Self {
+        Self {
+            generation: state.generation,
+            loaded_at: json::time(state.loaded_at),
+            took_seconds: state.took.as_secs_f64(),
+            devices: state.devices.map(|count| count.to_string()),
+            profiles: state.profiles,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Loss {
+    file: String,
+    #[serde(serialize_with = "text_of_u64")]
+    lost: u64,
+    #[serde(serialize_with = "text_of_u64")]
+    of: u64,
+    /// What confirms it.
+    confirm: String,
+}
+
+impl From<telemetry::Loss> for Loss {
+    fn from(loss: telemetry::Loss) -> Self {
+        Self {
+            file: loss.file,
+            lost: loss.lost,
+            of: loss.of,
+            confirm: loss.code,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -108,6 +162,8 @@ impl From<Overview> for Gateway {
                 tried_at: json::time(seen.config.tried_at),
                 problems: seen.config.problems,
                 needs_restart: seen.config.needs_restart,
+                snapshot: seen.config.snapshot.into(),
+                loss: seen.config.loss.map(Loss::from),
             },
             node: seen.node,
             free_bytes: seen.free_bytes,

@@ -20,6 +20,7 @@ mod problem;
 mod push;
 mod readings;
 mod rejects;
+mod reload;
 mod routes;
 mod server;
 mod stores;

@@ -58,6 +58,7 @@ fn document() -> Value {
                 }},
                 "reasons": {"type": "array", "items": {"type": "string"}},
                 "nearest": {"type": "string"},
+                "confirm": {"type": "string"},
             },
         }}},
     })

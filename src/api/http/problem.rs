@@ -14,14 +14,17 @@ pub struct Problem {
     /// What went wrong this time, and what to do.
     detail: Box<str>,
     /// Every wrong parameter.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    violations: Vec<Field>,
-    /// Why the gateway is not ready.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    reasons: Vec<String>,
+    #[serde(skip_serializing_if = "<[Field]>::is_empty")]
+    violations: Box<[Field]>,
+    /// Why the gateway is not ready, or what is wrong with the files that it was to read.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    reasons: Box<[String]>,
     /// The name that was probably meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     nearest: Option<Box<str>>,
+    /// What confirms it, where a confirmation is all that lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirm: Option<Box<str>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -38,9 +41,10 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
-            violations: Vec::new(),
-            reasons: Vec::new(),
+            violations: Box::default(),
+            reasons: Box::default(),
             nearest: None,
+            confirm: None,
         }
     }
 
@@ -53,13 +57,28 @@ impl Problem {
         }
     }
 
+    /// The same with what confirms it.
+    #[must_use]
+    pub fn confirm(self, code: &str) -> Self {
+        Self {
+            confirm: Some(code.into()),
+            ..self
+        }
+    }
+
+    /// The same with each reason.
+    #[must_use]
+    pub fn reasons(self, reasons: Vec<String>) -> Self {
+        Self {
+            reasons: reasons.into(),
+            ..self
+        }
+    }
+
     /// 503 with each reason.
     pub fn unready(reasons: Vec<String>) -> Self {
         let detail = reasons.join("; ");
-        Self {
-            reasons,
-            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
-        }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).reasons(reasons)
     }
 
     /// 500 for what a caller cannot help; the cause goes to the log, not to the caller.
@@ -88,7 +107,7 @@ impl From<Outside> for Problem {
             description: outside.description,
         };
         Self {
-            violations: vec![field],
+            violations: Box::new([field]),
             ..Self::new(StatusCode::FORBIDDEN, detail)
         }
     }

@@ -3,7 +3,7 @@
 use super::admit::Needs;
 use super::{
     Http, accounting, decode, devices, gateway, metrics, openapi, probes, push, readings, rejects,
-    stores, timeline,
+    reload, stores, timeline,
 };
 use axum::routing::{MethodRouter, get, post};
 
@@ -186,6 +186,21 @@ pub(super) const ROUTES: &[Route] = &[
         parameters: &[],
         answer: JSON,
         problems: &[],
+    },
+    Route {
+        method: "post",
+        path: "/v1/reload",
+        handler: || post(reload::reload),
+        needs: Needs::Operate,
+        summary: "Reads the configuration, inventory and profiles again; 422 lists what is wrong with them",
+        parameters: &[parameter(
+            "force",
+            Kind::Text,
+            "false",
+            "Over a tenth of the devices may go: the code of a refusal (its `confirm`), or true for the last one",
+        )],
+        answer: JSON,
+        problems: &[400, 409, 422, 429, 503],
     },
     Route {
         method: "get",

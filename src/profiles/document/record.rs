@@ -7,6 +7,7 @@ use crate::codecs::{Decoded, Fault, Group, Note, Reason, Sent, SentTime, quote};
 use crate::profiles::map::{Labels, Place, as_text};
 use crate::profiles::rules::Condition;
 use crate::profiles::step::moved;
+use crate::profiles::time::TimeRule;
 use std::borrow::Cow;
 
 /// What a record has from outside.
@@ -111,6 +112,11 @@ impl<'r, 'a> Record<'r, 'a> {
             }
         }
         if let Some((slot, rule)) = &self.scope.time {
+            if let Some(digits) = self.digits(*slot, rule) {
+                text.note(Some(digits), format_args!("time"));
+                self.outside.time = SentTime::Number(Cow::Borrowed(digits));
+                return Ok(());
+            }
             let time = match self.plain(*slot, text) {
                 Ok(None) => return Ok(()),
                 Ok(Some(sent)) => rule.sent(sent),
@@ -137,8 +143,20 @@ impl<'r, 'a> Record<'r, 'a> {
             return Ok(());
         }
         let raw = self.raw(value.slot);
+        if value.when.is_empty()
+            && value.labels.is_empty()
+            && text.uses.is_none()
+            && let Some(raw) = raw
+            && let Ok(sent) = text.plain(raw)
+        {
+            let place = self.place(value.slot, out);
+            return value.map.push(sent, Vec::new(), &place, text.limits, out);
+        }
         let metric = value.map.metric();
         let holds = self.holds(&value.when, text);
+        for condition in &value.when {
+            text.condition(self.raw(condition.source));
+        }
         if holds == Ok(false) {
             text.passed(
                 raw,
@@ -146,12 +164,7 @@ impl<'r, 'a> Record<'r, 'a> {
             );
             return Ok(());
         }
-        let place = Place {
-            group: self.group(out),
-            item: None,
-            index: self.outside.at.unwrap_or(0),
-            spot: self.scope.tree.path(value.slot),
-        };
+        let place = self.place(value.slot, out);
         match holds.and_then(|_| Ok((self.plain(value.slot, text)?, self.labels(value, text)?))) {
             Ok((Some(sent), labels)) => {
                 let before = out.samples.len();
@@ -276,6 +289,15 @@ impl<'r, 'a> Record<'r, 'a> {
         }
     }
 
+    fn place(&mut self, slot: usize, out: &mut Decoded<'a>) -> Place<'a> {
+        Place {
+            group: self.group(out),
+            item: None,
+            index: self.outside.at.unwrap_or(0),
+            spot: self.scope.tree.path(slot),
+        }
+    }
+
     /// The group of its samples.
     fn group(&mut self, out: &mut Decoded<'a>) -> u32 {
         *self.group.get_or_insert_with(|| {
@@ -331,6 +353,12 @@ impl<'r, 'a> Record<'r, 'a> {
             format!("`{path}` is there twice, as {one} and {other}; neither is taken")
         };
         Fault::whole(Reason::DuplicateKey, sentence)
+    }
+
+    /// The digits of a time that needs no more than them: as a double it would lose some.
+    fn digits(&self, slot: usize, rule: &TimeRule) -> Option<&'a str> {
+        let raw = self.raw(slot)?;
+        (raw.starts_with(|c: char| c.is_ascii_digit()) && rule.takes_numbers()).then_some(raw)
     }
 
     fn raw(&self, slot: usize) -> Option<&'a str> {

@@ -1,6 +1,7 @@
 //! Callers, and the process itself.
 use super::{alone, counters, double, gauges};
 use crate::api::Shared;
+use crate::telemetry::Part;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
@@ -61,7 +62,25 @@ pub(super) fn config(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result
     let rows = [("loaded", state.loaded), ("failed", state.failed)];
     let rows = rows.map(|(outcome, count)| (vec![("outcome", outcome)], count));
     let help = "Configurations read since the start, but for the first";
-    counters(out, "config_reloads", help, rows)
+    counters(out, "config_reloads", help, rows)?;
+    let rows = Part::ALL.into_iter().zip(state.failed_parts);
+    let rows = rows.map(|(part, count)| (vec![("part", part.name())], count));
+    let help = "Configurations that were not taken, by the part that is wrong";
+    counters(out, "config_reload_failures", help, rows)?;
+    let snapshot = &state.snapshot;
+    let rows = alone(double(snapshot.devices.unwrap_or_default()));
+    gauges(out, "inventory_devices", "Devices in the inventory", rows)?;
+    let help = "Profiles out of files, those shipped included";
+    gauges(out, "profiles", help, alone(double(snapshot.profiles)))?;
+    let help = "Counts the snapshots of inventory and profiles since the start";
+    let rows = alone(double(snapshot.generation));
+    gauges(out, "snapshot_generation", help, rows)?;
+    let help = "Time that reading the snapshot took";
+    let rows = alone(snapshot.took.as_secs_f64());
+    gauges(out, "snapshot_read_seconds", help, rows)?;
+    let help = "Snapshots of before that somebody still looks at";
+    let rows = alone(double(state.retired as u64));
+    gauges(out, "snapshots_retired", help, rows)
 }
 
 pub(super) fn process(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result<(), Error> {

@@ -10,6 +10,7 @@ use super::view::View;
 use super::words;
 use crate::api::Overview;
 use crate::devices::{Concern, Counts, Level, Page, State, Stranger};
+use crate::model::Timestamp;
 use maud::{Markup, html};
 use std::time::Duration;
 
@@ -17,6 +18,11 @@ use std::time::Duration;
 pub const CONCERNS_MAX: usize = 8;
 /// Strangers, before a link to all of them.
 pub const STRANGERS_MAX: usize = 4;
+
+/// Problems of the files, before `/v1/gateway` has the others.
+pub const PROBLEMS_MAX: usize = 3;
+/// Letters of one.
+pub const PROBLEM_LEN_MAX: usize = 200;
 
 /// The gateway in one line.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,10 +37,23 @@ pub struct Gateway {
     pub disk_free: u64,
     /// Why uplinks are refused.
     pub refusing: Option<String>,
+    /// Why the files that lie there are not those that work: the first problems.
+    pub problems: Vec<String>,
+    /// Problems beyond those.
+    pub more_problems: usize,
+    /// Devices in the inventory, and when it was read; `None`: there is none.
+    pub inventory: Option<(u64, Timestamp)>,
 }
 
 impl From<Overview> for Gateway {
     fn from(seen: Overview) -> Self {
+        let snapshot = &seen.config.snapshot;
+        let inventory = snapshot
+            .devices
+            .map(|devices| (devices, snapshot.loaded_at));
+        let mut problems = seen.config.problems;
+        let more_problems = problems.len().saturating_sub(PROBLEMS_MAX);
+        problems.truncate(PROBLEMS_MAX);
         let lags = seen
             .readers
             .iter()
@@ -45,6 +64,9 @@ impl From<Overview> for Gateway {
             lag: lags.max_by_key(|(_, behind)| *behind),
             disk_free: seen.free_bytes,
             refusing: seen.refusing,
+            problems,
+            more_problems,
+            inventory,
         }
     }
 }
@@ -231,6 +253,15 @@ fn gateway(view: &View<'_>, gateway: &Gateway) -> Markup {
         @if let Some(why) = &gateway.refusing {
             p class="finding fault" { (sign::sign("fault")) b { (view.t(text::REFUSING)) } " " span lang="en" { (words::cut(why, 200)) } }
         }
+        @if !gateway.problems.is_empty() {
+            p class="finding attention" {
+                (sign::sign("attention")) b { (view.t(text::FILES_WRONG)) }
+                @for problem in &gateway.problems {
+                    br; span lang="en" { (words::cut(problem, PROBLEM_LEN_MAX)) }
+                }
+                @if gateway.more_problems > 0 { br; "+ " (gateway.more_problems) }
+            }
+        }
         dl class="line" {
             div { dt { (view.t(text::RATE)) } dd { (words::number(tenth(gateway.rate), false)) } }
             div { dt { (view.t(text::ACK_P99)) } dd {
@@ -242,6 +273,11 @@ fn gateway(view: &View<'_>, gateway: &Gateway) -> Markup {
                 } }
             }
             div { dt { (view.t(text::DISK_FREE)) } dd { (words::bytes(gateway.disk_free)) } }
+            @if let Some((devices, read_at)) = gateway.inventory {
+                div { dt { (view.t(text::INVENTORY)) } dd {
+                    (devices) " " span class="dim" { (words::clock(read_at, view.now, view.zone)) }
+                } }
+            }
         }
     };
     section("gateway", view.t(text::GATEWAY), &body)

@@ -94,9 +94,15 @@ fn a_full_first_page_fits() {
         known: false,
         device: None,
     };
+    let problem = |at: usize| (0..13).map(|part| noise(at * 13 + part)).collect();
     let home = Home {
         concerns: (0..home::CONCERNS_MAX).map(concern).collect(),
-        gateway: Some(home::Gateway::default()),
+        gateway: Some(home::Gateway {
+            problems: (0..home::PROBLEMS_MAX).map(problem).collect(),
+            more_problems: 98,
+            inventory: Some((1_000_000, ago(100_000))),
+            ..home::Gateway::default()
+        }),
         strangers: Some((0..=home::STRANGERS_MAX).map(stranger).collect()),
         ..Home::default()
     };
