@@ -5,12 +5,14 @@
 //! the operator's files, and none may hide another: also where some profiles have mistakes, the fixtures
 //! of the others run.
 use super::files;
+use super::snapshot::Snapshot;
 use super::wrong::Wrong;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
-use crate::intake::{Difference, check_fixtures};
+use crate::intake::{Difference, Knowledge, check_fixtures};
 use crate::model::settings::Problem;
 use crate::profiles::{self, Profiles};
+use std::sync::Arc;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -37,6 +39,15 @@ pub fn check(config: &Config) -> Checked {
     let (profiles, _) = Profiles::read_what_is_right(&config.profiles.folder, &config.catalogue);
     checked.run(&profiles, &config.catalogue);
     checked
+}
+
+/// Inventory and profiles that a configuration names, as `run` would read them. Blocks.
+///
+/// # Errors
+/// Every mistake in them.
+pub fn knowledge(config: &Config) -> Result<Arc<Knowledge>, Vec<Problem>> {
+    let snapshot = Snapshot::read(config, config, 1).map_err(Wrong::problems)?;
+    Ok(snapshot.knowledge)
 }
 
 /// Checks a folder of profiles, or a profile alone. Blocks.

@@ -14,7 +14,7 @@ mod retired;
 mod snapshot;
 mod wrong;
 
-pub use check::{Checked, check, check_profiles};
+pub use check::{Checked, check, check_profiles, knowledge};
 pub use error::Error;
 pub use listeners::Bound;
 pub use reload::Reload;

@@ -1,7 +1,10 @@
 //! `citygate decode`: what would become of a payload, without a gateway.
+mod pieces;
+
 use super::resolved::{self, Record};
 use super::{Error, Exit, output};
 use crate::api::http::json;
+use crate::app;
 use crate::catalogue::Catalogue;
 use crate::codecs;
 use crate::config::Config;
@@ -9,21 +12,26 @@ use crate::intake::{Assumed, Knowledge, Preview, preview, quality_name};
 use crate::inventory::Unknown;
 use crate::model::proto::Reading;
 use crate::model::proto::reading::Value;
+use crate::model::settings::nearest;
 use crate::model::{Clock, Timestamp};
+use crate::profiles::{self, Codec};
 use serde::Serialize;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const EXAMPLES: &str = "\
 Examples:
   citygate decode --profile json '{\"voltage\": 230.1, \"ts\": 1795420800}'
   citygate decode --profile json 7b22766f6c74616765223a3233302e317d
   citygate decode --profile senml '[{\"bn\":\"m-1:\",\"bt\":1795420800,\"n\":\"voltage\",\"u\":\"V\",\"v\":230.1}]'
-  citygate decode --profile senml 81a400676d2d313a763a740156
   citygate decode --profile cbor a167766f6c74616765fb406cc33333333333
+  citygate decode --profile profiles/acme-9.toml 01f40064
+  citygate decode --config citygate.toml --device em-1 01f40064
   mosquitto_sub -C 1 -t city/meter-7/json | citygate decode --profile json -
 
-Exit code 1 if anything would be rejected.";
+Of a profile's payload each piece is shown with its byte or path, what was sent, and what it became or that it is
+ignored. Exit code 1 if anything would be rejected.";
 
 /// Longest payload in bytes: far beyond what a gateway takes.
 const PAYLOAD_MAX: u64 = 16 << 20;
@@ -31,13 +39,16 @@ const PAYLOAD_MAX: u64 = 16 << 20;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Format of the payload
-    #[arg(long, value_name = "PROFILE", value_parser = profile)]
-    profile: &'static str,
-    /// Kind of the device, for its ranges
+    /// Profile by name, or its file; else the device's by the inventory, else json
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    profile: Option<String>,
+    /// Who would send it, by id or alias, for what the inventory knows of it
+    #[arg(long, value_name = "DEVICE", default_value = "")]
+    device: String,
+    /// Kind of the device, for its ranges, where neither inventory nor profile says it
     #[arg(long, value_name = "KIND", default_value = "unknown")]
     kind: String,
-    /// Configuration with metrics, kinds and time zone of its own
+    /// Configuration with inventory, profiles, metrics, kinds and time zone of its own
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Hexadecimal bytes, JSON text, or - for either from standard input
@@ -48,41 +59,18 @@ pub(super) struct Args {
     json: bool,
 }
 
-fn profile(name: &str) -> Result<&'static str, String> {
-    codecs::named(name)
-        .map(|(name, _)| name)
-        .ok_or_else(|| format!("need one of {}", codecs::names()))
-}
-
 /// The result as JSON.
 #[derive(Serialize)]
 struct Decoded<'a> {
-    readings: Vec<Placed<'a>>,
-    rejected: Vec<Rejected<'a>>,
+    #[serde(flatten)]
+    decoded: json::Decoded<'a>,
     /// Of a `SenML` pack: what it says, before anybody asks what that means here.
     #[serde(skip_serializing_if = "Option::is_none")]
     resolved: Option<Vec<Record>>,
 }
 
-/// A reading, and whose it is.
-#[derive(Serialize)]
-struct Placed<'a> {
-    /// The device that the payload names; absent: the one that sent it.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    device: &'a str,
-    #[serde(flatten)]
-    reading: json::Reading<'a>,
-}
-
-#[derive(Serialize)]
-struct Rejected<'a> {
-    part: &'a str,
-    reason: &'static str,
-    sentence: &'a str,
-}
-
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
-    let config = match &args.config {
+    let mut config = match &args.config {
         Some(file) => {
             super::load_config(file).map_err(|problems| Error::Wrong(super::listed(&problems)))?
         }
@@ -93,35 +81,85 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     } else {
         payload(args.payload.as_bytes())?
     };
+    let named = named(args, &mut config);
+    let knowledge = knowledge(args, &config, named.as_deref())?;
+    let received_at = Clock::system().now();
+    let profile = match &named {
+        Some(name) => name,
+        None => knowledge
+            .profile_of(&args.device, received_at)
+            .unwrap_or("json"),
+    };
+    let Some(codec) = knowledge.profiles.find(profile) else {
+        return Err(unknown(profile, &knowledge));
+    };
     let preview = preview(
         &config.catalogue,
-        &Knowledge::nothing(Unknown::Accept),
+        &knowledge,
         &bytes,
         &Assumed {
-            profile: args.profile,
-            device: "",
+            profile,
+            device: &args.device,
             kind: kind(&args.kind, &config.catalogue)?,
             zone: &config.zone,
-            received_at: Clock::system().now(),
+            received_at,
             readings_max: config.intake.readings_max,
         },
     );
-    let resolved = (args.profile == "senml").then(|| {
+    let resolved = (profile == "senml").then(|| {
         // What is wrong with the pack is among the faults already.
         let resolved = codecs::senml::resolved(&bytes).unwrap_or_default();
         resolved.iter().map(Record::from).collect::<Vec<_>>()
     });
     if args.json {
-        output::json(&decoded(&preview, resolved))?;
+        output::json(&decoded(codec, &preview, resolved))?;
     } else {
         resolved::print(resolved.as_deref().unwrap_or_default())?;
         print(&preview)?;
+        pieces::print(&preview)?;
     }
     Ok(if preview.faults.is_empty() {
         Exit::Ok
     } else {
         Exit::Wrong
     })
+}
+
+/// The profile's name. A file takes the place of the folder of profiles.
+fn named(args: &Args, config: &mut Config) -> Option<String> {
+    let given = args.profile.as_deref()?;
+    let file = Path::new(given);
+    let is_file = file
+        .extension()
+        .is_some_and(|extension| extension == "toml");
+    if !is_file {
+        return Some(given.to_owned());
+    }
+    config.profiles = profiles::Config {
+        folder: file.to_owned(),
+        is_named: true,
+    };
+    let stem = file.file_stem().unwrap_or_default();
+    Some(stem.to_string_lossy().into_owned())
+}
+
+/// What the configuration knows. A codec that needs no file needs no folder without mistakes either.
+fn knowledge(args: &Args, config: &Config, named: Option<&str>) -> Result<Arc<Knowledge>, Error> {
+    let alone = args.config.is_none() && named.is_some_and(|name| codecs::named(name).is_some());
+    if alone {
+        return Ok(Arc::new(Knowledge::nothing(Unknown::Accept)));
+    }
+    app::knowledge(config).map_err(|problems| Error::Wrong(super::listed(&problems)))
+}
+
+fn unknown(profile: &str, knowledge: &Knowledge) -> Error {
+    let names = knowledge.profiles.names();
+    let near = nearest(profile, names.split(", "))
+        .map(|near| format!("; did you mean {near}?"))
+        .unwrap_or_default();
+    Error::Usage(format!(
+        "there is no profile {profile:?}{near}; need one of {names}, or a file"
+    ))
 }
 
 fn kind<'a>(kind: &'a str, catalogue: &Catalogue) -> Result<&'a str, Error> {
@@ -148,24 +186,14 @@ fn payload(text: &[u8]) -> Result<Vec<u8>, Error> {
     codecs::pasted(text).map_err(|error| Error::Usage(error.to_string()))
 }
 
-fn decoded(preview: &Preview, resolved: Option<Vec<Record>>) -> Decoded<'_> {
+fn decoded<'a>(
+    codec: Codec<'a>,
+    preview: &'a Preview,
+    resolved: Option<Vec<Record>>,
+) -> Decoded<'a> {
     Decoded {
+        decoded: json::Decoded::new(codec.name(), codec.version(), "", preview).with_device(),
         resolved,
-        readings: placed(preview)
-            .map(|(device, reading)| Placed {
-                device,
-                reading: json::Reading::from(reading),
-            })
-            .collect(),
-        rejected: preview
-            .faults
-            .iter()
-            .map(|fault| Rejected {
-                part: &fault.part,
-                reason: fault.reason.as_str(),
-                sentence: &fault.sentence,
-            })
-            .collect(),
     }
 }
 
@@ -183,6 +211,13 @@ fn print(preview: &Preview) -> io::Result<()> {
             let device = json::printable(device.as_bytes());
             output::line(format_args!("{device}: {}", shown(reading)))?;
         }
+    }
+    for event in &preview.events {
+        output::line(format_args!("event {event}"))?;
+    }
+    if !preview.sender.is_empty() {
+        let sender = json::printable(preview.sender.as_bytes());
+        output::line(format_args!("sent by {sender}"))?;
     }
     for fault in &preview.faults {
         let part = if fault.part.is_empty() {

@@ -113,7 +113,7 @@ impl Knowledge {
     }
 
     /// Name of the profile that the inventory gives a device.
-    pub(super) fn profile_of(&self, name: &str, at: Timestamp) -> Option<&str> {
+    pub fn profile_of(&self, name: &str, at: Timestamp) -> Option<&str> {
         let entry = self.inventory.lookup(name, at)?;
         Some(entry.profile()).filter(|name| !name.is_empty())
     }

@@ -36,6 +36,9 @@ struct Placed<'a> {
     /// The device that the payload names.
     #[serde(skip_serializing_if = "str::is_empty")]
     device_id: &'a str,
+    /// The same, as `citygate decode` has called it since its first version.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    device: &'a str,
     #[serde(flatten)]
     reading: Reading<'a>,
 }
@@ -72,6 +75,7 @@ impl<'a> Decoded<'a> {
         let reading = |(reading, place): (&'a proto::Reading, &'a intake::Place)| Placed {
             path: &place.path,
             device_id: &place.device,
+            device: "",
             reading: reading.into(),
         };
         let readings = preview.readings.iter().zip(&preview.origins);
@@ -90,6 +94,14 @@ impl<'a> Decoded<'a> {
             rejected: rejected.collect(),
             pieces: preview.pieces.iter().map(Piece::from).collect(),
         }
+    }
+
+    /// For the command.
+    pub fn with_device(mut self) -> Self {
+        for reading in &mut self.readings {
+            reading.device = reading.device_id;
+        }
+        self
     }
 }
 
