@@ -5,6 +5,7 @@
 //! ```
 //! A profile is data, not a program: it has no loops, no expressions and no patterns to match, so what
 //! it costs is bounded by its own length and the payload's.
+mod binary;
 mod profile;
 mod trace;
 
