@@ -6,13 +6,13 @@ use std::ops::Range;
 pub(super) struct Frame<'f> {
     bytes: &'f [u8],
     start: usize,
+    /// "payload", "record", "item".
+    what: &'static str,
 }
 
 /// Bytes that are not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{need} bytes are needed at byte {at}; the {what} ends after byte {end}, so {have} are there"
-)]
+#[error("needs {need} bytes at byte {at}, has {have}: the {what} ends before byte {end}")]
 pub(super) struct Short {
     /// First byte that is needed, in the payload.
     pub(super) at: i64,
@@ -22,14 +22,23 @@ pub(super) struct Short {
     pub(super) have: usize,
     /// Bytes of the payload before the frame's end.
     pub(super) end: usize,
-    /// "payload", "record", "item".
+    /// What ends there.
     pub(super) what: &'static str,
 }
 
 impl<'f> Frame<'f> {
     /// A whole payload.
     pub(super) const fn new(bytes: &'f [u8]) -> Self {
-        Self { bytes, start: 0 }
+        Self {
+            bytes,
+            start: 0,
+            what: "payload",
+        }
+    }
+
+    /// The same bytes by another name.
+    pub(super) const fn called(self, what: &'static str) -> Self {
+        Self { what, ..self }
     }
 
     /// Its bytes.
@@ -62,7 +71,11 @@ impl<'f> Frame<'f> {
         let part = usize::try_from(from).ok().and_then(|from| {
             let bytes = self.bytes.get(from..from.checked_add(need)?)?;
             let start = self.start + from;
-            Some(Self { bytes, start })
+            Some(Self {
+                bytes,
+                start,
+                ..self
+            })
         });
         part.ok_or_else(|| {
             let there = if from < 0 {
@@ -76,7 +89,7 @@ impl<'f> Frame<'f> {
                 need,
                 have: usize::try_from(there).unwrap_or(0).min(need),
                 end: self.end(),
-                what: "payload",
+                what: self.what,
             }
         })
     }
@@ -92,7 +105,17 @@ impl<'f> Frame<'f> {
         Some(Self {
             bytes: self.bytes.get(from..)?,
             start: self.start + from,
+            ..self
         })
+    }
+
+    /// All bytes but the last `count`; none where there are not so many.
+    pub(super) fn without_last(self, count: usize) -> Self {
+        let keep = self.bytes.len().saturating_sub(count);
+        Self {
+            bytes: self.bytes.get(..keep).unwrap_or_default(),
+            ..self
+        }
     }
 
     /// Where it lies in the payload.

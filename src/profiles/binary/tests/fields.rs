@@ -136,7 +136,7 @@ fn texts_are_trimmed_and_checked() {
     assert_eq!(
         sent(toml, b"xab"),
         Err(
-            "5 bytes are needed at byte 1; the payload ends after byte 3, so 2 are there"
+            "needs 5 bytes at byte 1, has 2: the payload ends before byte 3"
                 .to_owned()
         )
     );
