@@ -118,6 +118,21 @@ impl<'f> Frame<'f> {
         }
     }
 
+    /// All bytes but the first `count`; none where there are not so many.
+    pub(super) fn behind(self, count: usize) -> Self {
+        let count = count.min(self.bytes.len());
+        Self {
+            bytes: self.bytes.get(count..).unwrap_or_default(),
+            start: self.start + count,
+            ..self
+        }
+    }
+
+    /// None of its bytes, at its end.
+    pub(super) fn empty(self) -> Self {
+        self.behind(self.len())
+    }
+
     /// Where it lies in the payload.
     pub(super) const fn range(self) -> Range<usize> {
         self.start..self.end()

@@ -1,5 +1,6 @@
 //! What a binary profile says, checked: where each value lies.
 use super::field::Field;
+use crate::profiles::inner::Inner;
 use crate::profiles::map::Map;
 use crate::profiles::rules::{Condition, EventRule, Naming};
 use crate::profiles::time::TimeRule;
@@ -115,6 +116,17 @@ pub(super) struct Event {
     pub(super) rule: EventRule,
     pub(super) when: When,
     pub(super) detail: Box<[(Box<str>, Field)]>,
+}
+
+/// `[inner]`.
+#[derive(Debug)]
+pub(super) struct Within {
+    pub(super) at: i32,
+    /// `None`: to the end.
+    pub(super) bytes: Option<Field>,
+    pub(super) behind: usize,
+    pub(super) when: When,
+    pub(super) inner: Inner,
 }
 
 impl Items {

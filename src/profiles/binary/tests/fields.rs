@@ -135,10 +135,7 @@ fn texts_are_trimmed_and_checked() {
     );
     assert_eq!(
         sent(toml, b"xab"),
-        Err(
-            "needs 5 bytes at byte 1, has 2: the payload ends before byte 3"
-                .to_owned()
-        )
+        Err("needs 5 bytes at byte 1, has 2: the payload ends before byte 3".to_owned())
     );
 }
 
