@@ -3,6 +3,7 @@ use super::field::Field;
 use crate::profiles::inner::Inner;
 use crate::profiles::map::Map;
 use crate::profiles::rules::{Condition, EventRule, Naming};
+use crate::profiles::step::Step;
 use crate::profiles::time::TimeRule;
 
 /// Places that must hold certain values, all of them.
@@ -47,16 +48,8 @@ pub(super) enum Timing {
     Steps {
         /// In the payload; `None`: the payload's time.
         base: Option<Clock>,
-        step: Step,
+        step: Step<Field>,
     },
-}
-
-/// From one record to the next.
-#[derive(Debug)]
-pub(super) enum Step {
-    Nanos(i64),
-    /// As sent, in units of so many nanoseconds; negative: back.
-    Sent(Field, i64),
 }
 
 /// How many records there are.

@@ -1,10 +1,10 @@
 //! `[[repeat]]`: records of one size, one after the other.
 use super::field::{Bad, Field};
 use super::frame::{Frame, Short};
-use super::layout::{Count, Repeat, Step, Timing};
+use super::layout::{Count, Repeat, Timing};
 use super::walk::{At, Walk, count};
 use crate::codecs::{Fault, Group, Reason, Sent, SentTime, too_many};
-use crate::profiles::time::{moved, scaled_nanos};
+use crate::profiles::step::moved;
 use std::borrow::Cow;
 
 /// What all records of a list have in common.
@@ -93,18 +93,22 @@ impl<'a> Walk<'_, 'a> {
             if let Some(base) = base {
                 records.base = self.time(base, frame)?;
             }
-            records.step = match step {
-                Step::Nanos(nanos) => Some(*nanos),
-                Step::Sent(field, unit) => match self.number(field, frame, "step") {
-                    Ok(sent) => scaled_nanos(&sent, *unit),
-                    Err(bad) => {
-                        self.out
-                            .faults
-                            .push(Fault::part(bad.reason(), "step", bad.to_string()));
-                        return Ok(None);
-                    }
-                },
-            };
+            let mut wrong = None;
+            records.step = step.nanos(|field| {
+                let sent = self.number(field, frame, "step");
+                sent.map_err(|bad| wrong = Some(bad)).ok()
+            });
+            if records.step.is_none() {
+                let (reason, sentence) = match wrong {
+                    Some(bad) => (bad.reason(), bad.to_string()),
+                    None => (
+                        Reason::ImplausibleTime,
+                        "is no time from one record to the next".to_owned(),
+                    ),
+                };
+                self.out.faults.push(Fault::part(reason, "step", sentence));
+                return Ok(None);
+            }
         }
         Ok(Some(records))
     }

@@ -1,8 +1,6 @@
 //! The layout out of a profile's TOML.
 use super::field::{Field, Kind};
-use super::layout::{
-    Clock, Count, Event, Item, Items, Name, Repeat, Step, Timing, Value, When, Within,
-};
+use super::layout::{Clock, Count, Event, Item, Items, Name, Repeat, Timing, Value, When, Within};
 use super::read::{self, AT_MAX};
 use crate::catalogue::LABELS;
 use crate::model::settings::Section;
@@ -11,7 +9,8 @@ use crate::profiles::literal::Literals;
 use crate::profiles::map::Map;
 use crate::profiles::reading::Reading;
 use crate::profiles::rules::{Condition, EventRule, Naming};
-use crate::profiles::time::{TimeRule, step_nanos};
+use crate::profiles::step::Step;
+use crate::profiles::time::TimeRule;
 
 /// Most `[[repeat]]`s.
 const REPEATS_MAX: usize = 16;
@@ -252,24 +251,7 @@ impl Shape<'_> {
     fn timing(self, section: &mut Section<'_>, inside: Self) -> Option<Timing> {
         let own = inside.clock_of(section, "time");
         let base = self.clock_of(section, "base");
-        let step = if section.is_table("step") {
-            section.section("step", |section| {
-                let field = self.field(section);
-                let back = section.flag("back").unwrap_or(true);
-                let unit = match section.word("unit", &["ms", "s", "min", "h"]) {
-                    Some("ms") => 1_000_000,
-                    Some("min") => 60_000_000_000,
-                    Some("h") => 3_600_000_000_000,
-                    _ => 1_000_000_000,
-                };
-                field.map(|field| Step::Sent(field, if back { -unit } else { unit }))
-            })
-        } else {
-            let rule = "must be a time such as \"-15min\", or the field that says it";
-            section
-                .get("step", rule, |value| step_nanos(value.as_str()?))
-                .map(Step::Nanos)
-        };
+        let step = Step::read(section, |step| self.field(step));
         match (own, base, step) {
             (Some(_), None, Some(_)) => {
                 section.problem("step", "..", "excludes a time of each record's own");
