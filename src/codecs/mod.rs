@@ -159,7 +159,7 @@ pub struct Note<'a> {
 pub struct Decoded<'a> {
     /// Who sent it, where the payload itself says so: a profile's `[device]`.
     pub sender: Option<Cow<'a, str>>,
-    /// The gateway or concentrator that carried it, where the payload says so: `device.via`.
+    /// The gateway that carried it, where the payload says so.
     pub via: Option<Cow<'a, str>>,
     /// Children that the uplink names, in order. Samples of one device lie together.
     pub devices: Vec<Cow<'a, str>>,

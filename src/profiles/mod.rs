@@ -16,7 +16,6 @@ mod fixture;
 mod inner;
 mod literal;
 mod map;
-mod mistake;
 mod profile;
 mod reading;
 mod rules;
@@ -26,7 +25,6 @@ mod time;
 mod trace;
 
 pub use fixture::{Expected, ExpectedValue, Fixture};
-pub use mistake::Mistake;
 pub use profile::Profile;
 pub use trace::{Spot, Trace, Traced};
 

@@ -1,13 +1,12 @@
 //! One profile.
 use super::fixture::{self, Fixture};
 use super::inner::Inner;
-use super::mistake::Mistake;
 use super::reading::{FILE_BYTES_MAX, Reading, VALUES_MAX};
 use super::{Around, Trace, binary, document};
 use crate::catalogue::Catalogue;
 use crate::codecs::{Decoded, Fault};
 use crate::model::Lines;
-use crate::model::settings::Section;
+use crate::model::settings::{Problem, Section};
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,7 +23,8 @@ pub struct Profile {
     layout: Layout,
     fixtures: Vec<Fixture>,
     file: Box<str>,
-    lines: Lines,
+    /// Of the key that names the inner profile.
+    inner_line: usize,
 }
 
 /// How its payloads are laid out.
@@ -42,29 +42,32 @@ impl Profile {
     ///
     /// # Errors
     /// Every mistake that it has, with its line.
-    pub fn parse(file: &str, text: &str, catalogue: &Catalogue) -> Result<Self, Vec<Mistake>> {
+    pub fn parse(file: &str, text: &str, catalogue: &Catalogue) -> Result<Self, Vec<Problem>> {
+        let path = Path::new(file);
         if text.len() > FILE_BYTES_MAX {
+            let found = format!("{} bytes", text.len());
             let rule = format!("a profile has at most {FILE_BYTES_MAX} bytes");
-            return Err(vec![Mistake::whole(
-                file,
-                format!("{} bytes", text.len()),
-                rule,
-            )]);
+            return Err(vec![Problem::new("profile", found, rule).at(path, 1)]);
         }
-        let table =
-            toml::from_str(text).map_err(|error| vec![Mistake::syntax(file, text, &error)])?;
+        let table = toml::from_str(text).map_err(|error| vec![no_toml(path, text, &error)])?;
         let lines = Lines::of(text);
         let mut problems = Vec::new();
         let mut top = Section::new("", table, &mut problems);
         let mut profile = Self::read(&mut top, file, Reading { catalogue });
         top.finish();
         if !problems.is_empty() {
-            return Err(Mistake::of(file, &lines, problems));
+            let at = |problem: Problem| {
+                let line = lines.line(&problem.key);
+                problem.at(path, line)
+            };
+            let mut problems: Vec<Problem> = problems.into_iter().map(at).collect();
+            problems.sort_by(|one, other| one.place.cmp(&other.place));
+            return Err(problems);
         }
         for (at, fixture) in profile.fixtures.iter_mut().enumerate() {
             fixture.line = lines.line(&format!("fixture[{at}]"));
         }
-        profile.lines = lines;
+        profile.inner_line = lines.line("inner.profile");
         Ok(profile)
     }
 
@@ -119,7 +122,7 @@ impl Profile {
             layout,
             fixtures: fixture::read(top),
             file: file.into(),
-            lines: Lines::default(),
+            inner_line: 1,
         }
     }
 
@@ -180,9 +183,9 @@ impl Profile {
         }
     }
 
-    /// The line of a key such as `inner.profile`, from 1.
-    pub(super) fn line(&self, key: &str) -> usize {
-        self.lines.line(key)
+    /// The line on which it is named, from 1.
+    pub(super) const fn inner_line(&self) -> usize {
+        self.inner_line
     }
 
     /// Decodes a payload into `out`, which is empty.
@@ -229,4 +232,13 @@ fn read_name(top: &mut Section<'_>, file: &str) -> String {
         top.problem("name", name, format!("must be the file's name, {stem}"));
     }
     name.unwrap_or_default()
+}
+
+/// The text is no TOML.
+fn no_toml(file: &Path, text: &str, error: &toml::de::Error) -> Problem {
+    let at = error.span().map_or(0, |span| span.start).min(text.len());
+    let before = text.as_bytes().get(..at).unwrap_or_default();
+    let line = memchr::memchr_iter(b'\n', before).count() + 1;
+    let found = text.lines().nth(line - 1).unwrap_or_default();
+    Problem::new("line", found.trim(), error.message()).at(file, line)
 }
