@@ -31,7 +31,7 @@ pub struct Profile {
 #[derive(Debug)]
 enum Layout {
     Document(document::Layout),
-    Binary(binary::Layout),
+    Binary(Box<binary::Layout>),
 }
 
 /// A device that reports less often than this is not watched by its rhythm.
@@ -97,8 +97,8 @@ impl Profile {
             .iter()
             .any(|key| top.has(key));
         let layout = match format {
-            Some("binary") => Layout::Binary(binary::Layout::read(top, reading)),
-            None if bytes => Layout::Binary(binary::Layout::read(top, reading)),
+            Some("binary") => Layout::Binary(Box::new(binary::Layout::read(top, reading))),
+            None if bytes => Layout::Binary(Box::new(binary::Layout::read(top, reading))),
             format => {
                 Layout::Document(document::Layout::read(top, reading, format == Some("cbor")))
             }

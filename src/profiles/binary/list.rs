@@ -98,7 +98,6 @@ impl<'a> Walk<'_, 'a> {
         Ok(Some(taken))
     }
 
-    #[expect(clippy::type_complexity, reason = "item, data, length")]
     fn item_parts<'f>(
         &mut self,
         items: &'a Items,

@@ -164,12 +164,12 @@ impl Layout {
         let frame = Frame::new(bytes);
         let mut walk = Walk::new(around.limits, out, tracer);
         if let Some(name) = &self.device {
-            let [device, via] = walk.names(name, frame).map_err(whole)?;
+            let [device, via] = walk.names(name, frame).map_err(|fault| whole(&fault))?;
             walk.out.sender = device;
             walk.out.via = via;
         }
         let time = match &self.time {
-            Some(clock) => walk.time(clock, frame).map_err(whole)?,
+            Some(clock) => walk.time(clock, frame).map_err(|fault| whole(&fault))?,
             None => SentTime::Absent,
         };
         let group = walk.out.open(Group {
@@ -200,7 +200,7 @@ impl Layout {
 }
 
 /// What nothing can be used without.
-fn whole(fault: Fault) -> Fault {
+fn whole(fault: &Fault) -> Fault {
     Fault::whole(
         fault.reason,
         format!("`{}`: {}", fault.part, fault.sentence),

@@ -71,7 +71,7 @@ impl Tracer {
         if let Some(traced) = self.note(range, digits.to_owned(), if known { "key" } else { "" })
             && !known
         {
-            traced.note = "no item of the profile has this key".to_owned();
+            traced.note.push_str("no item of the profile has this key");
         }
     }
 

@@ -1,9 +1,14 @@
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a test says what it expects by failing"
+)]
 use crate::catalogue::Catalogue;
 use crate::codecs::{Decoded, Fault, Limits, Sent};
 use crate::profiles::{Around, Profile, Profiles, Spot, Trace};
 
 mod bounds;
 mod fields;
+mod random;
 mod refused;
 mod vectors;
 

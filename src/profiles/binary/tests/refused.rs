@@ -170,7 +170,7 @@ fn a_profile_has_an_end() {
         &format!("value = [{{ metric = 'csq', at = 0, type = 'u8', absent = [{absent}] }}]"),
         "a list of at most 256",
     );
-    let when = vec!["{ at = 0, type = 'u8', is = 1 }"; 9].join(", ");
+    let when = ["{ at = 0, type = 'u8', is = 1 }"; 9].join(", ");
     refused(
         &format!("value = [{{ metric = 'csq', at = 0, type = 'u8', when = [{when}] }}]"),
         "at most 8 conditions",
