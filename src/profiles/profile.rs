@@ -30,7 +30,7 @@ pub struct Profile {
 /// How its payloads are laid out.
 #[derive(Debug)]
 enum Layout {
-    Document(document::Layout),
+    Document(Box<document::Layout>),
     Binary(Box<binary::Layout>),
 }
 
@@ -100,7 +100,8 @@ impl Profile {
             Some("binary") => Layout::Binary(Box::new(binary::Layout::read(top, reading))),
             None if bytes => Layout::Binary(Box::new(binary::Layout::read(top, reading))),
             format => {
-                Layout::Document(document::Layout::read(top, reading, format == Some("cbor")))
+                let cbor = format == Some("cbor");
+                Layout::Document(Box::new(document::Layout::read(top, reading, cbor)))
             }
         };
         let values = match &layout {
