@@ -7,6 +7,7 @@
 //! The encoder reads the text by itself, as a table, and writes bits with arithmetic of its own.
 mod draw;
 mod encode;
+mod values;
 
 use super::{LIMITS, parse};
 use crate::codecs::{Decoded, Sent, SentTime};
