@@ -59,8 +59,7 @@ impl<'r> Frame<'r> {
     }
 
     fn endian(&mut self) -> &'static str {
-        *self
-            .random
+        self.random
             .pick(&["", ", endian = 'little'", ", endian = 'big'"])
     }
 

@@ -1,5 +1,6 @@
 //! Payloads of random values, by the text of a profile.
 use super::Random;
+use super::values::hex;
 use base64::Engine;
 use toml::{Table, Value};
 
@@ -145,11 +146,7 @@ pub(super) fn payload(profile: &Table, random: &mut Random) -> Encoded {
     }
     encoder.readings.extend(behind_list);
     let payload = match text(profile, "encoding") {
-        "hex" => bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-            .into_bytes(),
+        "hex" => hex(&bytes).to_lowercase().into_bytes(),
         "base64" => base64::engine::general_purpose::STANDARD
             .encode(&bytes)
             .into_bytes(),

@@ -1,6 +1,7 @@
 //! Random values in the bytes of their fields.
 use super::Random;
 use super::encode::{Encoder, Expected, Is, length, number, table, text};
+use std::fmt::Write as _;
 use toml::{Table, Value};
 
 /// One field in a frame.
@@ -89,7 +90,7 @@ impl Encoder<'_> {
             _ => {
                 let bytes = self.noise(field.length);
                 Self::write(&field, frame, &bytes);
-                bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+                hex(&bytes)
             }
         }
     }
@@ -253,6 +254,15 @@ impl Encoder<'_> {
             _ => pattern,
         }
     }
+}
+
+/// Two digits a byte, upper case.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes {
+        write!(text, "{byte:02X}").expect("memory");
+    }
+    text
 }
 
 /// Two digits a byte.
