@@ -71,7 +71,7 @@ texts! {
     ACK_P99: "ack p99", "应答 p99";
     READERS_LAG: "readers behind", "读取滞后";
     DISK_FREE: "disk free", "磁盘剩余";
-    INVENTORY: "in the inventory, read at", "台账设备数，读取于";
+    INVENTORY_READ: "in the inventory, read at", "台账设备数，读取于";
     FILES_WRONG: "A new file is wrong; the one before works on.", "新文件有误，仍使用之前的版本。";
     REFUSING: "refusing data: devices keep their messages and come back", "暂停接收：设备会保留消息并重发";
 
