@@ -10,6 +10,7 @@
 //! A [`Ticket`] names a sequence in each of the two logs; the answer waits for both.
 //!
 //! There is no channel between decode and append: it would be a second buffer, with a loss of its own.
+mod again;
 mod aged;
 mod append;
 mod budget;
@@ -25,8 +26,10 @@ mod pending;
 mod plan;
 mod preview;
 mod rebuild;
+mod recovered;
 mod reject;
 mod report;
+mod retry;
 mod route;
 mod settings;
 mod settle;
@@ -43,6 +46,8 @@ pub use knowledge::Knowledge;
 pub use pending::Pending;
 pub use preview::{Assumed, Kept, Place, Preview, preview, quality_name};
 pub use rebuild::Rebuilt;
+pub use recovered::Marks;
+pub use retry::{Fate, Had, Rejected, Retried, RetryError};
 pub use route::{Routes, Shape, Target};
 pub use settle::{Stats, settle_log, settle_rejects};
 pub use sightings::Sighting;
@@ -102,6 +107,7 @@ pub struct Intake {
     state: Mutex<State>,
     stats: Stats,
     sightings: sightings::Sightings,
+    recovered: recovered::Recovered,
     /// For appends that nobody waits for.
     nobody: Arc<Notify>,
 }
@@ -141,6 +147,7 @@ impl Intake {
             state: Mutex::new(state),
             stats: Stats::default(),
             sightings: sightings::Sightings::default(),
+            recovered: recovered::Recovered::default(),
             nobody: Arc::new(Notify::new()),
         }
     }
