@@ -1,8 +1,9 @@
 //! Which readings of an uplink that is taken once more are wanted: those that are missing.
 use super::normalise::Origin;
 use super::retry::Had;
+use super::route::Target;
 use crate::codecs::{Decoded, quote};
-use crate::model::{ReadingDraft, ReportDraft};
+use crate::model::ReportDraft;
 use std::cell::{Cell, RefCell};
 
 /// The part that stands for all that were too many to be kept one by one.
@@ -96,6 +97,12 @@ pub(super) struct Again<'a> {
     there: Cell<usize>,
 }
 
+impl std::fmt::Debug for Again<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Again").finish_non_exhaustive()
+    }
+}
+
 impl<'a> Again<'a> {
     pub(super) fn new(device: &'a str, missing: Option<Missing<'a>>, had: &'a Had<'a>) -> Self {
         Self {
@@ -105,6 +112,11 @@ impl<'a> Again<'a> {
             failed: RefCell::default(),
             there: Cell::default(),
         }
+    }
+
+    /// Was the device found by credentials, which are not kept, as its route leads to it by them?
+    pub(super) const fn knows(&self, target: &Target<'_>) -> bool {
+        target.device.is_none() && !target.payload_names && !self.device.is_empty()
     }
 
     /// Why what is there already is not known.

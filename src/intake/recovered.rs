@@ -53,11 +53,6 @@ impl Recovered {
         marks.extend(recovers.sequences().map(|mark| (mark, sequence)));
     }
 
-    /// What is noted of a mark and not saved.
-    pub(super) fn unsaved(&self, mark: u64) -> Option<u64> {
-        lock(&self.marks).get(&mark).copied()
-    }
-
     pub(super) fn is_full(&self) -> bool {
         lock(&self.marks).len() >= UNSAVED_MAX
     }
@@ -81,10 +76,8 @@ impl Marks<'_> {
     /// # Errors
     /// The state cannot be read.
     pub fn find(&self, mark: u64) -> Result<Option<u64>, state::Error> {
-        let unsaved = lock(&self.intake.recovered.marks).get(&mark).copied();
-        if let Some(sequence) = unsaved {
-            let voided = sequence != 0 && self.intake.log.settled(sequence) == Settled::Voided;
-            return Ok((!voided).then_some(sequence));
+        if let Some(sequence) = self.intake.unsaved_mark(mark) {
+            return Ok(Some(sequence));
         }
         let Some(access) = &self.access else {
             return Ok(None);
@@ -128,6 +121,12 @@ impl Intake {
     pub fn keep_marks_in(&self, state: &Arc<State>) {
         // Called once; a second state would be another gateway's.
         let _ = self.recovered.state.set(Arc::clone(state));
+    }
+
+    /// What is noted of a mark and not saved.
+    pub(super) fn unsaved_mark(&self, mark: u64) -> Option<u64> {
+        let noted = lock(&self.recovered.marks).get(&mark).copied();
+        noted.filter(|at| *at == 0 || self.log.settled(*at) != Settled::Voided)
     }
 
     /// A look at which rejects were recovered.

@@ -196,7 +196,7 @@ impl Intake {
     fn is_by_credentials(&self, uplink: &Uplink<'_>) -> bool {
         let settings = self.settings();
         let target = settings.routes.find(uplink.topic, uplink.source);
-        target.is_some_and(|target| target.device.is_none())
+        target.is_some_and(|target| target.device.is_none() && !target.payload_names)
     }
 
     /// Appends what is new, and notes what the rejects have become.
@@ -221,7 +221,7 @@ impl Intake {
             return Ok(());
         };
         // A redelivery may have come since: it notes its mark under this lock.
-        if let Some(by) = marks.iter().find_map(|mark| self.recovered.unsaved(*mark)) {
+        if let Some(by) = marks.iter().find_map(|mark| self.unsaved_mark(*mark)) {
             recovers.set = 0;
             fates
                 .iter_mut()
