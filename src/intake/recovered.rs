@@ -43,6 +43,12 @@ pub(super) struct Recovered {
 }
 
 impl Recovered {
+    /// Lets go of the state.
+    #[cfg(test)]
+    pub(super) fn close(&mut self) {
+        self.state.take();
+    }
+
     pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
         lock(&self.turn)
     }
