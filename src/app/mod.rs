@@ -41,6 +41,9 @@ use xxhash_rust::xxh3::xxh3_64;
 /// From the first signal to the end: a supervisor's patience is longer, a person's at a terminal is not.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
+/// How often it is saved which rejects were recovered; what came since is found in the log.
+const MARKS_EVERY: Duration = Duration::from_secs(30);
+
 /// The machine around a gateway, besides devices and callers.
 #[derive(Debug, Default)]
 pub struct Host {
@@ -114,6 +117,7 @@ impl Gateway {
             clock: clock.clone(),
             config: config.intake.clone(),
         }));
+        intake.keep_marks_in(&state);
         let devices = Registry::start(devices::Parts {
             state: Arc::clone(&state),
             log: log.clone(),
@@ -254,6 +258,10 @@ impl Gateway {
         let supervisor = Arc::new(host.supervisor);
         supervisor.ready();
         tasks.spawn(feed(Arc::clone(&supervisor), halt_api.clone()));
+        tasks.spawn(save_marks(
+            Arc::clone(&self.shared.intake),
+            halt_api.clone(),
+        ));
         if let Some(reload) = host.reload {
             let shared = Arc::clone(&self.shared);
             let reloader = Reloader::new(reload, config, shared, Arc::clone(&supervisor));
@@ -298,6 +306,23 @@ impl Gateway {
         self.shared.log.close();
         self.shared.access.close(self.shared.clock.now());
         info!("closed");
+    }
+}
+
+/// Saves which rejects were recovered, now and then and at the end.
+async fn save_marks(intake: Arc<Intake>, halt: CancellationToken) -> Result<(), Error> {
+    let mut tick = tokio::time::interval(MARKS_EVERY);
+    loop {
+        let ending = tokio::select! { () = halt.cancelled() => true, _ = tick.tick() => false };
+        let intake = Arc::clone(&intake);
+        let saved = tokio::task::spawn_blocking(move || intake.save_marks()).await?;
+        if let Err(error) = saved {
+            // They stay in memory, and in the log.
+            warn!(%error, "which rejects were recovered is not saved");
+        }
+        if ending {
+            return Ok(());
+        }
     }
 }
 
