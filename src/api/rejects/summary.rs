@@ -47,13 +47,8 @@ impl Groups {
     }
 
     /// How many names there are.
-    pub fn len(&self) -> usize {
+    pub fn names(&self) -> usize {
         self.0.len()
-    }
-
-    /// None?
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// The largest `limit`.

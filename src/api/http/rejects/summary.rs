@@ -56,7 +56,7 @@ struct GroupJson {
 
 impl GroupsJson {
     fn new(groups: Groups, limit: usize) -> Self {
-        let total = groups.len() as u64;
+        let total = groups.names() as u64;
         let json = |(name, group): (String, Group)| GroupJson {
             name,
             count: group.count,
