@@ -39,6 +39,7 @@ mod sightings;
 mod stored;
 mod take;
 mod time;
+mod trial;
 mod uplink;
 mod value;
 
@@ -54,6 +55,7 @@ pub use route::{Routes, Shape, Target};
 pub use settle::{Stats, settle_log, settle_rejects};
 pub use sightings::Sighting;
 pub use stored::RefusedLine;
+pub use trial::{Trial, Tried};
 pub use uplink::{Answer, Delivery, EventDraft, Refusal, Ticket, Uplink, Verdict};
 
 use crate::catalogue::Catalogue;
