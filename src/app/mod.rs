@@ -19,13 +19,14 @@ use crate::config::Config;
 use crate::devices::{self, Registry};
 use crate::history::{self, History};
 use crate::intake::{self, Intake};
+use crate::log::Log;
 use crate::model::Clock;
 use crate::model::proto::Severity;
 use crate::sources::broker;
 use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::store::{self, Stores};
-use crate::telemetry::{Reloads, Supervisor};
+use crate::telemetry::{Accounting, Reloads, Supervisor};
 use crate::tls;
 use disk::Disk;
 use listeners::Listeners;
@@ -149,14 +150,7 @@ impl Gateway {
             on_gap(&intake, &clock),
         )
         .map_err(Error::Thread)?;
-        let coap = coap::Service {
-            config: config.coap.clone(),
-            intake: Arc::clone(&intake),
-            accounting: Arc::clone(&accounting),
-            stats: Arc::default(),
-            clock: clock.clone(),
-            seed: xxh3_64(&log.id().0.to_le_bytes()),
-        };
+        let coap = coap_service(config, &intake, &accounting, &clock, &log);
         let sessions = Arc::new(sessions);
         let files = files::open(config).map_err(Error::Files)?;
         let service = mqtt::Service {
@@ -306,6 +300,23 @@ impl Gateway {
         self.shared.log.close();
         self.shared.access.close(self.shared.clock.now());
         info!("closed");
+    }
+}
+
+fn coap_service(
+    config: &Config,
+    intake: &Arc<Intake>,
+    accounting: &Arc<Accounting>,
+    clock: &Clock,
+    log: &Log,
+) -> coap::Service {
+    coap::Service {
+        config: config.coap.clone(),
+        intake: Arc::clone(intake),
+        accounting: Arc::clone(accounting),
+        stats: Arc::default(),
+        clock: clock.clone(),
+        seed: xxh3_64(&log.id().0.to_le_bytes()),
     }
 }
 

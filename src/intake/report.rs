@@ -109,14 +109,14 @@ impl Intake {
                 via: of.via,
             };
             // Of all that it says, also where only a part of that is wanted.
-            let content = outcome
+            let key = outcome
                 .dated
                 .then(|| content_key(&draft, self.seed, &mut scratch.hashed));
             if let Some(again) = sender.again {
                 again.keep(&mut draft, outcome.dated, decoded, &scratch.origins);
             }
             if !draft.readings.is_empty() {
-                self.push_report(&draft, content, outcome.clock, pending, faults);
+                self.push_report(&draft, key, outcome.clock, pending, faults);
             }
             readings = draft.readings;
         }

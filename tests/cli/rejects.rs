@@ -137,6 +137,43 @@ fn accounting(rig: &Rig, source: &str, term: &str) -> u64 {
     found[term].as_str().unwrap().parse().unwrap()
 }
 
+/// Before it is mended, a reject tells so.
+fn not_mended(rig: &Rig, no_route: &str) {
+    let shown = rig.rejects(&["show", no_route]).out;
+    assert!(
+        shown.contains("0000  7b 22 76 6f 6c 74 61 67 65 22 3a 20 32 33 33 7d  {\"voltage\": 233}"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("would be rejected again, no_route"),
+        "{shown}"
+    );
+    assert_eq!(rig.retried(&[no_route]), ["rejected"]);
+    let busy = run(&["rejects", "list", "--dir", &rig.data()]);
+    assert_eq!(busy.code, 3);
+    assert!(
+        busy.err.contains("in use by a running gateway"),
+        "{}",
+        busy.err
+    );
+}
+
+fn grouped(rig: &Rig) {
+    let grouped = rig.rejects(&["list", "--by", "reason"]).out;
+    assert!(
+        grouped.starts_with("6 rejects, 0 of them recovered\n"),
+        "{grouped}"
+    );
+    assert!(grouped.contains("        3         0  "), "{grouped}");
+    let told = rig.rejects(&["list", "--reason", "no_rout"]);
+    assert_eq!(told.code, 2);
+    assert!(
+        told.err.contains("did you mean \\\"no_route\\\"?") || told.err.contains("no_route"),
+        "{}",
+        told.err
+    );
+}
+
 #[test]
 fn mended_rejects_become_reports_of_their_own_time_once() {
     let mut rig = Rig::start("[devices]\nunknown = \"reject\"");
@@ -171,40 +208,9 @@ fn mended_rejects_become_reports_of_their_own_time_once() {
     );
     assert_eq!(rig.listed(&["--route", "city/{device}/{profile}"]).len(), 4);
     assert_eq!(rig.listed(&["--route", ""]).len(), 1);
-    let grouped = rig.rejects(&["list", "--by", "reason"]).out;
-    assert!(
-        grouped.starts_with("6 rejects, 0 of them recovered\n"),
-        "{grouped}"
-    );
-    assert!(grouped.contains("        3         0  "), "{grouped}");
-    let told = rig.rejects(&["list", "--reason", "no_rout"]);
-    assert_eq!(told.code, 2);
-    assert!(
-        told.err.contains("did you mean \\\"no_route\\\"?") || told.err.contains("no_route"),
-        "{}",
-        told.err
-    );
-
-    // Before it is mended, a reject tells so.
+    grouped(&rig);
     let no_route = all[3]["sequence"].as_str().unwrap();
-    let shown = rig.rejects(&["show", no_route]).out;
-    assert!(
-        shown.contains("0000  7b 22 76 6f 6c 74 61 67 65 22 3a 20 32 33 33 7d  {\"voltage\": 233}"),
-        "{shown}"
-    );
-    assert!(
-        shown.contains("would be rejected again, no_route"),
-        "{shown}"
-    );
-    assert_eq!(rig.retried(&[no_route]), ["rejected"]);
-    let busy = run(&["rejects", "list", "--dir", &rig.data()]);
-    assert_eq!(busy.code, 3);
-    assert!(
-        busy.err.contains("in use by a running gateway"),
-        "{}",
-        busy.err
-    );
-
+    not_mended(&rig, no_route);
     rig.restart(MENDED);
     let shown = rig.rejects(&["show", no_route]).out;
     assert!(
@@ -323,11 +329,11 @@ fn two_operators_at_once_bring_each_uplink_once() {
     let recovered =
         |outcomes: &Vec<String>| outcomes.iter().filter(|one| *one == "recovered").count();
     let both: usize = outcomes.iter().map(recovered).sum();
-    assert_eq!(accounting(&rig, "mqtt", "recovered") as usize, both);
+    assert_eq!(accounting(&rig, "mqtt", "recovered"), both as u64);
     let open = rig.listed(&["--open"]).len();
     assert_eq!(both + open, sent, "{outcomes:?}");
     rig.stop();
     let (reports, rejects) = super::live::stat(Path::new(&rig.data()));
-    assert_eq!(rejects as usize, sent, "no second reject");
-    assert!(reports as usize >= both, "{reports} {both}");
+    assert_eq!(rejects, sent as u64, "no second reject");
+    assert!(reports >= both as u64, "{reports} {both}");
 }

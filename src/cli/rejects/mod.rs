@@ -117,7 +117,7 @@ struct ShowArgs {
 /// Which rejects.
 #[derive(Clone, Debug, clap::Args)]
 struct Filter {
-    /// Only of this reason, such as unknown_device
+    /// Only of this reason, such as `unknown_device`
     #[arg(long)]
     reason: Option<String>,
     /// Only of this device, as topic or payload named it
@@ -224,19 +224,18 @@ async fn asked(args: &ListArgs) -> Result<(Value, Option<Value>), Error> {
         let left = args.limit - print::len_of(&page);
         query.extend([("limit", left.to_string()), ("page_token", token)]);
         let next = ask(&args.gateway, Method::GET, &["v1", "rejects"], &query).await?;
-        print::join(&mut page, next);
+        print::join(&mut page, &next);
     }
     Ok((summary, Some(page)))
 }
 
 fn show(args: &ShowArgs) -> Result<Exit, Error> {
-    let shown = match &args.dir {
-        Some(dir) => stopped::show(dir, args.sequence)?,
-        None => {
-            let sequence = args.sequence.to_string();
-            let path = ["v1", "rejects", &sequence];
-            runtime()?.block_on(ask(&args.gateway, Method::GET, &path, &[]))?
-        }
+    let shown = if let Some(dir) = &args.dir {
+        stopped::show(dir, args.sequence)?
+    } else {
+        let sequence = args.sequence.to_string();
+        let path = ["v1", "rejects", &sequence];
+        runtime()?.block_on(ask(&args.gateway, Method::GET, &path, &[]))?
     };
     if args.gateway.json {
         output::json(&shown)?;

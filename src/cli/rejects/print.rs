@@ -35,9 +35,9 @@ pub(super) fn len_of(page: &Value) -> usize {
 }
 
 /// Adds a page behind another.
-pub(super) fn join(page: &mut Value, next: Value) {
+pub(super) fn join(page: &mut Value, next: &Value) {
     let token = next.get("nextPageToken").cloned();
-    let more = array(&next, "rejects").to_vec();
+    let more = array(next, "rejects").to_vec();
     if let Some(rejects) = page.get_mut("rejects").and_then(Value::as_array_mut) {
         rejects.extend(more);
     }
@@ -280,9 +280,9 @@ mod tests {
     #[test]
     fn pages_are_joined() {
         let mut page = json!({"rejects": [1], "nextPageToken": "a"});
-        join(&mut page, json!({"rejects": [2], "nextPageToken": "b"}));
+        join(&mut page, &json!({"rejects": [2], "nextPageToken": "b"}));
         assert_eq!(next_of(&page).unwrap(), "b");
-        join(&mut page, json!({"rejects": [3]}));
+        join(&mut page, &json!({"rejects": [3]}));
         assert_eq!(page, json!({"rejects": [1, 2, 3]}));
     }
 }

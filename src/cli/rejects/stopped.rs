@@ -4,7 +4,7 @@ use crate::api::http::json::RejectJson;
 use crate::cli::Error;
 use crate::log::OpenError;
 use crate::log::inspect::Folder;
-use crate::log::record::Kind;
+use crate::log::record::{Kind, Recovers};
 use crate::model::{Reject, Timestamp};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -41,7 +41,7 @@ fn marks(dir: &Path) -> Result<HashMap<u64, u64>, Error> {
             let recovers = record.keys.recovers.into_iter();
             marks.extend(
                 recovers
-                    .flat_map(|some| some.sequences())
+                    .flat_map(Recovers::sequences)
                     .map(|mark| (mark, sequence)),
             );
         }

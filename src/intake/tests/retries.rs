@@ -8,6 +8,7 @@ const FLUX: &str = "[[metric]]\nname = 'flux'\nunit = 'V'\nen = 'Flux'\nzh = 'Fl
 const UNDATED: &str = r#"{"lamp_on": true}"#;
 const DATED: &str = r#"{"ts": 1795420000, "voltage": 230.5}"#;
 
+#[expect(clippy::unnecessary_wraps, reason = "as history has it")]
 fn nothing(_: &str, readings: &[ReadingDraft<'_>]) -> Result<Vec<bool>, String> {
     Ok(vec![false; readings.len()])
 }

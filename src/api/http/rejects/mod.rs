@@ -58,7 +58,9 @@ pub async fn rejects(
     params.finish()?;
     may_see(&http.shared, &wanted)?;
     let page = http
-        .read(move |shared| walk(shared, &wanted, before, limit).map_err(unreadable))
+        .read(move |shared| {
+            walk(shared, &wanted, before, limit).map_err(|error| unreadable(&error))
+        })
         .await?;
     Ok(Json(Page {
         rejects: page.rejects.into_iter().map(RejectJson::from).collect(),
@@ -127,8 +129,8 @@ fn may_see(shared: &Shared, wanted: &Wanted) -> Result<(), Problem> {
     })
 }
 
-fn unreadable(error: Error) -> Problem {
-    Problem::internal("the rejects cannot be read", &error)
+fn unreadable(error: &Error) -> Problem {
+    Problem::internal("the rejects cannot be read", error)
 }
 
 /// A reason out of the closed set: another would give an empty page, which looks like good news.

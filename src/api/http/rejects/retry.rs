@@ -103,7 +103,8 @@ pub(crate) fn taken_again(
 ) -> Result<(Outcomes, Option<u64>), Problem> {
     let (mut wanted, mut before, limit) = match selected {
         Selected::Sequences(sequences) => {
-            let outcomes = again(shared, sequences, trial, waiter).map_err(unreadable)?;
+            let outcomes =
+                again(shared, sequences, trial, waiter).map_err(|error| unreadable(&error))?;
             return Ok((outcomes, None));
         }
         Selected::Filter(wanted, before, limit) => (wanted, before, limit),
@@ -112,10 +113,12 @@ pub(crate) fn taken_again(
     let started = Instant::now();
     let (mut all, mut left) = (Outcomes::default(), limit);
     while left > 0 && started.elapsed() < TIME_MAX {
-        let found = walk(shared, &wanted, before, left.min(CHUNK)).map_err(unreadable)?;
+        let found =
+            walk(shared, &wanted, before, left.min(CHUNK)).map_err(|error| unreadable(&error))?;
         let sequences = found.rejects.iter().map(|item| item.sequence);
         left -= found.rejects.len();
-        let outcomes = again(shared, sequences.collect(), trial, waiter).map_err(unreadable)?;
+        let outcomes = again(shared, sequences.collect(), trial, waiter)
+            .map_err(|error| unreadable(&error))?;
         all.uplinks.extend(outcomes.uplinks);
         all.stopped = outcomes.stopped;
         if all.stopped.is_some() {

@@ -145,12 +145,12 @@ pub async fn show(
     let shown = http
         .read(move |shared| {
             let grant = pass.grant();
-            let found = one(shared, grant, at).map_err(unreadable)?;
+            let found = one(shared, grant, at).map_err(|error| unreadable(&error))?;
             let Some(item) = found else {
                 return Ok(None);
             };
             let now = if grant.is_unrestricted() {
-                now_of(shared, at).map_err(unreadable)?
+                now_of(shared, at).map_err(|error| unreadable(&error))?
             } else {
                 None
             };

@@ -82,7 +82,7 @@ pub async fn summary(
     params.finish()?;
     may_see(&http.shared, &wanted)?;
     let summary = http
-        .read(move |shared| count(shared, &wanted).map_err(unreadable))
+        .read(move |shared| count(shared, &wanted).map_err(|error| unreadable(&error)))
         .await?;
     let Summary {
         count,
