@@ -4,9 +4,11 @@ mod retry;
 mod show;
 mod summary;
 
-pub use retry::retry;
+pub use retry::{Answer, retry};
 pub use show::show;
 pub use summary::summary;
+
+pub(super) use retry::{Selected, run};
 
 use super::Http;
 use super::json::RejectJson;

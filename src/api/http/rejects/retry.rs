@@ -190,7 +190,8 @@ pub async fn retry(
     Ok(Json(answer))
 }
 
-async fn run(
+/// Takes them once more, and waits until that is durable.
+pub(crate) async fn run(
     http: &Http,
     selected: Selected,
     trial: bool,
@@ -227,6 +228,18 @@ async fn run(
         next_page_token: next.map(|at| token(request, at)),
         ..Answer::from(outcomes)
     })
+}
+
+impl Answer {
+    /// Recovered, there already, rejected again, not to be retried.
+    pub(crate) const fn sums(&self) -> [u64; 4] {
+        [self.recovered, self.before, self.rejected, self.cannot]
+    }
+
+    /// Is there more of what was selected?
+    pub(crate) const fn goes_on(&self) -> bool {
+        self.next_page_token.is_some()
+    }
 }
 
 impl From<Outcomes> for Answer {
