@@ -275,7 +275,7 @@ async fn strangers_page(State(http): State<Http>, caller: Caller) -> Response {
             refresh_secs: None,
             head: html! {
                 h1 class="quiet" { (view.t(text::DEVICES)) }
-                p { a href="/rejects" { (view.t(text::REJECTS)) } }
+                p { a href="/rejects" { (view.t(text::REFUSED_UPLINKS)) } }
             },
             sections: stranger::sections(view, &strangers),
         })

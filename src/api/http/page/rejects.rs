@@ -154,7 +154,7 @@ fn page(view: &View<'_>, shown: Shown) -> Page {
     let mut sections = Sections::default();
     let (count, recovered) = (shown.count, shown.recovered);
     let head = html! {
-        h1 { (view.t(text::REJECTS)) }
+        h1 { (view.t(text::REFUSED_UPLINKS)) }
         @if let Some(device) = &shown.filter.device {
             p { (words::cut(device, NAME_LEN_MAX)) " · " a href="/rejects" { (view.t(text::MORE_OF_THESE)) } }
         }
@@ -176,7 +176,7 @@ fn page(view: &View<'_>, shown: Shown) -> Page {
     let heading = view.t(text::REJECTS_NEWEST);
     sections.push("newest", section("newest", heading, &rows));
     Page {
-        title: view.t(text::REJECTS).to_owned(),
+        title: view.t(text::REFUSED_UPLINKS).to_owned(),
         place: Place::Nowhere,
         status: StatusCode::OK,
         refresh_secs: None,

@@ -60,7 +60,7 @@ texts! {
     NEVER_HEARD: "never heard", "从未收到";
 
     // What was refused.
-    REJECTS: "Refused uplinks", "被拒收的消息";
+    REFUSED_UPLINKS: "Refused uplinks", "被拒收的消息";
     REJECTS_LEAD: "They are kept with their bytes. Once their cause is mended, they can be taken with their own times.", "被拒收的消息连同原始内容一并保存。排除原因后可按原接收时间重新入库。";
     REJECTS_RECOVERED: "recovered", "已恢复";
     REJECTS_BEFORE: "there already", "已存在";
