@@ -85,9 +85,7 @@ async fn every_route_answers_as_it_says() {
         if responses.contains_key("404") {
             let reject = reject.to_string();
             let nobody = target.replace("meter-7", "nobody").replace(&reject, "1");
-            get(&gateway, &nobody)
-                .await
-                .problem(404);
+            get(&gateway, &nobody).await.problem(404);
         }
     }
 }

@@ -95,7 +95,9 @@ pub(super) async fn list(State(http): State<Http>, caller: Caller) -> Response {
     render(&http, caller, |shared, view, asked| {
         let filter = Filter::read(&asked.pairs);
         let shown = gather(shared, &asked.grant, filter, None);
-        shown.map(|shown| page(view, shown)).map_err(failed)
+        shown
+            .map(|shown| page(view, shown))
+            .map_err(|error| Box::new(failed(&error)))
     })
     .await
 }
@@ -116,7 +118,9 @@ pub(super) async fn retry(State(http): State<Http>, caller: Caller, body: Body) 
     };
     render(&http, caller, move |shared, view, asked| {
         let shown = gather(shared, &asked.grant, filter, Some(answer));
-        shown.map(|shown| page(view, shown)).map_err(failed)
+        shown
+            .map(|shown| page(view, shown))
+            .map_err(|error| Box::new(failed(&error)))
     })
     .await
 }
@@ -125,9 +129,8 @@ fn may_retry(grant: &Grant) -> bool {
     grant.operate && grant.sees_all_devices()
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "an error's end")]
-fn failed(error: Error) -> Box<Response> {
-    Box::new(Problem::internal("the rejects cannot be read", &error).into_response())
+fn failed(error: &Error) -> Response {
+    Problem::internal("the rejects cannot be read", error).into_response()
 }
 
 fn gather(
