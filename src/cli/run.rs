@@ -17,7 +17,7 @@ Examples:
   CITYGATE_DATA_DIR=/var/lib/citygate citygate run
 
 Each key of the configuration is also an environment variable, such as CITYGATE_LOG__RETAIN=30d.
-SIGHUP, or a change of a file that is named, reads the configuration again.
+SIGHUP, `citygate reload`, or a change of a file that is named, reads configuration, inventory and profiles again.
 SIGTERM and SIGINT drain within 5 s; a second one ends at once.";
 
 #[derive(Debug, clap::Args)]

@@ -72,7 +72,7 @@ pub(super) struct Gateway {
     pub(super) json: bool,
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text, &TimeZone::UTC).map_err(|error| error.to_string())
 }
 

@@ -274,7 +274,7 @@ fn gateway(view: &View<'_>, gateway: &Gateway) -> Markup {
             }
             div { dt { (view.t(text::DISK_FREE)) } dd { (words::bytes(gateway.disk_free)) } }
             @if let Some((devices, read_at)) = gateway.inventory {
-                div { dt { (view.t(text::SNAPSHOT_DEVICES)) } dd {
+                div { dt { (view.t(text::INVENTORY_READ)) } dd {
                     (devices) " " span class="dim" { (words::clock(read_at, view.now, view.zone)) }
                 } }
             }
