@@ -20,7 +20,12 @@ use std::time::{Duration, Instant};
 const CHILDREN: usize = 50;
 const LOOKUPS: usize = 2_000_000;
 const TOML_ROWS: usize = 10_000;
-const KINDS: [&str; 4] = ["meter.electricity", "meter.water", "meter.gas", "meter.heat"];
+const KINDS: [&str; 4] = [
+    "meter.electricity",
+    "meter.water",
+    "meter.gas",
+    "meter.heat",
+];
 
 fn main() {
     let rows: usize = std::env::var("ROWS").map_or(1_000_000, |rows| rows.parse().unwrap());
@@ -50,7 +55,10 @@ fn main() {
     let part = "00999";
     let start = Instant::now();
     let found = inventory.search(part).count();
-    println!("search for {part:?}: {found} rows, all of it in {:.2?}", start.elapsed());
+    println!(
+        "search for {part:?}: {found} rows, all of it in {:.2?}",
+        start.elapsed()
+    );
     let start = Instant::now();
     let children = inventory.children(&id(0), now).count();
     println!("children: {children} in {:.2?}", start.elapsed());
@@ -89,7 +97,9 @@ fn lookups(
     name: impl Fn(usize) -> String,
 ) {
     let names: Vec<String> = (0..100_000).map(|n| name(n * 7_919 % rows)).collect();
-    let shuffled: Vec<&String> = (0..LOOKUPS).map(|n| &names[n * 62_989 % names.len()]).collect();
+    let shuffled: Vec<&String> = (0..LOOKUPS)
+        .map(|n| &names[n * 62_989 % names.len()])
+        .collect();
     // By CPU: on a machine that is shared, others take most of the time that passes.
     let each = |mut work: Box<dyn FnMut(&str) -> bool + '_>| {
         let start = cpu();
@@ -97,7 +107,9 @@ fn lookups(
         ((cpu() - start).as_nanos() as f64 / LOOKUPS as f64, found)
     };
     let (bare, _) = each(Box::new(|name| black_box(name).ends_with('x')));
-    let (all, found) = each(Box::new(|name| black_box(inventory.lookup(name, now)).is_some()));
+    let (all, found) = each(Box::new(|name| {
+        black_box(inventory.lookup(name, now)).is_some()
+    }));
     println!(
         "lookup {what}: {:.0} ns of CPU, and {bare:.0} ns for the name itself; {found} of {LOOKUPS} found",
         all - bare
@@ -114,14 +126,21 @@ fn imei(n: usize) -> String {
 
 /// What a row says, but for its id.
 fn cells(n: usize) -> [(&'static str, String); 9] {
-    let parent = if n.is_multiple_of(CHILDREN) { String::new() } else { id(n - n % CHILDREN) };
+    let parent = if n.is_multiple_of(CHILDREN) {
+        String::new()
+    } else {
+        id(n - n % CHILDREN)
+    };
     [
         ("kind", KINDS[n % KINDS.len()].to_owned()),
         ("profile", format!("vendor-{}", n % 7)),
         ("district", format!("3701{:02}", n / 1_000 % 20)),
         ("lat", format!("{:.6}", 36.5 + (n % 10_000) as f64 / 1e5)),
         ("lon", format!("{:.6}", 117.0 + (n / 10_000) as f64 / 1e3)),
-        ("place", format!("Jingshi Road {}, stair {}", n / 100, n % 100)),
+        (
+            "place",
+            format!("Jingshi Road {}, stair {}", n / 100, n % 100),
+        ),
         ("interval", "24h".to_owned()),
         ("aliases", imei(n)),
         ("parent", parent),
@@ -154,7 +173,13 @@ fn write_toml(path: &Path) {
 fn rss() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS"));
-    let kib: u64 = line.unwrap().split_whitespace().nth(1).unwrap().parse().unwrap();
+    let kib: u64 = line
+        .unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
     kib * 1_024
 }
 
