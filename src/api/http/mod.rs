@@ -17,6 +17,7 @@ mod page;
 mod params;
 mod probes;
 mod problem;
+mod push;
 mod readings;
 mod rejects;
 mod routes;
