@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::cast_precision_loss,
     clippy::indexing_slicing,
+    clippy::unchecked_time_subtraction,
     reason = "a bench ends where it cannot go on, and shows few digits"
 )]
 use citygate::catalogue::Catalogue;

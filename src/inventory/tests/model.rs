@@ -249,7 +249,9 @@ proptest! {
         other in prop::collection::vec(any::<bool>(), 14),
     ) {
         let mut lines = fitting(all);
-        lines.iter_mut().for_each(|line| line.parent = None);
+        for line in &mut lines {
+            line.parent = None;
+        }
         let kept = lines.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(line, _)| line.clone());
         let mut kept: Vec<Line> = kept.collect();
         let of = |lines: &[Line], id: &str| -> Vec<String> {
