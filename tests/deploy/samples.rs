@@ -101,7 +101,7 @@ fn a_file_that_is_named_and_missing_is_a_problem() {
     .unwrap();
     assert_eq!(checked.status.code(), Some(1));
     assert!(
-        said(&checked).starts_with("mqtt.users_file = "),
+        said(&checked).contains("sample.toml:11: mqtt.users_file = "),
         "{}",
         said(&checked)
     );
