@@ -82,6 +82,8 @@ pub struct Shared {
     pub accounting: Arc<Accounting>,
     /// Counters that are pushed.
     pub metrics: Arc<Metrics>,
+    /// `Subscribe` streams that are open.
+    pub streams: grpc::Streams,
     /// How fast uplinks come; sampled by the HTTP server.
     pub rates: Rates,
     /// Wall-clock time.

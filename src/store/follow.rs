@@ -423,6 +423,9 @@ impl Follow<'_> {
 
     fn publish(&self, now: Instant) {
         let status = &self.parts.context.status;
+        status
+            .marks
+            .reach(self.ledger.settled().0, &self.parts.context.clock);
         status.update(|facts| {
             facts.next = self.row.next;
             facts.reached = self.reached;

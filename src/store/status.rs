@@ -3,6 +3,7 @@ use super::config::Config;
 use super::ledger::Counts;
 use super::row::Gap;
 use crate::model::Timestamp;
+use crate::telemetry::Marks;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -166,6 +167,8 @@ struct Inner {
 #[derive(Debug)]
 pub struct Status {
     name: Box<str>,
+    /// When it had everything up to which record.
+    pub(super) marks: Marks,
     inner: Mutex<Inner>,
 }
 
@@ -173,6 +176,7 @@ impl Status {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             name: config.name.clone(),
+            marks: Marks::default(),
             inner: Mutex::new(Inner {
                 facts: Facts::default(),
                 troubles: vec![Trouble::None; config.shards + 1],

@@ -3,6 +3,7 @@
 mod accounting;
 pub mod buckets;
 mod latency;
+mod marks;
 mod metrics;
 mod reloads;
 mod supervisor;
@@ -10,6 +11,7 @@ mod tracing_setup;
 
 pub use accounting::{Accounting, Counts};
 pub use latency::{Distribution, Latency, Recent};
+pub use marks::{MARKS_MAX, Marks, Passed};
 pub use metrics::Metrics;
 pub use reloads::{ConfigState, Reloads};
 pub use supervisor::Supervisor;
