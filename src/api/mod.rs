@@ -14,6 +14,7 @@
 mod caller;
 mod cut;
 mod device;
+pub mod explain;
 pub mod grpc;
 pub mod http;
 mod overview;

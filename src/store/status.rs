@@ -147,6 +147,8 @@ pub struct Facts {
     pub bytes: u64,
     /// The last thing that went wrong.
     pub last_error: Option<(Timestamp, String)>,
+    /// Since when something has kept the store from delivering; `None`: nothing does.
+    pub troubled_since: Option<Timestamp>,
     /// When the store last took something.
     pub last_success: Option<Timestamp>,
     /// The last gap.
@@ -227,6 +229,11 @@ impl Status {
             *place = trouble;
         }
         let after = inner.worst();
+        match (before, after) {
+            (_, Trouble::None) => inner.facts.troubled_since = None,
+            (Trouble::None, _) => inner.facts.troubled_since = Some(now),
+            _ => {}
+        }
         drop(inner);
         let store = &*self.name;
         match (before, after) {
