@@ -55,7 +55,7 @@ pub(super) fn open(config: &Config) -> Result<Files, Vec<Problem>> {
     if problems.is_empty() {
         Ok(Files { users })
     } else {
-        Err(problems)
+        Err(config.placed(problems))
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Metric {
     /// A register: only grows, and rolls over; the device's own digits decide its range, `max` is
     /// the usual.
     pub register: bool,
+    /// Behind instrument transformers the meter shows a part of it: the inventory's multiplier applies.
+    pub multiplied: bool,
     /// The number by which devices say that they have no value (99 for a `csq`).
     pub absent: Option<f64>,
     /// Other names under which readings are taken. They mean the same in the same unit.

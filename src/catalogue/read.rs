@@ -18,6 +18,7 @@
 //! range = [{ kind = "pole.screen", min = 1, max = 100 }]   # narrower, by kind
 //! safety = false                   # a value over the range counts as alarming
 //! register = false                 # a counter that only grows
+//! multiplied = false               # an inventory's multiplier (CT x PT) applies to it
 //! absent = 255                     # the number that means "no value"
 //! molar_mass = 34.081              # g/mol, takes ppm for mg/m3 and back
 //! explosive_limit = 5              # volume percent, takes %{vol} and ppm for %{LEL}
@@ -95,10 +96,14 @@ fn read_metric(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Metri
     let ranges = read_ranges(section, catalogue, (min, max));
     let safety = section.flag("safety").unwrap_or_default();
     let register = section.flag("register").unwrap_or_default();
+    let multiplied = section.flag("multiplied").unwrap_or_default();
     let absent = section.number("absent", f64::MIN, f64::MAX);
     if kind_of_value.as_ref().is_some_and(|t| *t != Type::Number) {
         if register {
             section.problem("register", true, "only a number is a register");
+        }
+        if multiplied {
+            section.problem("multiplied", true, "only a number is multiplied");
         }
         if let Some(absent) = absent {
             section.problem("absent", absent, "only for a number");
@@ -122,6 +127,7 @@ fn read_metric(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Metri
         ranges,
         safety,
         register,
+        multiplied,
         absent,
         aliases,
         equivalents,

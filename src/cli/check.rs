@@ -34,6 +34,10 @@ struct Checked<'a> {
 
 #[derive(Serialize)]
 struct Wrong<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
     key: &'a str,
     value: &'a str,
     rule: &'a str,
@@ -41,7 +45,10 @@ struct Wrong<'a> {
 
 impl<'a> From<&'a Problem> for Wrong<'a> {
     fn from(problem: &'a Problem) -> Self {
+        let place = problem.place.as_ref();
         Self {
+            file: place.map(|place| &*place.file),
+            line: place.map(|place| place.line),
             key: &problem.key,
             value: &problem.value,
             rule: &problem.rule,

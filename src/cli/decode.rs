@@ -99,6 +99,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
         &bytes,
         &Assumed {
             profile: args.profile,
+            device: "",
             kind: kind(&args.kind, &config.catalogue)?,
             zone: &config.zone,
             received_at: Clock::system().now(),
@@ -143,29 +144,8 @@ fn from_stdin() -> Result<Vec<u8>, Error> {
     payload(&bytes).or(Ok(bytes))
 }
 
-/// JSON as it stands, anything else as hexadecimal digits with blanks where they help.
 fn payload(text: &[u8]) -> Result<Vec<u8>, Error> {
-    let trimmed = text.trim_ascii();
-    if matches!(trimmed.first(), Some(b'{' | b'[')) {
-        return Ok(text.to_vec());
-    }
-    let mut digits = Vec::with_capacity(trimmed.len());
-    for byte in trimmed.iter().filter(|byte| !byte.is_ascii_whitespace()) {
-        let digit = char::from(*byte)
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok());
-        let digit = digit.ok_or_else(|| {
-            Error::Usage(format!("{:?} is no hexadecimal digit", char::from(*byte)))
-        })?;
-        digits.push(digit);
-    }
-    let (pairs, rest) = digits.as_chunks::<2>();
-    if !rest.is_empty() {
-        return Err(Error::Usage(
-            "an odd number of hexadecimal digits".to_owned(),
-        ));
-    }
-    Ok(pairs.iter().map(|[high, low]| high << 4 | low).collect())
+    codecs::pasted(text).map_err(|error| Error::Usage(error.to_string()))
 }
 
 fn decoded(preview: &Preview, resolved: Option<Vec<Record>>) -> Decoded<'_> {
@@ -247,24 +227,4 @@ fn shown(reading: &Reading) -> String {
         labels.concat(),
         reading.unit
     )
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    #[test]
-    fn hex_may_have_blanks_and_json_is_taken_as_it_is() {
-        assert_eq!(payload(b"68 0A\nff").unwrap(), [0x68, 0x0a, 0xff]);
-        assert_eq!(payload(b" {\"a\":1}").unwrap(), b" {\"a\":1}");
-        assert_eq!(payload(b"").unwrap(), b"");
-    }
-
-    #[test]
-    fn what_is_no_hex_is_a_usage_error() {
-        for text in [&b"6"[..], b"xy", "6é".as_bytes()] {
-            assert!(matches!(payload(text), Err(Error::Usage(_))));
-        }
-    }
 }

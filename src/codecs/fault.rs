@@ -62,6 +62,8 @@ reasons! {
     NoRoute = "no_route",
     /// The inventory does not know the device, and `devices.unknown` says reject.
     UnknownDevice = "unknown_device",
+    /// The payload names a device that its sender may not report for.
+    OtherDevice = "other_device",
     /// A `CoAP` Content-Format that no codec reads.
     UnsupportedContentFormat = "unsupported_content_format",
     /// A version or a field that must be understood, and is not.
@@ -78,7 +80,7 @@ impl Reason {
 
     /// Was it who sent it, rather than what: MQTT 5 reason 0x87 instead of 0x99?
     pub const fn is_authorisation(self) -> bool {
-        matches!(self, Self::UnknownDevice)
+        matches!(self, Self::UnknownDevice | Self::OtherDevice)
     }
 }
 

@@ -14,11 +14,13 @@ mod decimal;
 mod fault;
 mod formats;
 pub mod json;
+mod pasted;
 pub mod senml;
 
 pub use decimal::Number;
 pub use fault::{FAULTS_MAX, Fault, Faults, Reason, quote};
 pub use formats::{is_cbor, profile_of};
+pub use pasted::{PastedError, pasted};
 
 use crate::model::proto::Severity;
 use std::borrow::Cow;
@@ -156,6 +158,8 @@ pub struct Note<'a> {
 pub struct Decoded<'a> {
     /// Who sent it, where the payload itself says so: a profile's `[device]`.
     pub sender: Option<Cow<'a, str>>,
+    /// The gateway that carried it, where the payload says so.
+    pub via: Option<Cow<'a, str>>,
     /// Children that the uplink names, in order. Samples of one device lie together.
     pub devices: Vec<Cow<'a, str>>,
     /// In order.
@@ -175,6 +179,7 @@ impl<'a> Decoded<'a> {
         self.faults.clear();
         Decoded {
             sender: None,
+            via: None,
             devices: recycle(self.devices, |_| Cow::Borrowed("")),
             groups: recycle(self.groups, |_| Group::default()),
             samples: recycle(self.samples, |_| Sample::empty()),
@@ -186,6 +191,7 @@ impl<'a> Decoded<'a> {
     /// Moves all of it to where it may outlive what it borrows from.
     fn move_to(self, out: &mut Decoded<'_>) {
         out.sender = self.sender.map(owned);
+        out.via = self.via.map(owned);
         out.devices = self.devices.into_iter().map(owned).collect();
         out.groups = self.groups.into_iter().map(Group::into_owned).collect();
         out.samples = self.samples.into_iter().map(Sample::into_owned).collect();

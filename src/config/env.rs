@@ -9,6 +9,27 @@ const INDEX_MAX: usize = 64;
 /// configuration.
 const TOP: &[&str] = &["NODE", "DATA_DIR"];
 
+/// The dotted key that a variable names, such as `store[0].url`; `None`: none of the configuration.
+pub fn dotted(variable: &str) -> Option<String> {
+    let key = ours(variable)?.to_ascii_lowercase();
+    let mut dotted = String::new();
+    for part in key.split("__") {
+        if !dotted.is_empty() && !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()) {
+            dotted.extend(["[", part, "]"]);
+        } else {
+            let point = if dotted.is_empty() { "" } else { "." };
+            dotted.extend([point, part]);
+        }
+    }
+    Some(dotted)
+}
+
+/// What a variable's name says behind the prefix, if it is a key's.
+fn ours(variable: &str) -> Option<&str> {
+    let key = variable.strip_prefix(PREFIX)?;
+    (key.contains("__") || TOP.contains(&key)).then_some(key)
+}
+
 /// Lays the variables over `table`. A value that reads as TOML is taken as that (`5`, `true`,
 /// `["a"]`), any other as a text.
 pub fn overlay(
@@ -19,9 +40,8 @@ pub fn overlay(
     let mut variables: Vec<_> = variables
         .into_iter()
         .filter_map(|(name, value)| {
-            let key = name.strip_prefix(PREFIX)?;
-            let ours = key.contains("__") || TOP.contains(&key);
-            ours.then(|| (key.to_ascii_lowercase(), name.clone(), value))
+            let key = ours(&name)?.to_ascii_lowercase();
+            Some((key, name, value))
         })
         .collect();
     // In order of name, so that array items come in order of index.

@@ -4,8 +4,10 @@
 //! what concerns more than one.
 mod changes;
 mod env;
+mod places;
 
 pub use changes::Changes;
+pub use places::Places;
 
 use crate::access;
 use crate::api;
@@ -69,6 +71,8 @@ pub struct Config {
     pub routes: intake::Routes,
     /// Everything as written, the environment laid over it.
     pub keys: Table,
+    /// Where the keys stand.
+    pub places: Places,
     /// Shipped metrics and kinds, and `[[metric]]`, `[[kind]]`.
     pub catalogue: Catalogue,
 }
@@ -82,9 +86,23 @@ impl Config {
         path: &Path,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Vec<Problem>> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| vec![Problem::new("--config", path.display(), error.to_string())])?;
-        Self::parse(&text, variables)
+        let (config, problems) = Self::read_file(path, variables);
+        config.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+
+    /// As [`Config::load`], but also what can be read of a file with mistakes: a key with a mistake
+    /// has its default then. `None`: it is no TOML at all.
+    pub fn read_file(
+        path: &Path,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> (Option<Self>, Vec<Problem>) {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::read_text(Some(path), &text, variables),
+            Err(error) => {
+                let problem = Problem::new("--config", path.display(), error.to_string());
+                (None, vec![problem])
+            }
+        }
     }
 
     /// As [`Config::load`], from a text.
@@ -95,27 +113,49 @@ impl Config {
         text: &str,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Vec<Problem>> {
-        let mut table: Table = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| {
-                text.get(..span.start)
-                    .unwrap_or_default()
-                    .lines()
-                    .count()
-                    .max(1)
-            });
-            vec![Problem::new("line", line, error.message())]
-        })?;
+        let (config, problems) = Self::read_text(None, text, variables);
+        config.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+
+    fn read_text(
+        file: Option<&Path>,
+        text: &str,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> (Option<Self>, Vec<Problem>) {
+        let mut table: Table = match toml::from_str(text) {
+            Ok(table) => table,
+            Err(error) => {
+                let before = error.span().and_then(|span| text.get(..span.start));
+                let line = before.map_or(1, |text| text.matches('\n').count() + 1);
+                let problem = Problem::new("line", line, error.message());
+                return (
+                    None,
+                    vec![match file {
+                        Some(file) => problem.at(file, line),
+                        None => problem,
+                    }],
+                );
+            }
+        };
+        let variables: Vec<(String, String)> = variables.into_iter().collect();
+        let names = variables.iter().map(|(name, _)| name.as_str());
+        let places = Places::new(file, text, names);
         let mut problems = Vec::new();
         env::overlay(&mut table, variables, &mut problems);
         let keys = table.clone();
         let mut top = Section::new("", table, &mut problems);
-        let config = Self::read(&mut top, keys);
+        let config = Self::read(&mut top, keys, places);
         top.finish();
-        if problems.is_empty() {
-            Ok(config)
-        } else {
-            Err(problems)
-        }
+        let problems = config.placed(problems);
+        (Some(config), problems)
+    }
+
+    /// Problems with the lines on which their keys stand, as far as they stand in the file.
+    pub fn placed(&self, problems: Vec<Problem>) -> Vec<Problem> {
+        let problems = problems.into_iter();
+        problems
+            .map(|problem| self.places.placed(problem))
+            .collect()
     }
 
     /// The files that it names, by keys such as `users_file`.
@@ -174,10 +214,10 @@ impl Config {
                 warnings.push(Problem::new(key, bind, rule));
             }
         }
-        (problems, warnings)
+        (self.placed(problems), self.placed(warnings))
     }
 
-    fn read(top: &mut Section<'_>, keys: Table) -> Self {
+    fn read(top: &mut Section<'_>, keys: Table, places: Places) -> Self {
         let mut catalogue = Catalogue::shipped();
         catalogue.extend(top);
         let node = node(top);
@@ -222,6 +262,7 @@ impl Config {
             stores: store::Config::read_all(top),
             routes: intake::Routes::read(top, &catalogue),
             keys,
+            places,
             catalogue,
         }
     }

@@ -44,6 +44,9 @@ impl Settings {
         (client, user): (&'a str, &'a str),
         at: Timestamp,
     ) -> (Cow<'a, str>, Option<Entry<'a>>) {
+        if target.payload_names {
+            return (Cow::Borrowed(""), None);
+        }
         let inventory = &self.knowledge.inventory;
         let entry = match (target.token, target.device) {
             (Some(token), _) => inventory.lookup_token(token, at),

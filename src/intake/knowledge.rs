@@ -1,7 +1,5 @@
 //! What is known of devices and formats: one snapshot, swapped as a whole.
-use crate::codecs::{Fault, Reason};
-use crate::inventory::{Entry, Inventory, Unknown};
-use crate::model::DeviceId;
+use crate::inventory::{Inventory, Unknown};
 use crate::profiles::Profiles;
 
 /// Inventory and profiles that were read and checked together. An uplink sees one of them.
@@ -23,17 +21,5 @@ impl Knowledge {
             profiles: Profiles::default(),
             generation: 1,
         }
-    }
-
-    /// May a device of this name report?
-    pub(super) fn admits(&self, device: &str, entry: Option<Entry<'_>>) -> Result<(), Fault> {
-        DeviceId::check(device)
-            .map_err(|error| Fault::whole(Reason::InvalidDeviceId, error.to_string()))?;
-        if entry.is_none() && !self.inventory.accepts_unknown() {
-            let sentence =
-                format!("the inventory has no device `{device}`, and devices.unknown is reject");
-            return Err(Fault::whole(Reason::UnknownDevice, sentence));
-        }
-        Ok(())
     }
 }

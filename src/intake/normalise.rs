@@ -10,6 +10,7 @@ use super::time::{self, Judged};
 use super::value::{read, show};
 use crate::catalogue::Catalogue;
 use crate::codecs::{Decoded, Fault, Faults, Reason, Sample, quote};
+use crate::inventory::Entry;
 use crate::model::{Quality, ReadingDraft, Timestamp};
 use jiff::tz::TimeZone;
 use std::ops::Range;
@@ -21,6 +22,26 @@ pub(super) struct Context<'c> {
     pub(super) kind: &'c str,
     pub(super) zone: &'c TimeZone,
     pub(super) received_at: Timestamp,
+    pub(super) register: Register,
+}
+
+/// What the inventory says of a device's registers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Register {
+    /// Its values are this much larger than what it shows: current ratio times voltage ratio.
+    pub(super) multiplier: Option<f64>,
+    /// The value at which it rolls over.
+    pub(super) modulus: Option<f64>,
+}
+
+impl Register {
+    pub(super) fn of(entry: Option<Entry<'_>>) -> Self {
+        let digits = entry.and_then(Entry::digits);
+        Self {
+            multiplier: entry.and_then(Entry::multiplier),
+            modulus: digits.map(|(all, behind)| 10_f64.powi(i32::from(all.saturating_sub(behind)))),
+        }
+    }
 }
 
 /// A clock that cannot be right.
@@ -53,6 +74,11 @@ impl Origin {
     /// The device that the payload names.
     pub(super) fn device<'d>(&self, decoded: &'d Decoded<'_>) -> Option<&'d str> {
         decoded.device_of(self.group)
+    }
+
+    /// Index into [`Decoded::samples`].
+    pub(super) const fn sample(&self) -> usize {
+        self.sample
     }
 
     /// Where in the payload it lies.

@@ -1,12 +1,13 @@
 //! What a payload would become: for `citygate decode` and a device's timeline. Nothing is appended.
-use super::normalise::{Context, normalise};
+use super::normalise::{Context, Register, normalise};
 use super::route::Shape;
 use super::take::next_run;
 use super::{Intake, Knowledge, reject};
 use crate::catalogue::Catalogue;
 use crate::codecs::{Decoded, Fault, Faults, Limits, json};
+use crate::inventory::Entry;
 use crate::model::{self, Quality, ReadingDraft, ReportDraft, Timestamp, proto};
-use crate::profiles::{Around, Codec};
+use crate::profiles::{Around, Codec, Traced};
 use jiff::tz::TimeZone;
 use prost::Message;
 
@@ -15,7 +16,9 @@ use prost::Message;
 pub struct Assumed<'a> {
     /// Name of the codec.
     pub profile: &'a str,
-    /// The device's kind, for its ranges; "unknown" where not known.
+    /// Who sends it, for what the inventory knows of it; "": who the payload says, else nobody known.
+    pub device: &'a str,
+    /// The device's kind, for its ranges, where the inventory has none; "unknown": the profile's.
     pub kind: &'a str,
     /// Zone of wall times.
     pub zone: &'a TimeZone,
@@ -34,6 +37,22 @@ pub struct Preview {
     pub origins: Vec<Place>,
     /// What would be rejected; a part is empty where it is the whole.
     pub faults: Vec<Fault>,
+    /// Who sent it, where the payload itself says so; else "".
+    pub sender: String,
+    /// Events that it says, by name.
+    pub events: Vec<String>,
+    /// The payload piece by piece, what was ignored included; empty of a codec that needs no file,
+    /// where every piece is a reading or a fault.
+    pub pieces: Vec<Piece>,
+}
+
+/// A piece of a payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Its place, what was sent, and what it became.
+    pub traced: Traced,
+    /// Index into [`Preview::readings`], where it became one.
+    pub reading: Option<usize>,
 }
 
 /// Where in a payload a reading comes from.
@@ -43,6 +62,8 @@ pub struct Place {
     pub device: String,
     /// `voltage`, `[2].voltage`, `meter-7[2].voltage[1]`.
     pub path: String,
+    /// Index into [`Decoded::samples`].
+    pub sample: usize,
 }
 
 /// An uplink as the logs keep it.
@@ -54,6 +75,8 @@ pub struct Kept<'a> {
     pub topic: &'a str,
     /// The profile that read it.
     pub profile: &'a str,
+    /// Who sent it; "" where that is not known.
+    pub device: &'a str,
     /// The device's kind, for its ranges.
     pub kind: &'a str,
     /// When it came.
@@ -78,6 +101,7 @@ impl Intake {
         };
         let assumed = Assumed {
             profile: kept.profile,
+            device: kept.device,
             kind: kept.kind,
             zone: &self.zone,
             received_at: kept.received_at,
@@ -125,10 +149,7 @@ fn decoded(
         return Preview::refused(reject::unknown_profile(assumed.profile, &names));
     };
     let mut decoded = Decoded::default();
-    let profile_of = |name: &str| {
-        let entry = knowledge.inventory.lookup(name, assumed.received_at)?;
-        Some(entry.profile()).filter(|name| !name.is_empty())
-    };
+    let profile_of = |name: &str| knowledge.profile_of(name, assumed.received_at);
     let around = Around {
         limits: Limits {
             readings_max: assumed.readings_max,
@@ -136,20 +157,40 @@ fn decoded(
         profiles: &knowledge.profiles,
         profile_of: &profile_of,
     };
+    let traced = match codec {
+        Codec::File(profile) => profile.trace(payload, around).pieces,
+        Codec::BuiltIn(..) => Vec::new(),
+    };
     if let Err(fault) = codec.decode(payload, around, &mut decoded) {
-        return Preview::refused(fault);
+        return Preview {
+            pieces: pieces(traced, &[]),
+            ..Preview::refused(fault)
+        };
     }
     let mut faults: Faults = std::mem::take(&mut decoded.faults);
-    let context = Context {
-        catalogue,
-        kind: assumed.kind,
-        zone: assumed.zone,
-        received_at: assumed.received_at,
+    let sender = decoded.sender.as_deref().unwrap_or(assumed.device);
+    let mut preview = Preview {
+        sender: decoded.sender.as_deref().unwrap_or_default().to_owned(),
+        events: decoded
+            .notes
+            .iter()
+            .map(|note| note.name.to_string())
+            .collect(),
+        ..Preview::default()
     };
-    let mut preview = Preview::default();
     let mut run = 0..0;
     while let Some(next) = next_run(&decoded, run.end) {
         run = next;
+        let group = decoded.samples.get(run.start).map_or(0, |s| s.group);
+        let named = decoded.device_of(group).unwrap_or(sender);
+        let entry = knowledge.inventory.lookup(named, assumed.received_at);
+        let context = Context {
+            catalogue,
+            kind: kind(entry, assumed, codec),
+            zone: entry.and_then(Entry::zone).unwrap_or(assumed.zone),
+            received_at: assumed.received_at,
+            register: Register::of(entry),
+        };
         let (mut readings, mut origins) = (Vec::new(), Vec::new());
         let of_run = run.clone();
         normalise(
@@ -164,11 +205,31 @@ fn decoded(
         preview.origins.extend(origins.iter().map(|origin| Place {
             device: origin.device(&decoded).unwrap_or_default().to_owned(),
             path: origin.place(&decoded),
+            sample: origin.sample(),
         }));
     }
     preview.faults = faults.list().to_vec();
     preview.faults.extend(faults.summary());
+    preview.pieces = pieces(traced, &preview.origins);
     preview
+}
+
+fn kind<'a>(entry: Option<Entry<'a>>, assumed: &Assumed<'a>, codec: Codec<'a>) -> &'a str {
+    let of_device = entry.map(Entry::kind).unwrap_or_default();
+    match (of_device, assumed.kind) {
+        ("", "unknown" | "") if !codec.kind().is_empty() => codec.kind(),
+        ("", assumed) => assumed,
+        (of_device, _) => of_device,
+    }
+}
+
+fn pieces(traced: Vec<Traced>, origins: &[Place]) -> Vec<Piece> {
+    let reading_of = |sample| origins.iter().position(|origin| origin.sample == sample);
+    let piece = |traced: Traced| Piece {
+        reading: traced.sample.and_then(reading_of),
+        traced,
+    };
+    traced.into_iter().map(piece).collect()
 }
 
 /// Readings as a report would have them.

@@ -1,14 +1,15 @@
 //! One device's part of an uplink as a report, and the event that its clock may cause.
-use super::normalise::{ClockWrong, Context, Outcome, normalise};
+use super::normalise::{ClockWrong, Context, Outcome, Register, normalise};
 use super::pending::{Pending, Record, Scratch};
 use super::route::Target;
 use super::uplink::Uplink;
 use super::{Intake, Knowledge, clock};
-use crate::codecs::{Decoded, Fault, Faults, Reason, quote, recycle};
+use crate::codecs::{Decoded, Fault, Faults, Reason, recycle};
 use crate::inventory::Entry;
 use crate::log::record::{Kind, RECORD_BYTES_MAX};
 use crate::model::{Quality, ReadingDraft, ReportDraft, Timestamp, Value};
 use crate::profiles::Codec;
+use jiff::tz::TimeZone;
 use prost::Message;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -18,12 +19,14 @@ use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 const REPORT_BYTES_MAX: usize = RECORD_BYTES_MAX / 2;
 
 /// Who sent it: what a report says of its device.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Sender<'a> {
     pub(super) device: &'a str,
     pub(super) entry: Option<Entry<'a>>,
     pub(super) target: Target<'a>,
     pub(super) codec: Codec<'a>,
+    /// Who carried it, or "".
+    pub(super) via: &'a str,
 }
 
 impl<'a> Sender<'a> {
@@ -34,6 +37,11 @@ impl<'a> Sender<'a> {
             _ if !self.codec.kind().is_empty() => self.codec.kind(),
             _ => "unknown",
         }
+    }
+
+    /// Zone of its clock.
+    pub(super) fn zone(&self, site: &'a TimeZone) -> &'a TimeZone {
+        self.entry.and_then(Entry::zone).unwrap_or(site)
     }
 
     pub(super) fn district(&self) -> &'a str {
@@ -65,33 +73,16 @@ impl Intake {
             .samples
             .get(run.start)
             .map_or(0, |sample| sample.group);
-        let named = decoded
-            .device_of(group)
-            .filter(|name| *name != sender.device);
-        let child = named.map(|name| {
-            let entry = knowledge.inventory.lookup(name, uplink.received_at);
-            Sender {
-                device: entry.map_or(name, Entry::id),
-                entry,
-                target: sender.target,
-                codec: sender.codec,
-            }
-        });
-        // An alias of its own is no child.
-        let child = child.filter(|child| child.device != sender.device);
-        if let Some(child) = &child
-            && let Err(mut fault) = knowledge.admits(child.device, child.entry)
-        {
-            fault.part = quote(child.device);
-            faults.push(fault);
-            return;
-        }
-        let of = child.as_ref().unwrap_or(sender);
+        let of = match knowledge.of_group(sender, decoded, group, uplink.received_at) {
+            Ok(of) => of,
+            Err(fault) => return faults.push(fault),
+        };
         let context = Context {
             catalogue: &self.catalogue,
             kind: of.kind(),
-            zone: of.entry.and_then(Entry::zone).unwrap_or(&self.zone),
+            zone: of.zone(&self.zone),
             received_at: uplink.received_at,
+            register: Register::of(of.entry),
         };
         let mut readings: Vec<ReadingDraft<'_>> = std::mem::take(&mut scratch.readings);
         let outcome = normalise(
@@ -112,7 +103,7 @@ impl Intake {
                 source: uplink.source,
                 readings,
                 node: &self.node,
-                via: if child.is_some() { sender.device } else { "" },
+                via: of.via,
             };
             self.push_report(&draft, outcome, &mut scratch.hashed, pending, faults);
             readings = draft.readings;

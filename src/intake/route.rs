@@ -71,6 +71,7 @@ struct Route {
     serves: Serves,
     levels: Vec<Level>,
     shape: Shape,
+    payload_names: bool,
     profile: Box<str>,
     kind: Box<str>,
     district: Box<str>,
@@ -85,6 +86,8 @@ pub struct Target<'a> {
     pub device: Option<&'a str>,
     /// The level that is an access token. Never shown.
     pub token: Option<&'a str>,
+    /// Nobody but the payload names the device.
+    pub payload_names: bool,
     /// Name of the profile; empty: the Content-Format's, the inventory's, else `json`.
     pub profile: &'a str,
     /// What to expect.
@@ -109,6 +112,7 @@ impl Default for Routes {
                 serves,
                 levels: pattern.split('/').map(level).collect(),
                 shape: *shape,
+                payload_names: false,
                 profile: "".into(),
                 kind: "".into(),
                 district: "".into(),
@@ -189,6 +193,7 @@ impl Route {
             token: None,
             profile: &self.profile,
             shape: self.shape,
+            payload_names: self.payload_names,
             kind: &self.kind,
             district: &self.district,
         };
@@ -240,9 +245,18 @@ fn read(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Route> {
         return None;
     };
     match parse(&topic) {
+        Ok(levels) if profile.is_empty() && !levels.contains(&Level::Device) => {
+            section.problem(
+                "topic",
+                &topic,
+                "must have {device} as a level of its own, or a `profile` whose payloads name the device",
+            );
+            None
+        }
         Ok(levels) => Some(Route {
             serves: Serves::All,
             pattern: topic.as_str().into(),
+            payload_names: !levels.contains(&Level::Device),
             levels,
             shape: Shape::Telemetry,
             profile: profile.into(),
@@ -262,8 +276,8 @@ const DISTRICT_LEN_MAX: usize = 64;
 fn parse(topic: &str) -> Result<Vec<Level>, &'static str> {
     let levels: Vec<Level> = topic.split('/').map(level).collect();
     let count = |wanted: &Level| levels.iter().filter(|level| *level == wanted).count();
-    if count(&Level::Device) != 1 {
-        return Err("must have {device} exactly once, as a level of its own");
+    if count(&Level::Device) > 1 {
+        return Err("may have {device} only once, as a level of its own");
     }
     if count(&Level::Profile) != 0 {
         return Err("must not have {profile}: the key `profile` says it");
@@ -296,116 +310,4 @@ pub(super) fn shown(topic: &str) -> Cow<'_, str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn routes(toml: &str) -> (Routes, Vec<String>) {
-        let mut problems = Vec::new();
-        let table = toml::from_str(toml).expect("TOML");
-        let mut section = Section::new("", table, &mut problems);
-        let routes = Routes::read(&mut section, &Catalogue::shipped());
-        section.finish();
-        (routes, problems.iter().map(ToString::to_string).collect())
-    }
-
-    #[test]
-    fn defaults_lead_to_device_and_profile() {
-        let routes = Routes::default();
-        let find = |topic| {
-            let found = routes.find(topic, Source::Mqtt);
-            found.map(|t| (t.device, t.profile, t.shape))
-        };
-        let telemetry = Shape::Telemetry;
-        assert_eq!(
-            find("city/m-1/json"),
-            Some((Some("m-1"), "json", telemetry))
-        );
-        assert_eq!(find("city/m-1"), Some((Some("m-1"), "", telemetry)));
-        assert_eq!(find("city"), None);
-        assert_eq!(find("city/m-1/json/x"), None);
-        assert_eq!(find("/city/m-1"), None);
-        assert_eq!(find("v1/devices/me/telemetry"), Some((None, "", telemetry)));
-        assert_eq!(
-            find("v1/gateway/telemetry"),
-            Some((None, "", Shape::Gateway))
-        );
-        assert_eq!(find("v1/devices/me/rpc/response/1"), None);
-    }
-
-    #[test]
-    fn each_default_serves_its_sources() {
-        let routes = Routes::default();
-        let serves = |topic, source| routes.find(topic, source).is_some();
-        for topic in [
-            "t/m-1",
-            "t/m-1/senml",
-            "api/v1/x/telemetry",
-            "api/v1/x/attributes",
-        ] {
-            assert!(serves(topic, Source::Coap), "{topic}");
-            assert!(!serves(topic, Source::Mqtt), "{topic}");
-        }
-        for topic in ["city/m-1", "city/m-1/json", "v1/gateway/telemetry"] {
-            assert!(!serves(topic, Source::Coap), "{topic}");
-            assert!(serves(topic, Source::Broker), "{topic}");
-        }
-        let found = routes.find("api/v1/s3cret/telemetry", Source::Coap);
-        assert_eq!(found.and_then(|t| t.token), Some("s3cret"));
-    }
-
-    #[test]
-    fn configured_routes_go_first_and_have_wildcards() {
-        let (routes, problems) = routes(
-            "[[route]]\ntopic = 'plant/+/{device}/up'\nkind = 'meter.gas'\ndistrict = '370102'\n\
-             [[route]]\ntopic = 'city/{device}/#'\n",
-        );
-        assert!(problems.is_empty(), "{problems:?}");
-        let found = routes
-            .find("plant/7/m-1/up", Source::Mqtt)
-            .expect("a route");
-        assert_eq!(
-            (found.device, found.kind, found.district),
-            (Some("m-1"), "meter.gas", "370102")
-        );
-        assert_eq!(routes.find("plant/7/m-1/down", Source::Mqtt), None);
-        let found = routes
-            .find("city/m-2/dlt645", Source::Mqtt)
-            .expect("a route");
-        assert_eq!((found.device, found.profile), (Some("m-2"), ""));
-        assert_eq!(
-            routes
-                .find("city/m-2/a/b", Source::Coap)
-                .and_then(|t| t.device),
-            Some("m-2")
-        );
-        assert_eq!(
-            routes.find("city/m-2", Source::Mqtt).and_then(|t| t.device),
-            Some("m-2")
-        );
-    }
-
-    #[test]
-    fn every_mistake_of_every_route_is_a_problem() {
-        let (_, problems) = routes(
-            "[[route]]\ntopic = 'a/b'\nprofile = 'jsno'\nkind = 'meter.gsa'\n\
-             [[route]]\nprofile = 'json'\n\
-             [[route]]\ntopic = 'a/#/{device}'\n\
-             [[route]]\ntopic = 'a+/{device}'\nprofil = 'json'\n",
-        );
-        assert_eq!(problems.len(), 7, "{problems:#?}");
-        assert!(
-            problems
-                .iter()
-                .any(|p| p.contains("did you mean `meter.gas`")),
-            "{problems:#?}"
-        );
-    }
-
-    #[test]
-    fn tokens_are_not_shown() {
-        assert_eq!(shown("/api/v1/s3cret/telemetry"), "/api/v1/***/telemetry");
-        assert_eq!(shown("api/v1/s3cret"), "api/v1/***");
-        assert_eq!(shown("api/v1/"), "api/v1/***");
-        assert_eq!(shown("city/api/v1/x"), "city/api/v1/x");
-    }
-}
+mod tests;

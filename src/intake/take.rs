@@ -5,12 +5,11 @@ use super::report::Sender;
 use super::route::{self, Shape};
 use super::settings::Settings;
 use super::uplink::{Delivery, Uplink, Verdict};
-use super::{Intake, budget, choice, reject};
+use super::{Intake, budget, choice, note, reject};
 use crate::codecs::{Decoded, Fault, Faults, Reason, json};
-use crate::log::record::{Kind, RedeliveryKey};
-use crate::model::{Arrival, DeviceId, Source, proto};
+use crate::log::record::RedeliveryKey;
+use crate::model::{Arrival, DeviceId, Source};
 use crate::profiles::{Around, Codec};
-use prost::Message;
 use std::borrow::Cow;
 use std::ops::Range;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
@@ -152,7 +151,10 @@ impl Intake {
                 self.config.payload_max,
             ));
         }
-        settings.knowledge.admits(device, entry)?;
+        // Where only the payload names it, it is asked once that has been read.
+        if !target.payload_names {
+            settings.knowledge.admits(device, entry)?;
+        }
         let codec = match target.shape {
             Shape::Telemetry | Shape::Gateway => {
                 choice::codec(&target, entry, uplink, &settings.knowledge.profiles)?
@@ -166,15 +168,22 @@ impl Intake {
             entry,
             target,
             codec,
+            via: "",
         };
         match target.shape {
             Shape::Telemetry | Shape::Gateway => {
-                self.telemetry(uplink, &sender, settings, pending, faults, &mut seen.alone)
+                let mut found = Found::default();
+                let done = self.telemetry(uplink, sender, settings, pending, faults, &mut found);
+                seen.alone = found.alone;
+                if let Some(device) = found.device {
+                    seen.device = Cow::Owned(device);
+                }
+                done
             }
             Shape::Attributes => {
                 let all = json::attributes(uplink.payload)?;
                 seen.alone = true;
-                note(uplink, &sender, "attributes", all, pending);
+                note::note(uplink, &sender, "attributes", all, pending);
                 Ok(())
             }
             Shape::Child(name) => {
@@ -183,7 +192,7 @@ impl Intake {
                     Fault::part(Reason::InvalidDeviceId, "device", error.to_string())
                 })?;
                 let detail = vec![("child".to_owned(), child.into_owned())];
-                note(uplink, &sender, name, detail, pending);
+                note::note(uplink, &sender, name, detail, pending);
                 Ok(())
             }
         }
@@ -192,36 +201,41 @@ impl Intake {
     fn telemetry(
         &self,
         uplink: &Uplink<'_>,
-        sender: &Sender<'_>,
+        sender: Sender<'_>,
         settings: &Settings,
         pending: &mut Pending,
         faults: &mut Faults,
-        alone: &mut bool,
+        found: &mut Found,
     ) -> Result<(), Fault> {
         let mut scratch = std::mem::take(&mut pending.scratch);
         let mut decoded: Decoded<'_> = std::mem::take(&mut scratch.decoded);
         let knowledge = &*settings.knowledge;
-        let profile_of = |name: &str| {
-            let entry = knowledge.inventory.lookup(name, uplink.received_at)?;
-            Some(entry.profile()).filter(|name| !name.is_empty())
-        };
+        let profile_of = |name: &str| knowledge.profile_of(name, uplink.received_at);
         let around = Around {
             limits: settings.limits(),
             profiles: &knowledge.profiles,
             profile_of: &profile_of,
         };
         let done = sender.codec.decode(uplink.payload, around, &mut decoded);
-        if done.is_ok() {
-            std::mem::swap(faults, &mut decoded.faults);
+        let done = done.and_then(|()| {
+            let named = sender.device;
+            let sender = knowledge.identify(sender, &decoded, uplink.received_at)?;
+            if sender.device != named {
+                found.device = Some(sender.device.to_owned());
+            }
             // Where a part is no sample, nobody knows whose it is.
             let own = |named: &Cow<'_, str>| *named == sender.device;
-            *alone = faults.is_empty() && decoded.devices.iter().all(own);
+            found.alone = decoded.faults.is_empty() && decoded.devices.iter().all(own);
+            Ok(sender)
+        });
+        let done = done.map(|sender| {
+            faults.clone_from(&decoded.faults);
             let mut run = 0..0;
             while let Some(next) = next_run(&decoded, run.end) {
                 run = next;
                 self.report(
                     uplink,
-                    sender,
+                    &sender,
                     knowledge,
                     &decoded,
                     run.clone(),
@@ -230,11 +244,23 @@ impl Intake {
                     faults,
                 );
             }
-        }
+            note::notes(
+                uplink, &sender, knowledge, &self.zone, &decoded, pending, faults,
+            );
+        });
         scratch.decoded = decoded.recycle();
         pending.scratch = scratch;
         done
     }
+}
+
+/// What decoding found out of an uplink.
+#[derive(Default)]
+struct Found {
+    /// It names no device but this one.
+    alone: bool,
+    /// Who it is, where the payload said more than the route.
+    device: Option<String>,
 }
 
 /// What the log keeps of the uplink itself, but for `keep_raw` bytes of its payload nothing of that.
@@ -285,33 +311,4 @@ pub(super) fn next_run(decoded: &Decoded<'_>, start: usize) -> Option<Range<usiz
         .take_while(|sample| device(sample.group) == of)
         .count();
     Some(start..start + len)
-}
-
-/// An uplink that gives no report is noted as an event, and counts as logged once that is
-/// durable: the sender is acknowledged, so something of it must be on the disk.
-fn note(
-    uplink: &Uplink<'_>,
-    sender: &Sender<'_>,
-    name: &str,
-    detail: json::Attributes,
-    pending: &mut Pending,
-) {
-    let event = proto::Event {
-        sequence: 0,
-        device_id: sender.device.to_owned(),
-        kind: sender.kind().to_owned(),
-        district: sender.district().to_owned(),
-        name: name.to_owned(),
-        at: Some(uplink.received_at.into()),
-        severity: proto::Severity::Info.into(),
-        detail: detail.into_iter().collect(),
-    };
-    let body = pending.body(|out| out.extend_from_slice(&event.encode_to_vec()));
-    pending.records.push(Record {
-        kind: Kind::Event,
-        content: None,
-        body,
-        clock: None,
-        skip: false,
-    });
 }

@@ -43,7 +43,11 @@ pub(super) fn read<'d>(
             reading.raw = Cow::Borrowed(text);
         }
         (Sent::Number(number, text), Type::Number) => {
-            let value = canonical(context.catalogue, metric, *number, &sample.unit)?;
+            let shown = canonical(context.catalogue, metric, *number, &sample.unit)?;
+            let value = match context.register.multiplier {
+                Some(multiplier) if metric.multiplied => product(shown, multiplier),
+                _ => shown,
+            };
             if value.to_bits() != number.to_bits() {
                 reading.raw = match text.as_ref() {
                     "" => Cow::Owned(number.to_string()),
@@ -51,7 +55,11 @@ pub(super) fn read<'d>(
                 };
                 reading.raw_unit = Cow::Borrowed(&sample.unit);
             }
-            reading.quality = range_quality(metric, context.kind, value);
+            reading.quality = match context.register.modulus {
+                // The register's own digits, in the unit that it shows.
+                Some(modulus) if metric.register => digits_quality(modulus, *number),
+                _ => range_quality(metric, context.kind, shown),
+            };
             reading.value = Value::Number(value);
         }
         (Sent::NotFinite(literal), _) => {
@@ -130,6 +138,22 @@ fn canonical(catalogue: &Catalogue, metric: &Metric, number: f64, unit: &str) ->
         };
         (reason, error.to_string())
     })
+}
+
+/// A product of decimals as a decimal: 0.1 x 3 is 0.3. A double holds 15 digits of what was sent, and
+/// a bill is no place for the sixteenth.
+fn product(shown: f64, multiplier: f64) -> f64 {
+    let product = shown * multiplier;
+    format!("{product:.14e}").parse().unwrap_or(product)
+}
+
+/// A register never shows more than its digits, and never less than nothing.
+fn digits_quality(modulus: f64, number: f64) -> Quality {
+    if (0.0..modulus).contains(&number) {
+        Quality::Good
+    } else {
+        Quality::Bad
+    }
 }
 
 /// In a real leak a gas sensor saturates: over its range it is doubted, never called bad.

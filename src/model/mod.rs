@@ -9,6 +9,7 @@ mod chain;
 mod clock;
 mod device;
 mod lines;
+mod problem;
 pub mod proto;
 mod random;
 mod reject;

@@ -3,34 +3,13 @@
 //! serde stops at the first error, and an operator who fixes five mistakes by five restarts is
 //! right to be angry. So each module reads its own section through [`Section`], which notes a
 //! [`Problem`] and goes on with the default; unknown keys are problems too.
+pub use super::problem::{Place, Problem};
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use toml::{Table, Value};
-
-/// One wrong setting: `log.segment_bytes = "4KiB": must be at least 1 MiB`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{key} = {value}: {rule}")]
-pub struct Problem {
-    /// Dotted key.
-    pub key: String,
-    /// The value as found, cut to 80 characters.
-    pub value: String,
-    /// What it must be.
-    pub rule: String,
-}
-
-impl Problem {
-    /// A problem of a key whose value is already text.
-    pub fn new(key: impl Into<String>, value: impl fmt::Display, rule: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            value: value.to_string().chars().take(80).collect(),
-            rule: rule.into(),
-        }
-    }
-}
 
 /// One table of the configuration while it is read.
 #[derive(Debug)]

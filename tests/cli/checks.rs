@@ -26,14 +26,15 @@ fn five_mistakes_are_five_lines_with_key_value_and_rule() {
     let lines: Vec<&str> = check.out.lines().collect();
     assert_eq!(lines.len(), 5, "{}", check.out);
     for wanted in [
-        "nod = \"x\": unknown key; did you mean `node`?",
-        "site.timezone = \"Asia/Jinan\": must be ",
-        "mqtt.bind = \"everywhere\": must be ",
-        "grpc.bind = 0.0.0.0:50051: must be ",
-        "log.retain = \"always\": must be ",
+        "2: nod = \"x\": unknown key; did you mean `node`?",
+        "4: site.timezone = \"Asia/Jinan\": must be ",
+        "6: mqtt.bind = \"everywhere\": must be ",
+        "8: grpc.bind = 0.0.0.0:50051: must be ",
+        "10: log.retain = \"always\": must be ",
     ] {
+        let wanted = format!("{file}:{wanted}");
         assert!(
-            lines.iter().any(|line| line.starts_with(wanted)),
+            lines.iter().any(|line| line.starts_with(&wanted)),
             "{wanted}: {}",
             check.out
         );
@@ -43,6 +44,12 @@ fn five_mistakes_are_five_lines_with_key_value_and_rule() {
     assert_eq!(
         (&json["ok"], json["problems"].as_array().unwrap().len()),
         (&Value::Bool(false), 5)
+    );
+    let retain = json["problems"].as_array().unwrap();
+    let retain = retain.iter().find(|it| it["key"] == "log.retain").unwrap();
+    assert_eq!(
+        (&retain["file"], &retain["line"]),
+        (&file.into(), &10.into())
     );
     let start = run(&["run", "--config", file]);
     assert_eq!(

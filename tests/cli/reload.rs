@@ -206,7 +206,7 @@ fn users_are_those_of_the_file_that_a_link_points_to_now() {
     wait_for("the problem", || {
         told(&gateway)["problems"][0]
             .as_str()
-            .is_some_and(|it| it.starts_with("mqtt.users_file = "))
+            .is_some_and(|it| it.contains("citygate.toml:5: mqtt.users_file = "))
     });
     assert_eq!(login("second"), 0, "who had a password has it still");
     assert!(gateway.stop().success());

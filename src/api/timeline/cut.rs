@@ -69,6 +69,8 @@ impl Cut<'_> {
         });
         (preview.readings, preview.origins) = seen.unzip();
         preview.faults.clear();
+        // Pieces are bytes, and hold every value.
+        preview.pieces.clear();
     }
 }
 

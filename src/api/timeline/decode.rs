@@ -7,7 +7,7 @@ use crate::access::Grant;
 use crate::api::Shared;
 use crate::intake::{self, Preview};
 use crate::log::record::Kind;
-use crate::model::{Reject, Source, Timestamp};
+use crate::model::{Reject, Source, Timestamp, proto};
 use prost::Message;
 
 /// Which log a sequence is of.
@@ -103,6 +103,7 @@ struct Bytes<'e> {
     source: i64,
     topic: &'e str,
     profile: &'e str,
+    device: &'e str,
     kind: &'e str,
     raw: &'e [u8],
     raw_len: u64,
@@ -122,6 +123,7 @@ fn bytes_of<'e>(entry: &'e Entry, kind: &'e str) -> Result<Bytes<'e>, &'static s
                 source: uplink.report.source.into(),
                 topic: &arrived.topic,
                 profile: &uplink.report.profile,
+                device: device_of(&uplink.report),
                 kind: &uplink.report.kind,
                 raw: &arrived.raw,
                 raw_len: arrived.raw_len,
@@ -132,11 +134,20 @@ fn bytes_of<'e>(entry: &'e Entry, kind: &'e str) -> Result<Bytes<'e>, &'static s
             source: reject.source.into(),
             topic: &reject.topic,
             profile: &reject.profile,
+            device: &reject.device_id,
             kind,
             raw: &reject.raw,
             raw_len: reject.raw_len,
         }),
         What::Event(..) | What::State(..) => Err("nothing in it is a reading"),
+    }
+}
+
+/// Who sent the uplink: a concentrator sends for its children.
+fn device_of(report: &proto::Report) -> &str {
+    match report.via.as_str() {
+        "" => &report.device_id,
+        via => via,
     }
 }
 
@@ -173,6 +184,7 @@ fn decoded(shared: &Shared, entry: &Entry, kind: &str) -> Decoded {
         source: source.unwrap_or(Source::Mqtt),
         topic: bytes.topic,
         profile: bytes.profile,
+        device: bytes.device,
         kind: bytes.kind,
         received_at: entry.at,
         payload: bytes.raw,

@@ -130,6 +130,7 @@ proptest! {
         let payload = format!("{{\"ts\":{ts},{}}}", members.join(","));
         let assumed = Assumed {
             profile: "json",
+            device: "",
             kind: "unknown",
             zone: &TimeZone::UTC,
             received_at: Timestamp::from_secs(NOW),

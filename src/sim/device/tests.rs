@@ -28,6 +28,7 @@ fn every_kind_sends_a_flat_object() {
 fn judged(kind: Kind, payload: &[u8], at_ms: i64) -> Preview {
     let assumed = Assumed {
         profile: "json",
+        device: "",
         kind: kind.name(),
         zone: &TimeZone::UTC,
         received_at: Timestamp::from_micros(at_ms * 1000),

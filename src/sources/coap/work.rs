@@ -285,7 +285,7 @@ fn rejected(fault: Option<Fault>) -> Reply {
     let fault = fault.unwrap_or_else(|| Fault::whole(Reason::NoReadings, "nothing could be read"));
     let code = match fault.reason {
         Reason::NoRoute => Code::NOT_FOUND,
-        Reason::UnknownDevice => Code::FORBIDDEN,
+        Reason::UnknownDevice | Reason::OtherDevice => Code::FORBIDDEN,
         Reason::TooLarge => Code::TOO_LARGE,
         Reason::UnknownProfile | Reason::UnsupportedContentFormat => Code::UNSUPPORTED_FORMAT,
         _ => Code::BAD_REQUEST,

@@ -80,6 +80,11 @@ pub const fn refusal(reason: Reason) -> Refusal {
             "Nothing is wrong with the device; the store's operator finds the reason in the sentence.",
             "设备无异常；请存储系统管理员查看所附说明。"
         ),
+        Reason::OtherDevice => say!(
+            "The payload names a device that its sender may not report for", "消息中的设备不归发送者上报";
+            "Compare topic and payload; a meter behind a concentrator needs it as its parent in the inventory.",
+            "核对主题与消息内容；集中器下的表计须在台账中登记其上级设备。"
+        ),
         Reason::UnknownDevice => say!(
             "The inventory does not know this device", "台账中没有该设备";
             "Compare the id with the label, then have it entered into the inventory.",

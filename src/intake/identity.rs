@@ -1,0 +1,167 @@
+//! Whose uplink it is: what route, credentials and payload say, and what the inventory makes of it.
+//!
+//! ```text
+//!  route names a device     the payload's name may confirm it or name a child of it, nothing else
+//!  route names nobody       the payload names it (platforms that push for all their devices)
+//! ```
+//! Decision: who is named by topic or token wins, for that is what credentials are checked against. A
+//! payload that claims to be another known device is refused (promise 7), and not quietly renamed.
+use super::Knowledge;
+use super::report::Sender;
+use crate::codecs::{Decoded, Fault, Reason, quote};
+use crate::inventory::Entry;
+use crate::model::{DeviceId, Timestamp};
+
+/// Most steps from a device to the concentrator that carries it.
+const CARRIED_MAX: usize = 4;
+
+impl Knowledge {
+    /// May a device of this name report?
+    pub(super) fn admits(&self, device: &str, entry: Option<Entry<'_>>) -> Result<(), Fault> {
+        DeviceId::check(device)
+            .map_err(|error| Fault::whole(Reason::InvalidDeviceId, error.to_string()))?;
+        if entry.is_none() && !self.inventory.accepts_unknown() {
+            let sentence =
+                format!("the inventory has no device `{device}`, and devices.unknown is reject");
+            return Err(Fault::whole(Reason::UnknownDevice, sentence));
+        }
+        Ok(())
+    }
+
+    /// Does the inventory give `child` to `carrier`, directly or by concentrators in between?
+    fn carries(&self, carrier: &str, child: Entry<'_>, at: Timestamp) -> bool {
+        let mut parent = child.parent();
+        for _ in 0..CARRIED_MAX {
+            if parent.is_empty() {
+                return false;
+            }
+            if parent == carrier {
+                return true;
+            }
+            let above = self.inventory.lookup(parent, at);
+            parent = above.map(Entry::parent).unwrap_or_default();
+        }
+        false
+    }
+
+    /// May `sender` report for the device that its payload names? `entry` is that device's.
+    pub(super) fn may_report_for(
+        &self,
+        sender: &Sender<'_>,
+        named: &str,
+        entry: Option<Entry<'_>>,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        self.admits(named, entry)?;
+        let Some(child) = entry else { return Ok(()) };
+        if sender.device.is_empty() || self.carries(sender.device, child, at) {
+            return Ok(());
+        }
+        let parent = match child.parent() {
+            "" => "no parent".to_owned(),
+            parent => format!("the parent `{parent}`"),
+        };
+        let sentence = format!(
+            "`{}` reports for `{named}`, which has {parent} in the inventory",
+            quote(sender.device)
+        );
+        Err(Fault::whole(Reason::OtherDevice, sentence))
+    }
+
+    /// Who a group of samples is of: the sender, or a device that it reports for. Not necessarily one
+    /// that may report: a part of the fault says which.
+    ///
+    /// # Errors
+    /// The sender may not report for it; `part` names it.
+    pub(super) fn of_group<'d>(
+        &'d self,
+        sender: &Sender<'d>,
+        decoded: &'d Decoded<'_>,
+        group: u32,
+        at: Timestamp,
+    ) -> Result<Sender<'d>, Fault> {
+        let named = decoded.device_of(group);
+        let Some(named) = named.filter(|name| *name != sender.device) else {
+            return Ok(*sender);
+        };
+        let entry = self.inventory.lookup(named, at);
+        let device = entry.map_or(named, Entry::id);
+        // An alias of its own is no child.
+        if device == sender.device {
+            return Ok(*sender);
+        }
+        self.may_report_for(sender, device, entry, at)
+            .map_err(|fault| Fault {
+                part: quote(device),
+                ..fault
+            })?;
+        let carried = !sender.device.is_empty();
+        Ok(Sender {
+            device,
+            entry,
+            via: if carried { sender.device } else { sender.via },
+            ..*sender
+        })
+    }
+
+    /// Name of the profile that the inventory gives a device.
+    pub(super) fn profile_of(&self, name: &str, at: Timestamp) -> Option<&str> {
+        let entry = self.inventory.lookup(name, at)?;
+        Some(entry.profile()).filter(|name| !name.is_empty())
+    }
+
+    /// Who it is, once the payload has been read: `sender` as route and credentials have it, which is
+    /// nobody where the route leaves it to the payload.
+    ///
+    /// # Errors
+    /// Nobody is named, or another device than the route's.
+    pub(super) fn identify<'d>(
+        &'d self,
+        sender: Sender<'d>,
+        decoded: &'d Decoded<'_>,
+        at: Timestamp,
+    ) -> Result<Sender<'d>, Fault> {
+        let via = decoded.via.as_deref().unwrap_or_default();
+        let via = self.inventory.lookup(via, at).map_or(via, Entry::id);
+        let Some(named) = decoded.sender.as_deref() else {
+            let unnamed = |group: u32| decoded.device_of(group).is_none();
+            if sender.device.is_empty()
+                && decoded.samples.iter().any(|sample| unnamed(sample.group))
+            {
+                let sentence = "neither the route nor the payload names a device";
+                return Err(Fault::whole(Reason::InvalidDeviceId, sentence));
+            }
+            return Ok(Sender { via, ..sender });
+        };
+        let entry = self.inventory.lookup(named, at);
+        let device = entry.map_or(named, Entry::id);
+        if sender.device.is_empty() {
+            self.admits(device, entry)?;
+            let via = if via == device { "" } else { via };
+            return Ok(Sender {
+                device,
+                entry,
+                via,
+                ..sender
+            });
+        }
+        // A name that the inventory does not know says nothing against the topic's.
+        let Some(known) = entry.filter(|entry| entry.id() != sender.device) else {
+            return Ok(sender);
+        };
+        if self.carries(sender.device, known, at) {
+            return Ok(Sender {
+                device,
+                entry,
+                via: sender.device,
+                ..sender
+            });
+        }
+        let sentence = format!(
+            "the topic names `{}`, and the payload `{}`, which is `{device}` in the inventory",
+            quote(sender.device),
+            quote(named)
+        );
+        Err(Fault::whole(Reason::OtherDevice, sentence))
+    }
+}
