@@ -7,6 +7,7 @@ mod access;
 mod check;
 mod decode;
 mod demo;
+mod explain;
 mod http;
 mod log;
 mod output;
@@ -60,6 +61,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Follow the live stream of a running gateway
     Tap(tap::Args),
+    /// Tell what became of a device's last uplinks, or why it is silent
+    Explain(explain::Args),
     /// Show the external stores of a running gateway, or set one back
     Stores(stores::Args),
     /// Look at the log of a stopped gateway
@@ -147,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Decode(args) => decode::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Tap(args) => tap::run(args),
+        Command::Explain(args) => explain::run(&args),
         Command::Stores(args) => stores::run(&args),
         Command::Log(args) => log::run(args),
         Command::Access(args) => access::run(&args),

@@ -60,7 +60,7 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-struct Gateway {
+pub(super) struct Gateway {
     /// The gateway's HTTP address
     #[arg(long, value_name = "URL", env = "CITYGATE_URL", default_value = "http://127.0.0.1:8080", value_parser = url)]
     url: Url,
@@ -68,7 +68,7 @@ struct Gateway {
     trust: Trust,
     /// Print the gateway's answer as JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
@@ -130,7 +130,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     Ok(Exit::Ok)
 }
 
-async fn ask(
+/// The gateway's answer to a request.
+///
+/// # Errors
+/// No answer, or a problem.
+pub(super) async fn ask(
     gateway: &Gateway,
     method: Method,
     path: &[&str],

@@ -85,7 +85,12 @@ pub(super) fn cell(shared: &Shared, grant: &Grant, device: &Device) -> Option<Ce
 
 /// The way by which its last uplink came in. How that is, is told to grants of the gateway; of which
 /// devices come in by it, each is told of those that it sees.
-pub(super) fn link(shared: &Shared, grant: &Grant, device: &Device) -> Option<Link> {
+pub(super) fn link(
+    shared: &Shared,
+    grant: &Grant,
+    device: &Device,
+    topic: &str,
+) -> Option<Link> {
     let source = device.source?;
     let seen = shared.devices.seen_by(grant);
     let mut link = Link {
@@ -100,7 +105,7 @@ pub(super) fn link(shared: &Shared, grant: &Grant, device: &Device) -> Option<Li
         link.refusing = why.to_string();
     }
     match source {
-        Source::Broker => match worst(shared.links.states()) {
+        Source::Broker => match link_of(shared.links.states(), topic) {
             Some(state) => {
                 link.name = state.name();
                 state.phase.name().clone_into(&mut link.state);
@@ -122,10 +127,12 @@ pub(super) fn link(shared: &Shared, grant: &Grant, device: &Device) -> Option<Li
     Some(link)
 }
 
-/// Which of several links a device comes by is not kept: one that is down is what matters.
-fn worst(links: Vec<LinkState>) -> Option<LinkState> {
-    let is_up = |link: &LinkState| link.phase.name() == "connected";
-    links.into_iter().min_by_key(is_up)
+/// Of the links whose filters match its last topic, one that is up: several may share them, and which
+/// one brought it is not kept.
+fn link_of(links: Vec<LinkState>, topic: &str) -> Option<LinkState> {
+    let links = links.into_iter();
+    let of_topic = links.filter(|link| topic.is_empty() || link.brings(topic));
+    of_topic.max_by_key(|link| link.phase.name() == "connected")
 }
 
 fn others(found: Neighbours) -> Others {

@@ -72,7 +72,8 @@ pub fn explain(
         story.expected = Some(around::expected(device, entry, &knowledge.profiles));
         story.parent = around::parent(shared, grant, device, entry);
         story.cell = around::cell(shared, grant, device);
-        story.link = around::link(shared, grant, device);
+        let topic = story.uplinks.first().map_or("", |last| &*last.topic);
+        story.link = around::link(shared, grant, device, topic);
     } else if let Some(near) = shared.devices.seen_by(grant).nearest(name) {
         story.nearest.push(near.into());
     }

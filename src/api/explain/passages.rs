@@ -7,7 +7,6 @@ use crate::access::Grant;
 use crate::api::Shared;
 use crate::api::grpc::Stream;
 use crate::log::{Log, ReadError, Start};
-use crate::model::Timestamp;
 use crate::store::{Look, Phase};
 use crate::telemetry::Passed;
 use std::time::Duration;
@@ -155,6 +154,7 @@ fn trouble(passage: &mut Passage, look: &Look) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
 
     #[test]
     fn marks_a_second_apart_are_one_time() {

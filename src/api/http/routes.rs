@@ -2,7 +2,7 @@
 //! none can be served and not described. The pages for people are no part of the contract.
 use super::admit::Needs;
 use super::{
-    Http, accounting, devices, gateway, metrics, openapi, probes, readings, rejects, stores,
+    Http, accounting, devices, explain, gateway, metrics, openapi, probes, readings, rejects, stores,
     timeline,
 };
 use axum::routing::{MethodRouter, get, post};
@@ -226,6 +226,16 @@ pub(super) const ROUTES: &[Route] = &[
         parameters: &[ID],
         answer: JSON,
         problems: &[400, 404],
+    },
+    Route {
+        method: "get",
+        path: "/v1/devices/{id}/explain",
+        handler: || get(explain::get),
+        needs: Needs::Data,
+        summary: "What became of a device's last uplinks, who had them when, and what goes with its silence",
+        parameters: &[ID, LIMIT],
+        answer: JSON,
+        problems: &[400, 503],
     },
     Route {
         method: "get",

@@ -15,6 +15,7 @@ mod assets;
 mod chart;
 mod device;
 mod entries;
+mod explain;
 mod filter;
 mod gather;
 mod home;
@@ -34,6 +35,9 @@ mod tunnel;
 mod values;
 mod view;
 mod words;
+
+pub use lang::Lang;
+pub use text::story::{Teller, tell};
 
 use super::Http;
 use crate::api::timeline as past;
@@ -63,6 +67,7 @@ pub fn routes() -> Router<Http> {
     Router::new()
         .route("/", get(home_page))
         .route("/d/{id}", get(device_page))
+        .route("/d/{id}/explain", get(explain::page))
         .route("/d/{id}/t", get(timeline_page))
         .route("/d/{id}/t/{entry}", get(entry_page))
         .route("/new", get(new_page))
