@@ -125,7 +125,9 @@ fn uplink_lines(uplink: &Uplink, lines: &mut Vec<String>) {
     };
     lines.push(format!("{} {became}", time(uplink.at)));
     let named = |name: &str, text: &str| {
-        (!text.is_empty()).then(|| format!(" {name} {text}")).unwrap_or_default()
+        (!text.is_empty())
+            .then(|| format!(" {name} {text}"))
+            .unwrap_or_default()
     };
     lines.push(format!(
         "  arrived  {}{}{}{}",
@@ -157,7 +159,10 @@ fn uplink_lines(uplink: &Uplink, lines: &mut Vec<String>) {
     ));
     lines.extend(uplink.readings.iter().map(reading));
     if uplink.readings_left_out > 0 {
-        lines.push(format!("  reading  .. and {} more", uplink.readings_left_out));
+        lines.push(format!(
+            "  reading  .. and {} more",
+            uplink.readings_left_out
+        ));
     }
     for refused in &uplink.refused {
         refused_lines(refused, lines);
@@ -180,7 +185,9 @@ fn reading(reading: &Reading) -> String {
         unit => format!(" {unit}"),
     };
     let labels = reading.labels.iter();
-    let labels: String = labels.map(|(name, value)| format!(" {name}={value}")).collect();
+    let labels: String = labels
+        .map(|(name, value)| format!(" {name}={value}"))
+        .collect();
     let raw = match reading.raw.as_str() {
         "" => String::new(),
         raw => format!(" (sent as {raw})"),

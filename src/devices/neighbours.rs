@@ -53,12 +53,7 @@ impl Seen<'_> {
         self.count(&table, id, is_there)
     }
 
-    fn count(
-        &self,
-        table: &Table,
-        id: &str,
-        is_there: impl Fn(&Table, u32) -> bool,
-    ) -> Neighbours {
+    fn count(&self, table: &Table, id: &str, is_there: impl Fn(&Table, u32) -> bool) -> Neighbours {
         let (sight, own) = (Sight::of(self.grant(), table), table.ids.find(id));
         let mut found = Neighbours {
             cut_short: table.len() > SCAN_MAX,

@@ -85,12 +85,7 @@ pub(super) fn cell(shared: &Shared, grant: &Grant, device: &Device) -> Option<Ce
 
 /// The way by which its last uplink came in. How that is, is told to grants of the gateway; of which
 /// devices come in by it, each is told of those that it sees.
-pub(super) fn link(
-    shared: &Shared,
-    grant: &Grant,
-    device: &Device,
-    topic: &str,
-) -> Option<Link> {
+pub(super) fn link(shared: &Shared, grant: &Grant, device: &Device, topic: &str) -> Option<Link> {
     let source = device.source?;
     let seen = shared.devices.seen_by(grant);
     let mut link = Link {

@@ -67,7 +67,12 @@ pub(super) fn uplinks(
 
 /// Parts of one uplink: they were received at one moment.
 fn is_one(one: &Uplink, other: &Uplink) -> bool {
-    let parts = |uplink: &Uplink| uplink.refused.iter().all(|refused| !refused.part.is_empty());
+    let parts = |uplink: &Uplink| {
+        uplink
+            .refused
+            .iter()
+            .all(|refused| !refused.part.is_empty())
+    };
     one.at == other.at && parts(one) && parts(other)
 }
 
@@ -264,10 +269,34 @@ mod tests {
             ("city/{device}", "city/m-1", "x", "", Some(Named::Topic)),
             ("t/{device}", "/t/m-1", "", "", Some(Named::Topic)),
             ("city/{device}/{profile}", "city/imei-5/json", "", "", alias),
-            ("api/v1/{token}/telemetry", "api/v1/*/telemetry", "", "", Some(Named::Token)),
-            ("v1/devices/me/telemetry", "v1/devices/me/telemetry", "m-1", "", Some(Named::Client)),
-            ("v1/devices/me/telemetry", "v1/devices/me/telemetry", "c", "", Some(Named::Payload)),
-            ("city/{device}", "city/c-1", "c-1", "c-1", Some(Named::Payload)),
+            (
+                "api/v1/{token}/telemetry",
+                "api/v1/*/telemetry",
+                "",
+                "",
+                Some(Named::Token),
+            ),
+            (
+                "v1/devices/me/telemetry",
+                "v1/devices/me/telemetry",
+                "m-1",
+                "",
+                Some(Named::Client),
+            ),
+            (
+                "v1/devices/me/telemetry",
+                "v1/devices/me/telemetry",
+                "c",
+                "",
+                Some(Named::Payload),
+            ),
+            (
+                "city/{device}",
+                "city/c-1",
+                "c-1",
+                "c-1",
+                Some(Named::Payload),
+            ),
             ("", "city/m-1", "", "", None),
         ] {
             let uplink = uplink(route, topic, client, via);
@@ -294,9 +323,15 @@ mod tests {
         let none = of("voltage", None, Quality::NotAvailable, at);
         assert_eq!(none, Some(Doubt::NoValue));
         let out = of("relative_humidity", Some(140.0), Quality::Bad, before);
-        assert!(matches!(out, Some(Doubt::OutOfRange { max: Some(_), .. })), "{out:?}");
+        assert!(
+            matches!(out, Some(Doubt::OutOfRange { max: Some(_), .. })),
+            "{out:?}"
+        );
         let gas = of("methane_lel", Some(1e9), Quality::Uncertain, before);
-        assert!(matches!(gas, Some(Doubt::Saturated { max: Some(_) })), "{gas:?}");
+        assert!(
+            matches!(gas, Some(Doubt::Saturated { max: Some(_) })),
+            "{gas:?}"
+        );
         let late = of("voltage", Some(230.0), Quality::Uncertain, at);
         assert_eq!(late, Some(Doubt::Time));
         let untold = of("voltage", Some(230.0), Quality::Uncertain, before);

@@ -108,7 +108,12 @@ fn subject(device: &Device) -> Subject {
 fn aliases(device: Option<&Device>, entry: Option<Entry<'_>>) -> Vec<String> {
     let own = device.into_iter().flat_map(|device| device.aliases.iter());
     let mut all: Vec<String> = own.map(|alias| (**alias).to_owned()).collect();
-    all.extend(entry.into_iter().flat_map(Entry::aliases).map(str::to_owned));
+    all.extend(
+        entry
+            .into_iter()
+            .flat_map(Entry::aliases)
+            .map(str::to_owned),
+    );
     all.sort_unstable();
     all.dedup();
     all

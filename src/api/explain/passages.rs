@@ -74,11 +74,17 @@ impl<'s> Passages<'s> {
 
     /// Streams that let the device pass and have begun before the uplink.
     fn subscribers(&self, uplink: &Uplink) -> Passage {
-        let place = self.shared.devices.seen_by(self.grant).place(&uplink.device);
+        let place = self
+            .shared
+            .devices
+            .seen_by(self.grant)
+            .place(&uplink.device);
         let (kind, district) = place.unwrap_or_default();
         let wants = |stream: &&Stream| {
             stream.begun <= uplink.sequence
-                && stream.selection.takes_device(&uplink.device, &kind, &district)
+                && stream
+                    .selection
+                    .takes_device(&uplink.device, &kind, &district)
         };
         let wanting = self.streams.iter().filter(wants);
         let (past, behind): (Vec<&Stream>, Vec<&Stream>) =
@@ -160,7 +166,10 @@ mod tests {
     fn marks_a_second_apart_are_one_time() {
         let at = |secs| Timestamp::from_secs(secs);
         let near = passage("history", Passed::Between(at(10), at(11)));
-        assert_eq!((near.passed, near.after, near.by), (true, None, Some(at(11))));
+        assert_eq!(
+            (near.passed, near.after, near.by),
+            (true, None, Some(at(11)))
+        );
         let far = passage("history", Passed::Between(at(10), at(90)));
         assert_eq!(far.after, Some(at(10)));
         assert!(!passage("x", Passed::Not).passed && !passage("x", Passed::Unknown).passed);

@@ -182,7 +182,11 @@ fn heard(story: &Story, at: Timestamp) -> Verdict {
         };
     }
     // An older one that has waited says more than the last, which may just have come.
-    let waiting = story.uplinks.iter().rev().flat_map(|uplink| &uplink.passages);
+    let waiting = story
+        .uplinks
+        .iter()
+        .rev()
+        .flat_map(|uplink| &uplink.passages);
     let mut waiting = waiting.filter(|passage| !passage.passed && !passage.error.is_empty());
     match waiting.next() {
         Some(store) => Verdict::Undelivered {

@@ -2,8 +2,8 @@
 //! none can be served and not described. The pages for people are no part of the contract.
 use super::admit::Needs;
 use super::{
-    Http, accounting, devices, explain, gateway, metrics, openapi, probes, readings, rejects, stores,
-    timeline,
+    Http, accounting, devices, explain, gateway, metrics, openapi, probes, readings, rejects,
+    stores, timeline,
 };
 use axum::routing::{MethodRouter, get, post};
 

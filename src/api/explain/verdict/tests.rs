@@ -107,7 +107,10 @@ fn said_to(mut story: Story, all: bool, will: bool, lang: Lang) -> String {
 #[test]
 fn what_is_heard_is_judged_by_its_last_uplink() {
     let heard = story("online");
-    assert_eq!(said(heard.clone()), "Heard 20 min ago; its last uplink was accepted.");
+    assert_eq!(
+        said(heard.clone()),
+        "Heard 20 min ago; its last uplink was accepted."
+    );
     let mut refused = heard.clone();
     refused.uplinks.insert(
         0,
@@ -148,7 +151,9 @@ fn a_silence_is_told_with_what_is_silent_beside_it() {
         change(&mut story);
         let said = said(story);
         let start = "Silent since 09:40:00; expected every 15 min. ";
-        said.strip_prefix(start).unwrap_or_else(|| panic!("{said}")).to_owned()
+        said.strip_prefix(start)
+            .unwrap_or_else(|| panic!("{said}"))
+            .to_owned()
     };
     for (change, sentence) in [
         (
@@ -229,7 +234,10 @@ fn a_gateway_that_was_there_is_not_blamed() {
             record_before: Some(at(before)),
             say: String::new(),
         });
-        assert!(said(silent.clone()).contains("Others are heard"), "{started}");
+        assert!(
+            said(silent.clone()).contains("Others are heard"),
+            "{started}"
+        );
     }
 }
 
@@ -239,7 +247,10 @@ fn one_silent_neighbour_is_chance() {
     silent.link = Some(link("coap", "listening", (0, 1)));
     assert!(said(silent.clone()).contains("Nothing around it"));
     let will = said_to(silent, true, true, Lang::En);
-    assert!(will.ends_with("Its connection broke, as its will says."), "{will}");
+    assert!(
+        will.ends_with("Its connection broke, as its will says."),
+        "{will}"
+    );
 }
 
 #[test]
@@ -261,7 +272,9 @@ fn whoever_never_came_is_told_as_far_as_the_logs_reach() {
     never.uplinks.clear();
     assert_eq!(
         said(never.clone()),
-        format!("Never heard. No uplink with this name or its aliases has reached this gateway {since}")
+        format!(
+            "Never heard. No uplink with this name or its aliases has reached this gateway {since}"
+        )
     );
     never.strangers.push(stranger("m-1", "name"));
     let refused = "Heard and never accepted: refused 3 times, last 2 min ago: \
@@ -272,7 +285,10 @@ fn whoever_never_came_is_told_as_far_as_the_logs_reach() {
         ..unknown
     };
     assert_eq!(said(stranger), refused);
-    assert_eq!(said(story("retired")), "Taken out of service by the inventory.");
+    assert_eq!(
+        said(story("retired")),
+        "Taken out of service by the inventory."
+    );
 }
 
 #[test]
@@ -293,6 +309,11 @@ fn a_story_survives_json() {
     silent.uplinks[0].sequence = u64::MAX;
     silent.verdict = judge(&silent, at("02:00:00"), true, false);
     let json = serde_json::to_string(&silent).unwrap();
-    assert!(json.contains(r#""verdict":{"code":"silent","since":"2026-11-25T09:40:00Z","everySecs":900.0"#), "{json}");
+    assert!(
+        json.contains(
+            r#""verdict":{"code":"silent","since":"2026-11-25T09:40:00Z","everySecs":900.0"#
+        ),
+        "{json}"
+    );
     assert_eq!(serde_json::from_str::<Story>(&json).unwrap(), silent);
 }

@@ -2,8 +2,8 @@
 use super::asked::{Caller, Page, render};
 use super::layout::{Place, section};
 use super::live::Sections;
-use super::text::story::{Teller, tell};
 use super::text;
+use super::text::story::{Teller, tell};
 use super::view::{View, device_path};
 use super::{installed, sign, words};
 use crate::api::explain::{self, Reading, Refused, Story, Stranger, Uplink};

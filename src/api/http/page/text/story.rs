@@ -83,9 +83,15 @@ impl Teller<'_> {
     }
 
     fn uplink(&self, uplink: &mut Uplink) {
-        uplink.named = uplink.named_by.as_ref().map_or_else(String::new, |by| self.named(by));
+        uplink.named = uplink
+            .named_by
+            .as_ref()
+            .map_or_else(String::new, |by| self.named(by));
         for reading in &mut uplink.readings {
-            reading.why = reading.doubt.as_ref().map_or_else(String::new, |why| self.doubt(why));
+            reading.why = reading
+                .doubt
+                .as_ref()
+                .map_or_else(String::new, |why| self.doubt(why));
         }
         for refused in &mut uplink.refused {
             self.refused(refused);
@@ -102,15 +108,20 @@ impl Teller<'_> {
                 format!("named in the topic by another name, {name}"),
                 format!("主题中使用别名 {name}"),
             ),
-            Named::Token => self.pick("named by its access token", "由访问令牌确定").to_owned(),
-            Named::Client => self.pick("named by the MQTT client id", "由 MQTT 客户端标识确定").to_owned(),
+            Named::Token => self
+                .pick("named by its access token", "由访问令牌确定")
+                .to_owned(),
+            Named::Client => self
+                .pick("named by the MQTT client id", "由 MQTT 客户端标识确定")
+                .to_owned(),
             Named::Payload => self.pick("named in the payload", "报文中写明").to_owned(),
         }
     }
 
     fn doubt(&self, doubt: &Doubt) -> String {
         let limits = |min: &Option<f64>, max: &Option<f64>| {
-            let text = |limit: &Option<f64>| limit.map_or_else(|| "..".to_owned(), |l| l.to_string());
+            let text =
+                |limit: &Option<f64>| limit.map_or_else(|| "..".to_owned(), |l| l.to_string());
             format!("{} – {}", text(min), text(max))
         };
         match doubt {
@@ -122,7 +133,10 @@ impl Teller<'_> {
                 format!("超出合理范围（{}）", limits(min, max)),
             ),
             Doubt::Saturated { max } => self.pick(
-                format!("beyond what such a sensor can measure ({}): counts as alarming", limits(&None, max)),
+                format!(
+                    "beyond what such a sensor can measure ({}): counts as alarming",
+                    limits(&None, max)
+                ),
                 format!("超出该类传感器量程（{}）：按报警处理", limits(&None, max)),
             ),
             Doubt::Time => self
@@ -156,8 +170,16 @@ impl Teller<'_> {
         let is_store = reader == passage.reader;
         if !passage.passed {
             let not = self.pick(
-                if is_store { format!("not yet delivered to {reader}") } else { format!("not yet {reader}") },
-                if is_store { format!("尚未送达 {reader}") } else { format!("尚未{}", reader.trim_start_matches('已')) },
+                if is_store {
+                    format!("not yet delivered to {reader}")
+                } else {
+                    format!("not yet {reader}")
+                },
+                if is_store {
+                    format!("尚未送达 {reader}")
+                } else {
+                    format!("尚未{}", reader.trim_start_matches('已'))
+                },
             );
             return not + &self.error(&passage.error, passage.error_since);
         }
@@ -172,8 +194,16 @@ impl Teller<'_> {
                 format!("{what}，在 {} 上次启动之前", self.clock(start)),
             ),
             (None, Some(after), Some(by)) => self.pick(
-                format!("{what} between {} and {}", self.clock(after), self.clock(by)),
-                format!("{what}，在 {} 至 {} 之间", self.clock(after), self.clock(by)),
+                format!(
+                    "{what} between {} and {}",
+                    self.clock(after),
+                    self.clock(by)
+                ),
+                format!(
+                    "{what}，在 {} 至 {} 之间",
+                    self.clock(after),
+                    self.clock(by)
+                ),
             ),
             (None, None, Some(by)) => self.pick(
                 format!("{what} at {}", self.clock(by)),
@@ -205,10 +235,7 @@ impl Teller<'_> {
         };
         match all {
             0 => self
-                .pick(
-                    "no open stream has asked for it",
-                    "没有打开的订阅流需要它",
-                )
+                .pick("no open stream has asked for it", "没有打开的订阅流需要它")
                 .to_owned(),
             all => self.pick(
                 format!("{past} of {all} open streams that ask for it are past it{tokens}"),
@@ -261,7 +288,11 @@ impl Teller<'_> {
         let heard = match parent.last_heard {
             None => self.pick(format!("{id} was never heard"), format!("{id} 从未收到")),
             Some(at) => self.pick(
-                format!("{id} was last heard {}, at {}", self.ago(at), self.clock(at)),
+                format!(
+                    "{id} was last heard {}, at {}",
+                    self.ago(at),
+                    self.clock(at)
+                ),
                 format!("{id} 最近收到：{}（{}）", self.ago(at), self.clock(at)),
             ),
         };
@@ -328,8 +359,14 @@ impl Teller<'_> {
                 format!("自 {started} 起运行；此前没有记录。"),
             ),
             Some(at) => self.pick(
-                format!("Running since {started}; the last record before that is of {}.", self.clock(at)),
-                format!("自 {started} 起运行；此前最后一条记录为 {}。", self.clock(at)),
+                format!(
+                    "Running since {started}; the last record before that is of {}.",
+                    self.clock(at)
+                ),
+                format!(
+                    "自 {started} 起运行；此前最后一条记录为 {}。",
+                    self.clock(at)
+                ),
             ),
         }
     }

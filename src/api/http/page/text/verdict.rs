@@ -162,25 +162,40 @@ pub(super) fn checks(story: &Story, t: &Teller<'_>) -> Vec<String> {
             ..
         } => checks.extend(advice(reason)),
         Verdict::Unknown { .. } | Verdict::Hidden | Verdict::Never { .. } => {
-            checks.push(t.pick(
-                "Compare the name with the label on the device, letter by letter.",
-                "逐字核对名称与设备标签。",
-            ).to_owned());
-            checks.push(t.pick(
-                "Compare the address and port that the device sends to with this gateway's.",
-                "核对设备的目的地址和端口是否为本网关。",
-            ).to_owned());
-            checks.push(t.pick(
-                "Have the device send once, and look here again.",
-                "让设备发送一次，再查看本页。",
-            ).to_owned());
+            checks.push(
+                t.pick(
+                    "Compare the name with the label on the device, letter by letter.",
+                    "逐字核对名称与设备标签。",
+                )
+                .to_owned(),
+            );
+            checks.push(
+                t.pick(
+                    "Compare the address and port that the device sends to with this gateway's.",
+                    "核对设备的目的地址和端口是否为本网关。",
+                )
+                .to_owned(),
+            );
+            checks.push(
+                t.pick(
+                    "Have the device send once, and look here again.",
+                    "让设备发送一次，再查看本页。",
+                )
+                .to_owned(),
+            );
         }
-        Verdict::Undelivered { .. } | Verdict::Heard { .. } | Verdict::Silent { .. } | Verdict::Retired => {}
+        Verdict::Undelivered { .. }
+        | Verdict::Heard { .. }
+        | Verdict::Silent { .. }
+        | Verdict::Retired => {}
     }
     for near in story.nearest.iter().take(OFFERED_MAX) {
         checks.push(t.pick(format!("Was {near} meant?"), format!("是否为 {near}？")));
     }
-    let similar = story.strangers.iter().filter(|stranger| stranger.by == "similar");
+    let similar = story
+        .strangers
+        .iter()
+        .filter(|stranger| stranger.by == "similar");
     for stranger in similar.take(OFFERED_MAX) {
         let (name, ago) = (&stranger.name, t.ago(stranger.last));
         let why = t.reason(&stranger.reason, &stranger.sentence);
@@ -191,6 +206,3 @@ pub(super) fn checks(story: &Story, t: &Teller<'_>) -> Vec<String> {
     }
     checks
 }
-
-#[cfg(test)]
-mod tests;
