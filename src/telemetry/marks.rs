@@ -1,14 +1,14 @@
 //! When a reader passed which record: marks of (sequence, time) along its way, in a fixed amount of memory.
 //!
 //! ```text
-//!  start                 older: every 2nd, 4th, 8th .. mark is left            the last half hour and more
+//!  start                older: apart by a 128th of their age              the last half hour and more
 //!   |---------|-------------|------------|--------|-----|----|---|--|-|-|||||||||||||||||||||||||||||| open
 //! ```
 //! A mark says: at this time everything below this sequence was passed. A reader that moves within a
 //! second moves its last mark, so a mark is never earlier than the truth, and at most a second later.
-//! When there are [`MARKS_MAX`], every second one of the older half goes: the newest 34 minutes at
-//! least stay dense, and what lies behind grows coarser and is never forgotten. Marks are kept in memory: what was
-//! passed before the first one was passed before the process started.
+//! When there are [`MARKS_MAX`], those of the older half go that lie near to their neighbours: the newest
+//! 34 minutes at least stay dense, what lies behind grows coarser with its age and is never forgotten.
+//! Marks are kept in memory: what was passed before the first was passed before the process started.
 //!
 //! Fed once a batch, and a reader that has not moved costs one atomic load.
 use crate::model::{Clock, Timestamp};
@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// Marks of one reader: 64 KiB.
 pub const MARKS_MAX: usize = 4_096;
+/// Older marks lie apart by this part of their age, about.
+const PARTS: u32 = 128;
 /// Between two marks, at least.
 const STEP: Duration = Duration::from_secs(1);
 
@@ -113,21 +115,38 @@ impl Way {
             _ => {}
         }
         if self.marks.len() >= MARKS_MAX {
-            self.thin();
+            self.thin(now);
         }
         self.opened_at = now;
         self.marks.push(Mark { next, at: now });
     }
 
-    /// Leaves every second mark of the older half, and the first.
-    fn thin(&mut self) {
-        let half = self.marks.len() / 2;
-        let mut at = 0;
-        self.marks.retain(|_| {
-            let stays = at >= half || at % 2 == 0;
-            at += 1;
+    /// Leaves of the older half what is far enough apart for its age, else every second mark; and the first.
+    fn thin(&mut self, now: Timestamp) {
+        let (before, half) = (self.marks.len(), self.marks.len() / 2);
+        let followers: Vec<Timestamp> = self.marks.iter().skip(1).map(|mark| mark.at).collect();
+        let mut followers = followers.into_iter();
+        let (mut number, mut kept) = (0, None);
+        self.marks.retain(|mark| {
+            let (at, follower) = (number, followers.next());
+            number += 1;
+            let gap = follower
+                .zip(kept)
+                .map(|(follower, kept)| follower.since(kept));
+            let near = gap.is_some_and(|gap| gap <= now.since(mark.at) / PARTS);
+            let stays = at == 0 || at >= half || !near;
+            if stays {
+                kept = Some(mark.at);
+            }
             stays
         });
+        if self.marks.len() == before {
+            let mut at = 0;
+            self.marks.retain(|_| {
+                at += 1;
+                at > half || at % 2 == 1
+            });
+        }
     }
 }
 
@@ -196,8 +215,10 @@ mod tests {
             other => panic!("{second}: {other:?}"),
         };
         assert_eq!(width(day - 2_000), 1);
-        assert!(width(day - 3 * 3_600) <= 64, "{}", width(day - 3 * 3_600));
-        assert!(width(600) <= 3_600, "{}", width(600));
+        for age in [3 * 3_600, 12 * 3_600, day - 600] {
+            let most = u64::try_from(age / 64).unwrap_or_default();
+            assert!(width(day - age) <= most, "{age}: {}", width(day - age));
+        }
     }
 
     #[test]
