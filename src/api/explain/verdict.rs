@@ -189,11 +189,11 @@ fn heard(story: &Story, at: Timestamp) -> Verdict {
         .flat_map(|uplink| &uplink.passages);
     let mut waiting = waiting.filter(|passage| !passage.passed && !passage.error.is_empty());
     match waiting.next() {
-        Some(store) => Verdict::Undelivered {
+        Some(passage) => Verdict::Undelivered {
             at,
-            store: store.reader.clone(),
-            error: store.error.clone(),
-            since: store.error_since,
+            store: passage.reader.clone(),
+            error: passage.error.clone(),
+            since: passage.error_since,
         },
         None => Verdict::Heard { at },
     }
