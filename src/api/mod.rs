@@ -13,6 +13,7 @@
 //! or dead caller holds its own memory (a few MiB at most) and nothing else.
 mod caller;
 mod cut;
+mod decode;
 mod device;
 pub mod explain;
 pub mod grpc;

@@ -55,7 +55,7 @@ impl Number<'_> {
 
 /// `mantissa * 10^exponent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Decimal {
+pub(crate) struct Decimal {
     mantissa: i128,
     exponent: i32,
 }
@@ -77,17 +77,23 @@ const SMALL_DIGITS_MAX: u32 = 19;
 
 const NANOS: i32 = 9;
 
+/// The powers of ten that are doubles.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+];
+
 impl Decimal {
     /// Zero.
-    pub(super) const ZERO: Self = Self::new(0, 0);
+    pub(crate) const ZERO: Self = Self::new(0, 0);
 
     /// From its two halves.
-    pub(super) const fn new(mantissa: i128, exponent: i32) -> Self {
+    pub(crate) const fn new(mantissa: i128, exponent: i32) -> Self {
         Self { mantissa, exponent }
     }
 
     /// Reads a JSON number. `None`: more digits than fit.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (number, exponent) = match text.find(['e', 'E']) {
             Some(at) => (text.get(..at)?, text.get(at + 1..)?.parse().ok()?),
             None => (text, 0i32),
@@ -121,7 +127,7 @@ impl Decimal {
     }
 
     /// The shortest decimal that is this double. `None`: not finite.
-    pub(super) fn from_f64(value: f64) -> Option<Self> {
+    pub(crate) fn from_f64(value: f64) -> Option<Self> {
         if !value.is_finite() {
             return None;
         }
@@ -132,7 +138,7 @@ impl Decimal {
     }
 
     /// The sum. `None`: too far apart.
-    pub(super) fn plus(self, other: Self) -> Option<Self> {
+    pub(crate) fn plus(self, other: Self) -> Option<Self> {
         if self.mantissa == 0 || other.mantissa == 0 {
             return Some(if self.mantissa == 0 { other } else { self });
         }
@@ -147,7 +153,7 @@ impl Decimal {
     }
 
     /// As thousand-millionths, rounded towards zero; `i128::MIN` or `MAX` where that is too large.
-    pub(super) fn nanos(self) -> i128 {
+    pub(crate) fn nanos(self) -> i128 {
         let places = self.exponent.saturating_add(NANOS);
         // Every time of a device: fewer steps than in 128 bits.
         if let (Ok(mantissa), Ok(places @ 0..=9)) =
@@ -166,8 +172,39 @@ impl Decimal {
         }
     }
 
+    /// The product. `None`: more digits than fit.
+    pub(crate) fn times(self, other: Self) -> Option<Self> {
+        Some(Self {
+            mantissa: self.mantissa.checked_mul(other.mantissa)?,
+            exponent: self.exponent.checked_add(other.exponent)?,
+        })
+    }
+
+    /// Mantissa and exponent, the mantissa without zeros at its end.
+    pub(crate) const fn parts(self) -> (i128, i32) {
+        let (mut mantissa, mut exponent) = (self.mantissa, self.exponent);
+        while mantissa != 0 && mantissa % 10 == 0 && exponent < i32::MAX {
+            mantissa /= 10;
+            exponent += 1;
+        }
+        (mantissa, exponent)
+    }
+
     /// The nearest double; infinite where there is none.
-    pub(super) fn to_f64(self) -> f64 {
+    pub(crate) fn to_f64(self) -> f64 {
+        // Where both are doubles, one rounding is all there is: the nearest (Clinger 1990, §3).
+        if let Ok(places @ 0..=22) = usize::try_from(self.exponent.unsigned_abs())
+            && let Some(power) = POWERS.get(places)
+            && self.mantissa.unsigned_abs() < 1 << 53
+        {
+            #[expect(clippy::cast_precision_loss, reason = "checked: below 2^53")]
+            let mantissa = self.mantissa as f64;
+            return if self.exponent < 0 {
+                mantissa / power
+            } else {
+                mantissa * power
+            };
+        }
         let text = format!("{}e{}", self.mantissa, self.exponent);
         text.parse().unwrap_or(f64::NAN)
     }

@@ -17,6 +17,7 @@ pub mod json;
 mod pasted;
 pub mod senml;
 
+pub(crate) use decimal::Decimal;
 pub use decimal::Number;
 pub use fault::{FAULTS_MAX, Fault, Faults, Reason, quote};
 pub use formats::{is_cbor, profile_of};
@@ -55,7 +56,7 @@ pub struct Limits {
 }
 
 /// An uplink over its bound is refused as a whole: which half would be the right one?
-fn too_many(limits: Limits) -> Fault {
+pub(crate) fn too_many(limits: Limits) -> Fault {
     let sentence = format!(
         "more than {} readings in one uplink; send them in several",
         limits.readings_max
@@ -189,7 +190,7 @@ impl<'a> Decoded<'a> {
     }
 
     /// Moves all of it to where it may outlive what it borrows from.
-    fn move_to(self, out: &mut Decoded<'_>) {
+    pub(crate) fn move_to(self, out: &mut Decoded<'_>) {
         out.sender = self.sender.map(owned);
         out.via = self.via.map(owned);
         out.devices = self.devices.into_iter().map(owned).collect();

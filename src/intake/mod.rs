@@ -36,6 +36,7 @@ mod sightings;
 mod stored;
 mod take;
 mod time;
+mod trial;
 mod uplink;
 mod value;
 
@@ -49,6 +50,7 @@ pub use route::{Routes, Shape, Target};
 pub use settle::{Stats, settle_log, settle_rejects};
 pub use sightings::Sighting;
 pub use stored::RefusedLine;
+pub use trial::{Trial, Tried};
 pub use uplink::{Answer, Delivery, EventDraft, Refusal, Ticket, Uplink, Verdict};
 
 use crate::catalogue::Catalogue;

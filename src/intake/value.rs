@@ -1,16 +1,12 @@
 //! One sample as a reading: its name, value, unit and labels, as the catalogue has them.
 use super::normalise::Context;
-use crate::catalogue::{Catalogue, Metric, Type, UnitError};
+use crate::catalogue::{Catalogue, LABEL_LEN_MAX, LABELS, Metric, Type, UnitError, is_label_value};
 use crate::codecs::{Reason, Sample, Sent, quote};
 use crate::model::{Quality, ReadingDraft, Value};
 use std::borrow::Cow;
 
 /// Longest text value, in bytes.
 const TEXT_LEN_MAX: usize = 256;
-/// The labels there are. A closed set, for each becomes a tag in stores.
-const LABELS: [&str; 5] = ["phase", "tariff", "channel", "storage", "freeze"];
-/// Longest label value, in bytes.
-const LABEL_LEN_MAX: usize = 32;
 
 type Bad = (Reason, String);
 
@@ -184,8 +180,7 @@ fn labels<'d>(sample: &'d Sample<'_>) -> Result<Labels<'d>, Bad> {
             let sentence = format!("label `{}` is none of {}", quote(name), LABELS.join(", "));
             return Err((Reason::InvalidLabel, sentence));
         }
-        let usable = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '-');
-        if value.is_empty() || value.len() > LABEL_LEN_MAX || !value.chars().all(usable) {
+        if !is_label_value(value) {
             let sentence = format!(
                 "label `{name}` is \"{}\"; 1 to {LABEL_LEN_MAX} of A-Z a-z 0-9 . _ : - are needed",
                 quote(value)

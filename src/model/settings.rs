@@ -187,6 +187,16 @@ impl<'p> Section<'p> {
                 Table::new()
             }
         };
+        self.nested(key, table, read)
+    }
+
+    /// Reads a table that was taken out of `key`.
+    pub fn nested<T>(
+        &mut self,
+        key: &str,
+        table: Table,
+        read: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> T {
         let mut section = Section::new(self.name(key), table, self.problems);
         let read = read(&mut section);
         section.finish();

@@ -5,9 +5,26 @@
 //! ```
 //! A profile is data, not a program: it has no loops, no expressions and no patterns to match, so what
 //! it costs is bounded by its own length and the payload's.
+#![allow(
+    dead_code,
+    clippy::unused_self,
+    reason = "the layouts that use the shared parts are being built"
+)]
+mod binary;
+mod document;
+mod fixture;
+mod inner;
+mod literal;
+mod map;
 mod profile;
+mod reading;
+mod rules;
+mod scale;
+mod step;
+mod time;
 mod trace;
 
+pub use fixture::{Expected, ExpectedValue, Fixture};
 pub use profile::Profile;
 pub use trace::{Spot, Trace, Traced};
 

@@ -242,6 +242,28 @@ fn rejects(city: &City, grant: &Grant) {
     }
 }
 
+/// A pasted payload tells of nobody: under a foreign device's name it gives what it gives under none.
+fn decode(city: &City, grant: &Grant) {
+    let authorization = format!("Authorization: Bearer {}\r\n", grant.token);
+    let of = |device: &str| {
+        let target = format!("/v1/decode?profile=json&device={device}");
+        let body = "{\"voltage\": 230.1, \"curent\": 5}";
+        let answer = post(city.gateway.ports.http, &target, &authorization, body);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let mut said = answer.json();
+        for reading in said["readings"].as_array_mut().unwrap() {
+            reading["observedAt"].take();
+        }
+        said
+    };
+    let nobody = of("");
+    assert_eq!(nobody["readings"][0]["number"], 230.1);
+    assert_eq!(nobody["rejected"][0]["reason"], "unknown_metric");
+    for device in city.devices.iter().filter(|device| !grant.sees(device)) {
+        assert_eq!(of(&device.id), nobody, "{} {}", grant.name, device.id);
+    }
+}
+
 /// What needs no more than the gateway, or to operate: served or refused as a whole.
 fn whole(city: &City, grant: &Grant, path: &str, method: &str, scope: &str) {
     let granted = match scope {
@@ -281,6 +303,7 @@ fn every_route_gives_what_is_granted_and_nothing_else() {
                     ("/v1/devices/{id}/timeline/{sequence}", "data") => entry(&city, grant),
                     ("/v1/strangers", "data") => strangers(&city, grant),
                     ("/v1/rejects", "data") => rejects(&city, grant),
+                    ("/v1/decode", "data") => decode(&city, grant),
                     (path, scope) => panic!("no case for {method} {path} ({scope})"),
                 }
             }

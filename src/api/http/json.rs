@@ -3,8 +3,10 @@
 //! Names in lowerCamelCase, 64-bit integers as texts, times in RFC 3339 with 0, 3, 6 or 9 fraction
 //! digits and `Z`, bytes in standard base64, NaN and infinities as texts, defaults left out. Written
 //! by hand, for a few messages: a generator for it would be larger than its output.
+mod decoded;
 mod device;
 
+pub use decoded::Decoded;
 pub use device::{Counts, Device};
 
 use crate::model::{Quality, Reject, Source, Timestamp, proto};

@@ -4,6 +4,7 @@
 //! no time limit for a request's head. Every error is a problem (RFC 9457), those of routing included.
 mod accounting;
 mod admit;
+mod decode;
 mod devices;
 mod explain;
 mod gateway;

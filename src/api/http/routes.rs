@@ -2,8 +2,8 @@
 //! none can be served and not described. The pages for people are no part of the contract.
 use super::admit::Needs;
 use super::{
-    Http, accounting, devices, explain, gateway, metrics, openapi, probes, readings, rejects,
-    stores, timeline,
+    Http, accounting, decode, devices, explain, gateway, metrics, openapi, probes, readings,
+    rejects, stores, timeline,
 };
 use axum::routing::{MethodRouter, get, post};
 
@@ -282,6 +282,24 @@ pub(super) const ROUTES: &[Route] = &[
         ],
         answer: JSON,
         problems: &[400, 404],
+    },
+    Route {
+        method: "post",
+        path: "/v1/decode",
+        handler: || post(decode::post),
+        needs: Needs::Data,
+        summary: "What a payload would become, piece by piece; the body is JSON as it stands, or hexadecimal digits",
+        parameters: &[
+            parameter(
+                "profile",
+                Kind::Text,
+                "json",
+                "Name of a profile; else the device's by the inventory, else json",
+            ),
+            parameter("device", Kind::Text, "meter-7", "Who would send it"),
+        ],
+        answer: JSON,
+        problems: &[400, 413],
     },
     Route {
         method: "get",

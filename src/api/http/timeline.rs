@@ -8,11 +8,10 @@ use crate::access::{Grant, Pass};
 use crate::api::Shared;
 use crate::api::selection::Violations;
 use crate::api::timeline::{
-    self, Arrived, Decoded, Entry, Error, PAGE_DEFAULT, PAGE_MAX, Place, Wanted, What, Which,
+    self, Arrived, Entry, Error, PAGE_DEFAULT, PAGE_MAX, Place, Wanted, What, Which,
 };
 use crate::api::token::{MALFORMED, PageToken, request_hash};
-use crate::intake;
-use crate::model::{Timestamp, proto};
+use crate::model::Timestamp;
 use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -57,7 +56,7 @@ struct EntryJson<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     note: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    decoded: Option<DecodedJson<'a>>,
+    decoded: Option<json::Decoded<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -82,35 +81,6 @@ struct ArrivalJson<'a> {
     /// Bytes of the whole payload; `raw` has as many as `intake.keep_raw` says.
     #[serde(serialize_with = "text_of_u64")]
     raw_len: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct DecodedJson<'a> {
-    profile: &'a str,
-    /// Why the bytes were not decoded.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    note: &'a str,
-    readings: Vec<ReadingJson<'a>>,
-    rejected: Vec<Rejected<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ReadingJson<'a> {
-    /// Where in the payload it comes from.
-    path: &'a str,
-    /// The device that the payload names.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    device_id: &'a str,
-    #[serde(flatten)]
-    reading: json::Reading<'a>,
-}
-
-#[derive(Debug, Serialize)]
-struct Rejected<'a> {
-    part: &'a str,
-    reason: &'static str,
-    sentence: &'a str,
 }
 
 impl<'a> From<&'a Entry> for EntryJson<'a> {
@@ -167,32 +137,6 @@ impl<'a> From<&'a Arrived> for ArrivalJson<'a> {
             raw: STANDARD.encode(&arrived.raw),
             raw_text: printable(&arrived.raw),
             raw_len: arrived.raw_len,
-        }
-    }
-}
-
-impl<'a> From<&'a Decoded> for DecodedJson<'a> {
-    fn from(decoded: &'a Decoded) -> Self {
-        let preview = &decoded.preview;
-        let reading = |(reading, place): (&'a proto::Reading, &'a intake::Place)| ReadingJson {
-            path: &place.path,
-            device_id: &place.device,
-            reading: reading.into(),
-        };
-        let readings = preview.readings.iter().zip(&preview.origins);
-        Self {
-            profile: &decoded.profile,
-            note: &decoded.note,
-            readings: readings.map(reading).collect(),
-            rejected: preview
-                .faults
-                .iter()
-                .map(|fault| Rejected {
-                    part: &fault.part,
-                    reason: fault.reason.as_str(),
-                    sentence: &fault.sentence,
-                })
-                .collect(),
         }
     }
 }
@@ -282,7 +226,12 @@ pub async fn entry(
         let found = timeline::entry(shared, grant, &name, which, sequence);
         let (entry, decoded) = found.map_err(|error| failure(shared, grant, error))?;
         body(&EntryJson {
-            decoded: Some(DecodedJson::from(&decoded)),
+            decoded: Some(json::Decoded::new(
+                &decoded.profile,
+                "",
+                &decoded.note,
+                &decoded.preview,
+            )),
             ..EntryJson::from(&entry)
         })
     });

@@ -142,7 +142,7 @@ fn rejected(detail: &mut Detail, reject: &Reject) {
     detail.raw = Some((reject.raw.clone(), reject.raw_len));
 }
 
-fn field(reading: &proto::Reading, path: &str) -> Decoded {
+pub(super) fn field(reading: &proto::Reading, path: &str) -> Decoded {
     let value = match &reading.value {
         Some(proto::reading::Value::Number(number)) => Value::Number(*number),
         Some(proto::reading::Value::Flag(flag)) => Value::Flag(*flag),

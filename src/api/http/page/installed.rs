@@ -102,6 +102,7 @@ pub fn form(view: &View<'_>, id: &str) -> Markup {
                 button { (view.t(text::CHECK)) }
             }
         }
+        p { a href="/decode" { (view.t(text::DECODE_TITLE)) } }
     }
 }
 

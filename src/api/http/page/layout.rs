@@ -16,6 +16,8 @@ pub enum Place {
     New,
     /// `/tunnel`.
     Tunnel,
+    /// None of them.
+    Nowhere,
 }
 
 /// What a page is, beside its sections.

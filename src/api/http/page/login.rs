@@ -8,6 +8,7 @@
 //! Works without script. That a POST comes from a page of this gateway is checked by the guard.
 use super::answer;
 use super::asked::{redirect, switched};
+use super::form::{pairs, value};
 use super::lang::Lang;
 use super::layout;
 use super::text::{self, Text};
@@ -19,7 +20,7 @@ use crate::api::http::Http;
 use crate::api::http::admit::{peer_of, refusal};
 use crate::api::http::problem::Problem;
 use axum::body::to_bytes;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
@@ -31,18 +32,6 @@ const FORM_BYTES_MAX: usize = 4 << 10;
 const TOKEN_PREFIX: &str = "cg_";
 /// Bytes of a code.
 const CODE_BYTES: usize = 22;
-
-/// The pairs of a query or a form.
-fn pairs(query: &str) -> Vec<(String, String)> {
-    let uri = Uri::builder().path_and_query(format!("/?{query}")).build();
-    let pairs = uri.ok().and_then(|uri| Query::try_from_uri(&uri).ok());
-    pairs.map(|Query(pairs)| pairs).unwrap_or_default()
-}
-
-fn value<'p>(pairs: &'p [(String, String)], name: &str) -> Option<&'p str> {
-    let pair = pairs.iter().find(|(key, _)| key == name)?;
-    Some(pair.1.trim())
-}
 
 fn document(http: &Http, headers: &HeaderMap, status: StatusCode, body: &Asking<'_>) -> Response {
     let shared = &http.shared;
@@ -231,14 +220,6 @@ fn set_cookie(response: &mut Response, value: &str, max_age: Duration, secure: b
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_form_is_read_as_a_query_is() {
-        let found = pairs("lang=zh&code=+a%2Bb%20");
-        assert_eq!(value(&found, "code"), Some("a+b"));
-        assert_eq!(value(&pairs("\u{7535}"), "code"), None);
-        assert!(pairs("").iter().all(|(name, _)| name.is_empty()));
-    }
 
     #[test]
     fn a_cookie_is_for_this_gateway_alone() {

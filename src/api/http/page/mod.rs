@@ -13,10 +13,12 @@ mod answer;
 mod asked;
 mod assets;
 mod chart;
+mod decode;
 mod device;
 mod entries;
 mod explain;
 mod filter;
+mod form;
 mod gather;
 mod home;
 mod installed;
@@ -71,6 +73,7 @@ pub fn routes() -> Router<Http> {
         .route("/d/{id}/t", get(timeline_page))
         .route("/d/{id}/t/{entry}", get(entry_page))
         .route("/new", get(new_page))
+        .route("/decode", get(decode::ask).post(decode::show))
         .route("/strangers", get(strangers_page))
         .route("/tunnel", get(tunnel_page))
         .route("/login", get(login::form).post(login::log_in))

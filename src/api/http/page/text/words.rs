@@ -27,6 +27,24 @@ texts! {
     TIMES_IN: "times in", "时区";
     ALSO: "Machine-readable:", "数据接口：";
 
+    // A pasted payload.
+    DECODE_TITLE: "Decode a payload", "解析一条消息";
+    DECODE_LEAD: "See what a message would become. Nothing is taken, and nothing is kept.", "查看一条消息会得到什么读数。不会入库，也不会保存。";
+    DECODE_PAYLOAD: "Payload: JSON, or hexadecimal digits", "消息内容：JSON 或十六进制";
+    DECODE_PROFILE: "Profile", "解析方案";
+    DECODE_DEVICE: "Device (optional)", "设备（可选）";
+    DECODE_GO: "Decode", "解析";
+    DECODE_SENDER: "The payload says that it is from", "消息中写明的设备";
+    DECODE_EVENTS: "Events", "事件";
+    DECODE_PIECES: "Piece by piece", "逐项解析";
+    DECODE_PLACE: "Where", "位置";
+    DECODE_SENT: "Sent", "原值";
+    DECODE_BECAME: "Became", "结果";
+    DECODE_IGNORED: "ignored", "未使用";
+    DECODE_BYTE: "byte", "字节";
+    DECODE_TOO_LONG: "This is too long for a form; use citygate decode.", "内容过长，请使用 citygate decode 命令。";
+    DECODE_NOTHING: "Nothing would be taken of it.", "没有可接收的内容。";
+
     // Search and lists.
     SEARCH_LABEL: "Device id, alias or last digits", "设备号、别名或末几位";
     SEARCH: "Search", "查找";

@@ -1,0 +1,111 @@
+//! What a payload became, piece by piece.
+use super::Reading;
+use crate::intake::{self, Preview};
+use crate::model::proto;
+use crate::profiles::Spot;
+use serde::Serialize;
+
+/// A decode.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decoded<'a> {
+    profile: &'a str,
+    /// Of the profile; absent where it needs no file.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    version: &'a str,
+    /// Why the bytes were not decoded.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    note: &'a str,
+    /// Who sent it, where the payload itself says so.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    sender: &'a str,
+    readings: Vec<Placed<'a>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    events: &'a [String],
+    rejected: Vec<Rejected<'a>>,
+    /// Of a profile's payload: all of it, what was ignored included.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pieces: Vec<Piece<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Placed<'a> {
+    /// Where in the payload it comes from.
+    path: &'a str,
+    /// The device that the payload names.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    device_id: &'a str,
+    #[serde(flatten)]
+    reading: Reading<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct Rejected<'a> {
+    part: &'a str,
+    reason: &'static str,
+    sentence: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Piece<'a> {
+    /// First byte, and the one behind the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<[usize; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    sent: &'a str,
+    /// Absent: it was ignored.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    became: &'a str,
+    /// Place in `readings`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reading: Option<usize>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    note: &'a str,
+}
+
+impl<'a> Decoded<'a> {
+    /// Of a profile's work.
+    pub fn new(profile: &'a str, version: &'a str, note: &'a str, preview: &'a Preview) -> Self {
+        let reading = |(reading, place): (&'a proto::Reading, &'a intake::Place)| Placed {
+            path: &place.path,
+            device_id: &place.device,
+            reading: reading.into(),
+        };
+        let readings = preview.readings.iter().zip(&preview.origins);
+        let rejected = preview.faults.iter().map(|fault| Rejected {
+            part: &fault.part,
+            reason: fault.reason.as_str(),
+            sentence: &fault.sentence,
+        });
+        Self {
+            profile,
+            version,
+            note,
+            sender: &preview.sender,
+            readings: readings.map(reading).collect(),
+            events: &preview.events,
+            rejected: rejected.collect(),
+            pieces: preview.pieces.iter().map(Piece::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a intake::Piece> for Piece<'a> {
+    fn from(piece: &'a intake::Piece) -> Self {
+        let (bytes, path) = match &piece.traced.spot {
+            Spot::Bytes(range) => (Some([range.start, range.end]), None),
+            Spot::Path(path) => (None, Some(path.as_str())),
+        };
+        Self {
+            bytes,
+            path,
+            sent: &piece.traced.sent,
+            became: &piece.traced.became,
+            reading: piece.reading,
+            note: &piece.traced.note,
+        }
+    }
+}
