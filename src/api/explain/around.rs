@@ -117,7 +117,8 @@ pub(super) fn link(shared: &Shared, grant: &Grant, device: &Device, topic: &str)
             "listening".clone_into(&mut link.state);
             link.last_error = shared.coap.state().last_error;
         }
-        Source::Lwm2m | Source::Http | Source::Relay => {}
+        Source::Http => "listening".clone_into(&mut link.state),
+        Source::Lwm2m | Source::Relay => {}
     }
     Some(link)
 }

@@ -7,6 +7,7 @@ use crate::access::Grant;
 use crate::api::Shared;
 use crate::api::grpc::Stream;
 use crate::log::{Log, ReadError, Start};
+use crate::model::Timestamp;
 use crate::store::{Look, Phase};
 use crate::telemetry::Passed;
 use std::time::Duration;
@@ -48,20 +49,21 @@ impl<'s> Passages<'s> {
             &self.shared.rejects
         };
         let mut passages: Vec<Passage> = durable(log, uplink.sequence)?.into_iter().collect();
+        let at = passages.first().and_then(|log| log.by);
         if !self.grant.gateway {
             return Ok(passages);
         }
         let [reports, rejects] = self.shared.devices.marks();
         if !uplink.accepted {
             // Only the registry reads the log of rejects.
-            passages.push(passage("registry", rejects.passed(uplink.sequence)));
+            passages.push(passage("registry", rejects.passed(uplink.sequence), at));
             return Ok(passages);
         }
         let history = self.shared.history.marks();
-        passages.push(passage("history", history.passed(uplink.sequence)));
-        passages.push(passage("registry", reports.passed(uplink.sequence)));
+        passages.push(passage("history", history.passed(uplink.sequence), at));
+        passages.push(passage("registry", reports.passed(uplink.sequence), at));
         for (name, passed) in self.shared.stores.passed(uplink.sequence) {
-            let mut passage = passage(name, passed);
+            let mut passage = passage(name, passed, at);
             let look = self.stores.iter().find(|look| *look.config.name == *name);
             if let Some(look) = look.filter(|_| !passage.passed) {
                 trouble(&mut passage, look);
@@ -126,7 +128,8 @@ fn durable(log: &Log, sequence: u64) -> Result<Option<Passage>, ReadError> {
     }))
 }
 
-fn passage(reader: &str, passed: Passed) -> Passage {
+/// `durable`: since when the log had it; no reader had it before.
+fn passage(reader: &str, passed: Passed, durable: Option<Timestamp>) -> Passage {
     let mut passage = Passage {
         reader: reader.to_owned(),
         ..Passage::default()
@@ -140,6 +143,7 @@ fn passage(reader: &str, passed: Passed) -> Passage {
         Passed::Between(after, by) => {
             passage.passed = true;
             passage.by = Some(by);
+            let after = durable.map_or(after, |at| at.max(after));
             passage.after = (by.since(after) > EXACT).then_some(after);
         }
     }
@@ -160,20 +164,24 @@ fn trouble(passage: &mut Passage, look: &Look) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Timestamp;
 
     #[test]
     fn marks_a_second_apart_are_one_time() {
         let at = |secs| Timestamp::from_secs(secs);
-        let near = passage("history", Passed::Between(at(10), at(11)));
+        let near = passage("history", Passed::Between(at(10), at(11)), None);
         assert_eq!(
             (near.passed, near.after, near.by),
             (true, None, Some(at(11)))
         );
-        let far = passage("history", Passed::Between(at(10), at(90)));
+        let far = passage("history", Passed::Between(at(10), at(90)), Some(at(5)));
         assert_eq!(far.after, Some(at(10)));
-        assert!(!passage("x", Passed::Not).passed && !passage("x", Passed::Unknown).passed);
-        let before = passage("x", Passed::Before(at(5)));
+        // The reader had slept: it passed what came when it came.
+        let idle = passage("history", Passed::Between(at(10), at(90)), Some(at(89)));
+        assert_eq!((idle.after, idle.by), (None, Some(at(90))));
+        assert!(
+            !passage("x", Passed::Not, None).passed && !passage("x", Passed::Unknown, None).passed
+        );
+        let before = passage("x", Passed::Before(at(5)), None);
         assert_eq!((before.passed, before.before_start), (true, Some(at(5))));
     }
 }

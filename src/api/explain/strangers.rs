@@ -24,7 +24,10 @@ pub(super) fn strangers(
     let seen = shared.devices.seen_by(grant);
     let mut found: Vec<(devices::Stranger, &str)> = Vec::new();
     let id = device.map_or(name, |device| &*device.id);
-    found.extend(seen.stranger(id).map(|stranger| (stranger, "name")));
+    // What is refused of a device that was ever accepted stands among its uplinks.
+    let by_name = device.is_none_or(|device| device.last_report.is_none());
+    let own = by_name.then(|| seen.stranger(id)).flatten();
+    found.extend(own.map(|stranger| (stranger, "name")));
     let by_alias = aliases.iter().filter_map(|alias| seen.stranger(alias));
     found.extend(by_alias.map(|stranger| (stranger, "alias")));
     // A device that is heard and accepted under its own name is no stranger by another.
@@ -39,9 +42,11 @@ pub(super) fn strangers(
         for stranger in seen.strangers(since.max(heard), STRANGERS_MAX) {
             let same = stranger.address.map(|other| other.ip());
             let same = same.is_some() && same == address.map(|own| own.ip());
-            let by = if is_like(id, &stranger.name) {
+            let by = if stranger.known {
+                continue;
+            } else if is_like(id, &stranger.name) {
                 "similar"
-            } else if same && !stranger.known && is_one_host(address) {
+            } else if same && is_one_host(address) {
                 "address"
             } else {
                 continue;

@@ -67,6 +67,9 @@ impl Teller<'_> {
 
     /// "15 min"
     pub(super) fn every(&self, secs: f64) -> String {
+        if secs < 2.0 {
+            return self.pick(format!("{secs:.1} s"), format!("{secs:.1} 秒"));
+        }
         let span = Duration::try_from_secs_f64(secs).unwrap_or_default();
         words::span(span, self.lang)
     }
