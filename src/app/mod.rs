@@ -164,6 +164,7 @@ impl Gateway {
             stats: Arc::default(),
             clock: clock.clone(),
         };
+        let links = broker::Links::new(&config.brokers, &config.node, &Arc::new(links));
         let shared = Arc::new(api::Shared {
             config: Arc::new(Reloads::started(clock.now())),
             hosts: api::http::Hosts::new(&config.node, &config.http.hosts),
@@ -178,11 +179,7 @@ impl Gateway {
             intake,
             mqtt: Arc::new(service),
             coap: Arc::new(coap),
-            links: Arc::new(broker::Links::new(
-                &config.brokers,
-                &config.node,
-                &Arc::new(links),
-            )),
+            links: Arc::new(links),
             catalogue,
             accounting,
             metrics: Arc::default(),

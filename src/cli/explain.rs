@@ -124,10 +124,9 @@ fn uplink_lines(uplink: &Uplink, lines: &mut Vec<String>) {
         "refused"
     };
     lines.push(format!("{} {became}", time(uplink.at)));
-    let named = |name: &str, text: &str| {
-        (!text.is_empty())
-            .then(|| format!(" {name} {text}"))
-            .unwrap_or_default()
+    let named = |name: &str, text: &str| match text {
+        "" => String::new(),
+        text => format!(" {name} {text}"),
     };
     lines.push(format!(
         "  arrived  {}{}{}{}",
@@ -185,9 +184,10 @@ fn reading(reading: &Reading) -> String {
         unit => format!(" {unit}"),
     };
     let labels = reading.labels.iter();
-    let labels: String = labels
+    let labels: Vec<String> = labels
         .map(|(name, value)| format!(" {name}={value}"))
         .collect();
+    let labels = labels.concat();
     let raw = match reading.raw.as_str() {
         "" => String::new(),
         raw => format!(" (sent as {raw})"),

@@ -307,8 +307,8 @@ fn alone(story: &Story) -> Cause {
     let cell = cell.map(|cell| (cell.others.heard, format!("cell {}", cell.id)));
     let way = story.link.as_ref();
     let way = way.map(|link| (link.others.heard, link.name.clone()));
-    let around = [cell, way].into_iter().flatten();
-    let heard = around.filter(|(heard, _)| *heard > 0).next();
+    let mut around = [cell, way].into_iter().flatten();
+    let heard = around.find(|(heard, _)| *heard > 0);
     heard.map_or(Cause::Nothing, |(heard, by)| Cause::Alone { heard, by })
 }
 

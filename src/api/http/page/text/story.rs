@@ -74,7 +74,7 @@ impl Teller<'_> {
         words::span(span, self.lang)
     }
 
-    /// "unit_mismatch": its meaning, and this one's own sentence if that may be read.
+    /// `unit_mismatch`: its meaning, and this one's own sentence if that may be read.
     pub(super) fn reason(&self, code: &str, sentence: &str) -> String {
         if !sentence.is_empty() {
             return sentence.to_owned();
@@ -280,7 +280,7 @@ impl Teller<'_> {
         for (at, what) in times {
             if let Some(at) = at {
                 say.push_str(self.pick(", ", "，"));
-                say.push_str(&format!("{what} {}", self.clock(at)));
+                say.extend([what, " ", &self.clock(at)]);
             }
         }
         say + self.pick(".", "。")
