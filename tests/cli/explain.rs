@@ -59,13 +59,10 @@ fn passage<'s>(uplink: &'s Value, reader: &str) -> &'s Value {
     found.unwrap_or_else(|| panic!("no {reader}: {uplink}"))
 }
 
-#[test]
-fn uplinks_over_mqtt_and_coap_are_told_from_arrival_to_readers() {
-    let dir = tempfile::tempdir().unwrap();
-    let ports = Ports::free();
+/// A gateway with a route, and an uplink of `m-1` over each of MQTT and CoAP; the story once all have read them.
+fn plant(dir: &Path, ports: Ports) -> (Gateway, Value) {
     let route = "[[route]]\ntopic = \"plant/+/{device}/up\"\nprofile = \"json\"\nkind = \"meter.electricity\"\n";
-    let config = ports.config(&dir.path().join("data"), route);
-    let _gateway = Gateway::start(dir.path(), ports, &config);
+    let gateway = Gateway::start(dir, ports, &ports.config(&dir.join("data"), route));
     let payload =
         r#"{"voltage":{"value":0.231,"unit":"kV"},"relative_humidity":140,"current":null}"#;
     publish(ports, "pole-3", "plant/7/m-1/up", payload);
@@ -73,47 +70,56 @@ fn uplinks_over_mqtt_and_coap_are_told_from_arrival_to_readers() {
     let coap = ["-m", "post", "-t", "50", "-e", r#"{"voltage":229}"#, &uri];
     let done = Command::new("coap-client-notls").args(coap).output();
     assert!(done.expect("installed by scripts/test.sh").status.success());
-
     let mut told = Value::Null;
     wait_for("history and registry", || {
         told = story(ports, "m-1").0;
         let passed = |uplink: &Value| {
-            let readers = ["history", "registry"];
-            readers
-                .iter()
-                .all(|reader| passage(uplink, reader)["passed"] == true)
+            let mut readers = ["history", "registry"].into_iter();
+            readers.all(|reader| passage(uplink, reader)["passed"] == true)
         };
         let uplinks = told["uplinks"].as_array().unwrap();
         uplinks.len() == 2 && uplinks.iter().all(passed)
     });
+    (gateway, told)
+}
+
+#[test]
+fn uplinks_over_mqtt_and_coap_are_told_from_arrival_to_readers() {
+    let dir = tempfile::tempdir().unwrap();
+    let ports = Ports::free();
+    let (_gateway, told) = plant(dir.path(), ports);
     let [coap, mqtt] = [&told["uplinks"][0], &told["uplinks"][1]];
+    let names = [
+        "source", "topic", "client", "route", "profile", "device", "named",
+    ];
+    let named = "named in the topic";
     for (uplink, facts) in [
         (
             mqtt,
             [
-                ("source", "mqtt"),
-                ("topic", "plant/7/m-1/up"),
-                ("client", "pole-3"),
-                ("route", "plant/+/{device}/up"),
-                ("profile", "json"),
-                ("device", "m-1"),
-                ("named", "named in the topic"),
+                "mqtt",
+                "plant/7/m-1/up",
+                "pole-3",
+                "plant/+/{device}/up",
+                "json",
+                "m-1",
+                named,
             ],
         ),
         (
             coap,
             [
-                ("source", "coap"),
-                ("topic", "t/m-1/json"),
-                ("client", ""),
-                ("route", "t/{device}/{profile}"),
-                ("profile", "json"),
-                ("device", "m-1"),
-                ("named", "named in the topic"),
+                "coap",
+                "t/m-1/json",
+                "",
+                "t/{device}/{profile}",
+                "json",
+                "m-1",
+                named,
             ],
         ),
     ] {
-        for (name, expected) in facts {
+        for (name, expected) in names.into_iter().zip(facts) {
             assert_eq!(
                 uplink[name].as_str().unwrap_or(""),
                 expected,
@@ -142,23 +148,19 @@ fn uplinks_over_mqtt_and_coap_are_told_from_arrival_to_readers() {
     }
     let readings = mqtt["readings"].as_array().unwrap();
     let of = |metric: &str| readings.iter().find(|r| r["metric"] == metric).unwrap();
+    let voltage = of("voltage");
     assert_eq!(
-        (&of("voltage")["number"], &of("voltage")["raw"]),
+        (&voltage["number"], &voltage["raw"]),
         (&231.0.into(), &"0.231 kV".into())
     );
-    assert_eq!(of("voltage")["quality"], "good");
+    assert_eq!(voltage["quality"], "good");
     assert_eq!(of("relative_humidity")["doubt"]["code"], "out_of_range");
     assert_eq!(of("current")["doubt"]["code"], "no_value");
 
     let done = explain(ports, "m-1");
     assert_eq!(done.code, 0, "{}", done.out);
-    assert!(
-        done.out
-            .starts_with("m-1: Heard just now; its last uplink was accepted."),
-        "{}",
-        done.out
-    );
     for part in [
+        "m-1: Heard just now; its last uplink was accepted.",
         "route plant/+/{device}/up profile json",
         "reading  voltage = 231 V (sent as 0.231 kV), good",
         "reading  current = no value A, not_available: the device says that it has no value",
@@ -168,22 +170,23 @@ fn uplinks_over_mqtt_and_coap_are_told_from_arrival_to_readers() {
     ] {
         assert!(done.out.contains(part), "{part}: {}", done.out);
     }
+}
 
-    // A part is refused, then all of one.
-    publish(
-        ports,
-        "pole-3",
-        "plant/7/m-1/up",
-        r#"{"voltage":230,"volts":1}"#,
-    );
-    let (parts, code) = wait_for_verdict(ports, "m-1", "parts");
+#[test]
+fn what_is_refused_is_told_with_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let ports = Ports::free();
+    let (_gateway, _) = plant(dir.path(), ports);
+    let topic = "plant/7/m-1/up";
+    publish(ports, "pole-3", topic, r#"{"voltage":230,"volts":1}"#);
+    let (partly, code) = wait_for_verdict(ports, "m-1", "parts");
     assert_eq!(code, 0);
-    assert_eq!(parts["uplinks"][0]["refused"][0]["part"], "volts");
-    assert_eq!(parts["uplinks"].as_array().unwrap().len(), 3);
+    assert_eq!(partly["uplinks"][0]["refused"][0]["part"], "volts");
+    assert_eq!(partly["uplinks"].as_array().unwrap().len(), 3);
     publish(
         ports,
         "pole-3",
-        "plant/7/m-1/up",
+        topic,
         r#"{"active_energy_import":{"value":1,"unit":"m3"}}"#,
     );
     let (refused, code) = wait_for_verdict(ports, "m-1", "refused");

@@ -56,15 +56,15 @@ fn others(heard: u64, silent: u64) -> Others {
     }
 }
 
-fn parent(state: &str, silent: u32, of: u32) -> Option<Parent> {
-    Some(Parent {
+fn parent(state: &str, silent: u32, of: u32) -> Parent {
+    Parent {
         id: "c-1".to_owned(),
         state: state.to_owned(),
         last_heard: Some(at("09:39:00")),
         children: of,
         silent,
         say: String::new(),
-    })
+    }
 }
 
 fn refusal(part: &str) -> Refused {
@@ -157,16 +157,16 @@ fn a_silence_is_told_with_what_is_silent_beside_it() {
     };
     for (change, sentence) in [
         (
-            (&|s: &mut Story| s.parent = parent("offline", 37, 38)) as &dyn Fn(&mut Story),
+            (&|s: &mut Story| s.parent = Some(parent("offline", 37, 38))) as &dyn Fn(&mut Story),
             "Its concentrator c-1 is silent since 09:39:00, with 37 of its 38 devices: look at the concentrator.",
         ),
         (
             // Heard by nobody but itself, and all that it carries is silent.
-            &|s| s.parent = parent("online", 38, 38),
+            &|s| s.parent = Some(parent("online", 38, 38)),
             "Its concentrator c-1 is silent since 09:39:00, with 38 of its 38 devices: look at the concentrator.",
         ),
         (
-            &|s| s.parent = parent("online", 1, 38),
+            &|s| s.parent = Some(parent("online", 1, 38)),
             "Others are heard (37 by c-1): look at the device itself, its power, antenna and SIM card.",
         ),
         (
@@ -294,7 +294,7 @@ fn whoever_never_came_is_told_as_far_as_the_logs_reach() {
 #[test]
 fn every_sentence_is_there_in_chinese() {
     let mut silent = story("late");
-    silent.parent = parent("late", 37, 38);
+    silent.parent = Some(parent("late", 37, 38));
     let said = said_to(silent, true, false, Lang::Zh);
     assert_eq!(
         said,
@@ -305,7 +305,7 @@ fn every_sentence_is_there_in_chinese() {
 #[test]
 fn a_story_survives_json() {
     let mut silent = story("late");
-    silent.parent = parent("late", 37, 38);
+    silent.parent = Some(parent("late", 37, 38));
     silent.uplinks[0].sequence = u64::MAX;
     silent.verdict = judge(&silent, at("02:00:00"), true, false);
     let json = serde_json::to_string(&silent).unwrap();
