@@ -92,7 +92,7 @@ fn uplinks_over_mqtt_and_coap_are_told_from_arrival_to_readers() {
     let names = [
         "source", "topic", "client", "route", "profile", "device", "named",
     ];
-    let named = "named in the topic";
+    let by_topic = "named in the topic";
     for (uplink, facts) in [
         (
             mqtt,
@@ -103,7 +103,7 @@ fn uplinks_over_mqtt_and_coap_are_told_from_arrival_to_readers() {
                 "plant/+/{device}/up",
                 "json",
                 "m-1",
-                named,
+                by_topic,
             ],
         ),
         (
@@ -115,7 +115,7 @@ fn uplinks_over_mqtt_and_coap_are_told_from_arrival_to_readers() {
                 "t/{device}/{profile}",
                 "json",
                 "m-1",
-                named,
+                by_topic,
             ],
         ),
     ] {
