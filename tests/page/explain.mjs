@@ -38,9 +38,10 @@ await fits(page);
 await shot(page, "explain-360-zh");
 
 // Nobody of this name, and who is like it.
-await go(page, "/d/meter-8/explain");
-assert.match(await text(page, "#verdict"), /从未收到/);
-assert.match(await text(page, "#verdict"), /meter-7/);
-await fits(page);
+const nobody = await fetch(base + "/d/meter-8/explain");
+assert.equal(nobody.status, 404);
+const told = await nobody.text();
+assert.match(told, /Never heard\. No uplink with this name has reached this gateway since/);
+assert.match(told, /Was meter-7 meant\?/);
 await page.finish();
 await finish();
