@@ -44,6 +44,7 @@ install_packages() {
 step "what the tests need"
 missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
+command -v curl >/dev/null || missing+=(curl)
 command -v mosquitto >/dev/null || missing+=(mosquitto)
 command -v mosquitto_pub >/dev/null || missing+=(mosquitto-clients)
 command -v victoria-metrics >/dev/null || missing+=(victoria-metrics)

@@ -35,6 +35,7 @@ pub use edit::{EditError, Editor};
 pub use grant::{Grant, Scope};
 pub use guarded::{LoadError, NewSession};
 pub use pass::{Denied, Pass};
+pub use refusals::Refusals;
 pub use sessions::{LINK, PER_TOKEN_MAX, SESSIONS_MAX, count_sessions};
 pub use source::{TokensError, read_tokens};
 pub use stats::Stats;

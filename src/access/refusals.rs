@@ -15,16 +15,16 @@ const EVERY: Duration = Duration::from_secs(3);
 /// Addresses that are remembered; beyond them all others share one bucket.
 const ADDRESSES_MAX: usize = 10_000;
 
-/// One address: full again at this time.
+/// Addresses that were wrong, and when each may be again.
 #[derive(Debug, Default)]
-pub(super) struct Refusals {
+pub struct Refusals {
     full_at: HashMap<IpAddr, Timestamp>,
     others: Timestamp,
 }
 
 impl Refusals {
     /// Notes one more refusal; `Some`: there were too many, and when the next may come.
-    pub(super) fn note(&mut self, peer: Option<IpAddr>, now: Timestamp) -> Option<Duration> {
+    pub fn note(&mut self, peer: Option<IpAddr>, now: Timestamp) -> Option<Duration> {
         let peer = peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), network);
         if self.full_at.len() >= ADDRESSES_MAX && !self.full_at.contains_key(&peer) {
             self.full_at.retain(|_, full_at| *full_at > now);

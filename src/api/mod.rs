@@ -40,6 +40,7 @@ use crate::model::{Clock, Timestamp, proto};
 use crate::sources::broker;
 use crate::sources::coap;
 use crate::sources::mqtt;
+use crate::sources::push;
 use crate::store::Stores;
 use crate::telemetry::{Accounting, Metrics, Reloads};
 use crate::tls;
@@ -78,6 +79,8 @@ pub struct Shared {
     pub coap: Arc<coap::Service>,
     /// The links to city brokers.
     pub links: Arc<broker::Links>,
+    /// Platforms that push over HTTP.
+    pub push: push::Service,
     /// Metrics and kinds that a filter may name.
     pub catalogue: Arc<Catalogue>,
     /// Promise 2.

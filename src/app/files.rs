@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::model::chain;
 use crate::model::settings::Problem;
 use crate::sources::mqtt::Users;
+use crate::sources::push::{self, Doors};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Files {
     /// `mqtt.users_file`.
     pub(super) users: Option<Users>,
+    /// The secrets of `[[route]]` with `push`.
+    pub(super) doors: Doors,
 }
 
 impl Files {
@@ -52,8 +55,12 @@ pub(super) fn open(config: &Config) -> Result<Files, Vec<Problem>> {
             &mut problems,
         );
     }
+    let doors = push::open(config.routes.pushes()).unwrap_or_else(|wrong| {
+        problems.extend(wrong);
+        Doors::default()
+    });
     if problems.is_empty() {
-        Ok(Files { users })
+        Ok(Files { users, doors })
     } else {
         Err(config.placed(problems))
     }

@@ -24,6 +24,7 @@ use crate::model::proto::Severity;
 use crate::sources::broker;
 use crate::sources::coap;
 use crate::sources::mqtt;
+use crate::sources::push;
 use crate::store::{self, Stores};
 use crate::telemetry::{Reloads, Supervisor};
 use crate::tls;
@@ -123,13 +124,14 @@ impl Gateway {
             config: config.devices.clone(),
             clock: clock.clone(),
         })?;
-        let links = broker::Service {
+        let links = Arc::new(broker::Service {
             intake: Arc::clone(&intake),
             accounting: Arc::clone(&accounting),
             state: Arc::clone(&state),
             clock: clock.clone(),
             epochs: AtomicU64::new(0),
-        };
+        });
+        let links = broker::Links::new(&config.brokers, &config.node, &links);
         let stores = Stores::start(store::Parts {
             log: log.clone(),
             state: Arc::clone(&state),
@@ -176,6 +178,7 @@ impl Gateway {
             history,
             devices,
             stores,
+            push: push::Service::new(Arc::clone(&intake), clock.clone(), files.doors),
             intake,
             mqtt: Arc::new(service),
             coap: Arc::new(coap),

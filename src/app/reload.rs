@@ -181,19 +181,22 @@ impl Reloader {
 
     /// Nothing here can fail. Gives the keys that changed since the last time, and those that wait.
     fn swap(&mut self, mut config: Config, files: Files) -> Changes {
+        let Files { users, doors } = files;
         let changes = Changes {
             now: Changes::between(&self.current, &config).now,
             restart: Changes::between(&self.started, &config).restart,
         };
         if changes.waits("route") {
             config.routes = self.current.routes.clone();
+        } else {
+            self.shared.push.reload(doors);
         }
         self.shared.intake.reload(
             config.routes.clone(),
             self.shared.intake.knowledge(),
             &config.intake,
         );
-        self.shared.mqtt.reload(files.users);
+        self.shared.mqtt.reload(users);
         self.shared.hosts.reload(&config.http.hosts);
         self.shared.devices.reload(config.devices.clone());
         // It was checked a moment ago; a mistake that was made since then keeps what was in force.

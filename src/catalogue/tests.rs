@@ -100,7 +100,7 @@ fn safety_metrics_are_gas_oxygen_fire_and_water() {
     assert_eq!(
         safety.join(" "),
         "co2 ammonia hydrogen_sulfide carbon_monoxide oxygen methane_lel combustible_gas_lel \
-         gas_alarm water_level water_immersion smoke_alarm fire_alarm"
+         gas_alarm water_level water_immersion smoke_alarm fire_alarm smoke_density"
     );
 }
 
@@ -260,7 +260,16 @@ fn a_slip_in_a_name_is_understood_and_an_alias_found() {
     );
     assert_eq!(catalogue.nearest_metric(&"a".repeat(100_000)), None);
     assert_eq!(&*catalogue.metric("PM2.5").unwrap().name, "pm2_5");
-    assert_eq!(catalogue.metric("temperature"), None);
+    assert_eq!(
+        &*catalogue.metric("humidity").unwrap().name,
+        "relative_humidity"
+    );
+    // Nobody says of what: a metric of its own, and no station's.
+    assert_eq!(
+        &*catalogue.metric("temperature").unwrap().name,
+        "temperature"
+    );
+    assert_eq!(catalogue.metric("temp"), None);
 }
 
 #[test]

@@ -229,8 +229,16 @@ impl Config {
                 devices::Config::read(section),
             )
         });
+        let routes = intake::Routes::read(top, &catalogue);
         let has_tls = top.has("tls");
         let tls = has_tls.then(|| top.section("tls", tls::Config::read));
+        let http = top.section("http", |section| {
+            let mut config = api::http::Config::read(section);
+            config.tls = over_tls(section, has_tls);
+            guard(section, config.bind, has_access);
+            config
+        });
+        guard_pushes(top, &routes, http.bind);
         Self {
             node,
             data_dir: top
@@ -247,12 +255,7 @@ impl Config {
                 guard(section, config.bind, has_access);
                 config
             }),
-            http: top.section("http", |section| {
-                let mut config = api::http::Config::read(section);
-                config.tls = over_tls(section, has_tls);
-                guard(section, config.bind, has_access);
-                config
-            }),
+            http,
             tls: tls.flatten(),
             log: top.section("log", log::Options::read),
             history: top.section("history", history::Config::read),
@@ -260,7 +263,7 @@ impl Config {
             inventory,
             devices,
             stores: store::Config::read_all(top),
-            routes: intake::Routes::read(top, &catalogue),
+            routes,
             keys,
             places,
             catalogue,
@@ -329,6 +332,24 @@ fn guard(section: &mut Section<'_>, bind: SocketAddr, has_access: bool) {
     }
 }
 
+/// Promise 7: where others than this machine can push, they show that they may.
+fn guard_pushes(top: &mut Section<'_>, routes: &intake::Routes, bind: SocketAddr) {
+    if bind.ip().is_loopback() {
+        return;
+    }
+    for push in routes.pushes() {
+        if push.proof == intake::Proof::Nothing {
+            let key = format!("route[{}].push", push.at);
+            top.problem(
+                &key,
+                &push.name,
+                "needs what its platform must show, or anybody could report for any device: token_file, user and \
+                 password_file, or signature and secret_file; without one only where http.bind is a loopback address",
+            );
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -371,6 +392,22 @@ mod tests {
                 "{key}: {shown:#?}"
             );
         }
+    }
+
+    #[test]
+    fn a_push_route_without_a_proof_is_for_loopback() {
+        let parse = |bind: &str, proof: &str| {
+            let access = "[access]\ntokens_file = 't'\n";
+            let file =
+                format!("{access}[http]\nbind = '{bind}:8080'\n[[route]]\npush = 'aep'\n{proof}");
+            Config::parse(&file, [])
+        };
+        assert!(parse("127.0.0.1", "").is_ok());
+        assert!(parse("0.0.0.0", "token_file = 's'").is_ok());
+        let problems = parse("0.0.0.0", "").unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        let wrong = |p: &Problem| p.key == "route[0].push" && p.rule.contains("token_file");
+        assert!(problems.iter().all(wrong), "{problems:?}");
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Settings {
         let entry = match (target.token, target.device) {
             (Some(token), _) => inventory.lookup_token(token, at),
             (None, Some(device)) => inventory.lookup(device, at),
-            (None, None) => inventory.lookup_token(user, at),
+            (None, None) => inventory.lookup_user(user, at),
         };
         let named = match (entry, target.token) {
             (Some(entry), _) => Cow::Borrowed(entry.id()),

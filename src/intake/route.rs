@@ -9,12 +9,14 @@
 //!   t/{device}/{profile}               t/{device}
 //!   api/v1/{token}/telemetry           api/v1/{token}/attributes
 //! ```
-//! A `[[route]]` serves every source. Each default serves the sources that announce it: a path that
+//! A `[[route]]` with `topic` serves every source that has topics or paths; one with `push` serves
+//! `POST /v1/push/{route}` and nothing else. Each default serves the sources that announce it: a path that
 //! works without being announced is one that nobody can ever take back.
 //!
 //! `+` stands for one level, a last `#` for any rest, as in MQTT 5 §4.7.1; `{device}` is a level
 //! that names the device. A handful of patterns is compared one by one, level by level: no
 //! allocation, and no tree before somebody has a hundred routes.
+use super::push::{self, Proof, Push};
 use crate::catalogue::Catalogue;
 use crate::model::Source;
 use crate::model::settings::Section;
@@ -52,11 +54,15 @@ enum Serves {
     All,
     Coap,
     AllButCoap,
+    Http,
 }
 
 impl Serves {
     fn has(self, source: Source) -> bool {
         match self {
+            // Whoever pushes has shown that it may use its own route, and no other.
+            Self::Http => source == Source::Http,
+            _ if source == Source::Http => false,
             Self::All => true,
             Self::Coap => source == Source::Coap,
             Self::AllButCoap => source != Source::Coap,
@@ -75,12 +81,14 @@ struct Route {
     profile: Box<str>,
     kind: Box<str>,
     district: Box<str>,
+    /// Of a push route.
+    proof: Option<Proof>,
 }
 
 /// Where a topic leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target<'a> {
-    /// The pattern that matched.
+    /// The pattern that matched, or the name of a push route.
     pub route: &'a str,
     /// The level that names the device; `None`: the sender's credentials name it.
     pub device: Option<&'a str>,
@@ -116,6 +124,7 @@ impl Default for Routes {
                 profile: "".into(),
                 kind: "".into(),
                 district: "".into(),
+                proof: None,
             }
         };
         let patterns = [
@@ -155,7 +164,7 @@ fn level(text: &str) -> Level {
 }
 
 impl Routes {
-    /// Reads `[[route]]`, which go before the defaults: `topic`, `profile` (default: the
+    /// Reads `[[route]]`, which go before the defaults: `topic` or `push`, `profile` (default: the
     /// Content-Format's, the inventory's, else `json`), and for all devices of the route `kind` and
     /// `district`.
     pub fn read(top: &mut Section<'_>, catalogue: &Catalogue) -> Self {
@@ -168,7 +177,17 @@ impl Routes {
             );
             routes.truncate(ROUTES_MAX);
         }
-        let configured = routes.into_iter().flatten();
+        let configured: Vec<Route> = routes.into_iter().flatten().collect();
+        let mut names: Vec<&str> = configured.iter().filter_map(Route::push).collect();
+        names.sort_unstable();
+        for pair in names.windows(2) {
+            if let [one, other] = pair
+                && one == other
+            {
+                top.problem("route", one, "is the name of two push routes");
+            }
+        }
+        let configured = configured.into_iter();
         Self(configured.chain(Self::default().0).collect())
     }
 
@@ -176,6 +195,18 @@ impl Routes {
     pub fn profiles(&self) -> impl Iterator<Item = (usize, &str)> {
         let named = self.0.iter().enumerate();
         named.filter_map(|(at, route)| (!route.profile.is_empty()).then_some((at, &*route.profile)))
+    }
+
+    /// Those by which platforms push.
+    pub fn pushes(&self) -> impl Iterator<Item = Push> {
+        let routes = self.0.iter().enumerate();
+        routes.filter_map(|(at, route)| {
+            Some(Push {
+                at,
+                name: route.push()?.into(),
+                proof: route.proof.clone()?,
+            })
+        })
     }
 
     /// The first route that serves `source` and matches. A `CoAP` path has no leading slash.
@@ -186,6 +217,11 @@ impl Routes {
 }
 
 impl Route {
+    /// The name of a push route.
+    fn push(&self) -> Option<&str> {
+        self.proof.as_ref().map(|_| &*self.pattern)
+    }
+
     fn matches<'a>(&'a self, topic: &'a str) -> Option<Target<'a>> {
         let mut target = Target {
             route: &self.pattern,
@@ -200,15 +236,19 @@ impl Route {
         let mut levels = topic.split('/');
         for expected in &self.levels {
             let Some(found) = levels.next() else {
-                // `a/#` matches `a` too (MQTT 5 §4.7.1.2).
-                return (*expected == Level::Rest).then_some(target);
+                // `a/#` matches `a` too (MQTT 5 §4.7.1.2), and a push needs to name no device.
+                let optional = self.proof.is_some() && *expected == Level::Device;
+                return (optional || *expected == Level::Rest).then_some(target);
             };
             match expected {
                 Level::Word(word) if **word == *found => {}
                 Level::Word(_) => return None,
                 Level::Any => {}
                 Level::Rest => return Some(target),
-                Level::Device => target.device = Some(found),
+                Level::Device => {
+                    target.device = Some(found);
+                    target.payload_names = false;
+                }
                 Level::Profile => target.profile = found,
                 Level::Token => target.token = Some(found),
             }
@@ -236,16 +276,52 @@ fn read(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Route> {
         let rule = format!("must be a text of at most {DISTRICT_LEN_MAX} bytes");
         section.problem("district", &district, rule);
     }
+    let (serves, pattern, levels, proof) = if section.has("push") {
+        if let Some(topic) = topic {
+            section.problem("topic", topic, "topic or push, one of them");
+        }
+        let (name, proof) = push::read(section)?;
+        let levels = vec![
+            Level::Word(PUSH.into()),
+            Level::Word(name.clone()),
+            Level::Device,
+        ];
+        (Serves::Http, name, levels, Some(proof))
+    } else {
+        push::refuse(section);
+        let (topic, levels) = read_topic(section, topic, !profile.is_empty())?;
+        (Serves::All, topic, levels, None)
+    };
+    Some(Route {
+        serves,
+        pattern,
+        // Of a push route only where the request names a device.
+        payload_names: serves == Serves::Http || !levels.contains(&Level::Device),
+        levels,
+        shape: Shape::Telemetry,
+        profile: profile.into(),
+        kind: kind.into(),
+        district: district.into(),
+        proof,
+    })
+}
+
+/// The first level of what is pushed: `push/huawei`, or `push/huawei/{device}` where the request
+/// names the device.
+pub const PUSH: &str = "push";
+
+fn read_topic(
+    section: &mut Section<'_>,
+    topic: Option<String>,
+    has_profile: bool,
+) -> Option<(Box<str>, Vec<Level>)> {
     let Some(topic) = topic else {
-        section.problem(
-            "topic",
-            "",
-            "is missing: a topic such as plant/+/{device}/up",
-        );
+        let rule = "is missing: a topic such as plant/+/{device}/up, or push = \"name\"";
+        section.problem("topic", "", rule);
         return None;
     };
     match parse(&topic) {
-        Ok(levels) if profile.is_empty() && !levels.contains(&Level::Device) => {
+        Ok(levels) if !has_profile && !levels.contains(&Level::Device) => {
             section.problem(
                 "topic",
                 &topic,
@@ -253,16 +329,7 @@ fn read(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Route> {
             );
             None
         }
-        Ok(levels) => Some(Route {
-            serves: Serves::All,
-            pattern: topic.as_str().into(),
-            payload_names: !levels.contains(&Level::Device),
-            levels,
-            shape: Shape::Telemetry,
-            profile: profile.into(),
-            kind: kind.into(),
-            district: district.into(),
-        }),
+        Ok(levels) => Some((topic.into(), levels)),
         Err(rule) => {
             section.problem("topic", &topic, rule);
             None

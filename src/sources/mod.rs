@@ -5,6 +5,7 @@
 pub mod broker;
 pub mod coap;
 pub mod mqtt;
+pub mod push;
 
 use serde::Serialize;
 

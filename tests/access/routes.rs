@@ -295,6 +295,13 @@ fn every_route_gives_what_is_granted_and_nothing_else() {
                         assert_eq!(city.get(grant, path).status, 200);
                     }
                     (_, "gateway" | "operate") => whole(&city, grant, path, method, scope),
+                    // No token of `[access]` opens it; `tests/push` has what does.
+                    ("/v1/push/{route}", "") => {
+                        let headers = format!("Authorization: Bearer {}\r\n", grant.token);
+                        let answer =
+                            post(city.gateway.ports.http, "/v1/push/huawei", &headers, "{}");
+                        assert!([404, 429].contains(&answer.status), "{}", answer.body);
+                    }
                     ("/v1/devices", "data") => list(&city, grant),
                     ("/v1/devices/{id}", "data") => device(&city, grant),
                     ("/v1/devices/{id}/explain", "data") => explain(&city, grant),

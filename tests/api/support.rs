@@ -18,6 +18,7 @@ use citygate::model::{
 };
 use citygate::sources::coap;
 use citygate::sources::mqtt;
+use citygate::sources::push;
 use citygate::state::State;
 use citygate::store::{self, Stores};
 use citygate::telemetry::{Accounting, Metrics};
@@ -165,6 +166,7 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         history,
         devices,
         stores,
+        push: push::Service::new(intake.clone(), clock.clone(), push::Doors::default()),
         intake,
         mqtt,
         coap,

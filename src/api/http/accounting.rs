@@ -4,6 +4,7 @@ use super::json::text_of_u64;
 use super::links::Link;
 use crate::api::Shared;
 use crate::model::Source;
+use crate::sources::State as Facts;
 use crate::sources::broker;
 use crate::store::Look;
 use crate::telemetry::Counts;
@@ -120,7 +121,9 @@ pub struct Accounting {
 /// Sources that this gateway has.
 fn served(shared: &Shared) -> impl Iterator<Item = Source> {
     let broker = (!shared.links.is_empty()).then_some(Source::Broker);
-    [Source::Mqtt, Source::Coap].into_iter().chain(broker)
+    let push = (!shared.push.is_empty()).then_some(Source::Http);
+    let always = [Source::Mqtt, Source::Coap].into_iter();
+    always.chain(broker).chain(push)
 }
 
 /// `/v1/accounting`.
@@ -188,6 +191,8 @@ pub async fn sources(State(http): State<Http>) -> Json<Sources> {
         let state = match source {
             Source::Mqtt => shared.mqtt.state(),
             Source::Coap => shared.coap.state(),
+            // It is served on this very port.
+            Source::Http => Facts::default(),
             _ => broker::overall(&links),
         };
         SourceState {

@@ -30,12 +30,14 @@ pub(super) enum Needs {
     Gateway,
     /// A grant to change something.
     Operate,
+    /// What the configuration says of this very path, never a token of `[access]`: the handler asks for it.
+    Own,
 }
 
 impl Needs {
     fn are_met(self, grant: &Grant) -> bool {
         match self {
-            Self::Nothing | Self::Data => true,
+            Self::Nothing | Self::Data | Self::Own => true,
             Self::Gateway => grant.gateway,
             Self::Operate => grant.operate,
         }
@@ -47,11 +49,15 @@ const ASSETS: &str = "/web/";
 /// Where one logs in; to log out, a browser shows its cookie by itself.
 const LOGIN: [&str; 2] = ["/login", "/logout"];
 
+/// Routes of platforms, each of which asks for its own proof. Nothing of the gateway can be read there.
+const PUSHES: &str = "/v1/push/";
+
 /// Is this path open to everybody?
 fn is_open(path: &str) -> bool {
     let open_route = |route: &Route| route.needs == Needs::Nothing;
     LOGIN.contains(&path)
         || path.starts_with(ASSETS)
+        || path.starts_with(PUSHES)
         || ROUTES
             .iter()
             .any(|route| route.path == path && open_route(route))
@@ -175,7 +181,7 @@ pub(super) async fn require(
 ) -> Response {
     let pass = request.extensions().get::<Pass>().cloned();
     let Some(pass) = pass else {
-        return if route.needs == Needs::Nothing {
+        return if matches!(route.needs, Needs::Nothing | Needs::Own) {
             next.run(request).await
         } else {
             refusal(Denied::Missing)
@@ -212,7 +218,7 @@ pub(super) fn target(uri: &Uri) -> String {
 fn not_granted(needs: Needs) -> Response {
     let what = match needs {
         Needs::Operate => "to change anything",
-        Needs::Nothing | Needs::Data | Needs::Gateway => "the gateway itself",
+        Needs::Nothing | Needs::Data | Needs::Own | Needs::Gateway => "the gateway itself",
     };
     let detail = format!("this token does not grant {what}");
     Problem::new(StatusCode::FORBIDDEN, detail).into_response()
@@ -241,6 +247,7 @@ mod tests {
             "/login",
             "/logout",
             "/web/x.css",
+            "/v1/push/huawei",
         ] {
             assert!(is_open(path), "{path}");
         }
@@ -252,6 +259,7 @@ mod tests {
             "/login/x",
             "/web",
             "/healthz/",
+            "/v1/push",
         ] {
             assert!(!is_open(path), "{path}");
         }

@@ -18,6 +18,7 @@ mod page;
 mod params;
 mod probes;
 mod problem;
+mod push;
 mod readings;
 mod rejects;
 mod routes;

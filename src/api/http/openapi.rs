@@ -39,6 +39,8 @@ fn document() -> Value {
         "components": {
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
+                "push_bearer": {"type": "http", "scheme": "bearer", "description": "The token of the push route"},
+                "push_basic": {"type": "http", "scheme": "basic", "description": "User and password of the push route"},
                 "cookie": {"type": "apiKey", "in": "cookie", "name": "citygate_session"},
             },
             "schemas": {"Problem": {
@@ -86,7 +88,7 @@ fn operation(route: &Route) -> Value {
 /// Statuses of a route's problems: its own, those of its caller, those of all.
 fn problems(route: &Route) -> impl Iterator<Item = u16> {
     let of_caller: &[u16] = match route.needs {
-        Needs::Nothing => &[],
+        Needs::Nothing | Needs::Own => &[],
         Needs::Data | Needs::Gateway | Needs::Operate => &[401, 403],
     };
     let all = [route.problems, of_caller, &PROBLEMS_OF_ALL];
@@ -97,6 +99,8 @@ fn problems(route: &Route) -> impl Iterator<Item = u16> {
 fn security(needs: Needs) -> Value {
     let scope = match needs {
         Needs::Nothing => return json!([]),
+        // One of these, or the parameter or headers that the route names.
+        Needs::Own => return json!([{"push_bearer": []}, {"push_basic": []}, {}]),
         Needs::Data => "data",
         Needs::Gateway => "gateway",
         Needs::Operate => "operate",

@@ -20,20 +20,28 @@ pub struct Params {
     wrong: Vec<Violation>,
 }
 
+/// All parameters of a request's target, in order.
+///
+/// # Errors
+/// Not a query string, or too many.
+pub fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
+    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+        .map_err(|error| bad(error.body_text()))?;
+    if pairs.len() > PARAMS_MAX {
+        return Err(bad(format!("more than {PARAMS_MAX} query parameters")));
+    }
+    Ok(pairs)
+}
+
 impl Params {
     /// Takes them off a request's target.
     ///
     /// # Errors
     /// Not a query string, or too many.
     pub fn of(uri: &Uri) -> Result<Self, Problem> {
-        let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
-        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
-            .map_err(|error| bad(error.body_text()))?;
-        if pairs.len() > PARAMS_MAX {
-            return Err(bad(format!("more than {PARAMS_MAX} query parameters")));
-        }
         Ok(Self {
-            pairs,
+            pairs: pairs(uri)?,
             known: Vec::new(),
             wrong: Vec::new(),
         })

@@ -2,7 +2,7 @@
 //! none can be served and not described. The pages for people are no part of the contract.
 use super::admit::Needs;
 use super::{
-    Http, accounting, decode, devices, explain, gateway, metrics, openapi, probes, readings,
+    Http, accounting, decode, devices, explain, gateway, metrics, openapi, probes, push, readings,
     rejects, stores, timeline,
 };
 use axum::routing::{MethodRouter, get, post};
@@ -158,6 +158,24 @@ pub(super) const ROUTES: &[Route] = &[
         ],
         answer: JSON,
         problems: &[400, 404, 409, 503],
+    },
+    Route {
+        method: "post",
+        path: "/v1/push/{route}",
+        handler: || post(push::push),
+        needs: Needs::Own,
+        summary: "What a platform pushes, by a [[route]] with `push`: 200 once it is durable, as a reject too",
+        parameters: &[
+            parameter("route", Kind::Text, "huawei", "The route's name"),
+            parameter(
+                "device",
+                Kind::Text,
+                "meter-7",
+                "The device, where the body does not name it",
+            ),
+        ],
+        answer: JSON,
+        problems: &[400, 401, 404, 408, 415, 429, 503],
     },
     Route {
         method: "get",

@@ -1,3 +1,5 @@
+//! Topics, paths and names of push routes, and where they lead.
+#![allow(clippy::indexing_slicing, reason = "tests")]
 use super::*;
 
 fn routes(toml: &str) -> (Routes, Vec<String>) {
@@ -108,6 +110,45 @@ fn tokens_are_not_shown() {
     assert_eq!(shown("api/v1/s3cret"), "api/v1/***");
     assert_eq!(shown("api/v1/"), "api/v1/***");
     assert_eq!(shown("city/api/v1/x"), "city/api/v1/x");
+}
+
+#[test]
+fn a_push_route_serves_pushes_only_and_they_nothing_else() {
+    let (routes, problems) = routes(
+        "[[route]]\ntopic = 'push/{device}'\n\
+         [[route]]\npush = 'huawei'\nprofile = 'json'\ntoken_file = 'secret'\nkind = 'tunnel'\n",
+    );
+    assert!(problems.is_empty(), "{problems:?}");
+    let find = |topic, source| {
+        let found = routes.find(topic, source);
+        found.map(|target| (target.route.to_owned(), target.device.map(str::to_owned)))
+    };
+    let huawei = || "huawei".to_owned();
+    assert_eq!(find("push/huawei", Source::Http), Some((huawei(), None)));
+    assert_eq!(
+        find("push/huawei/m-1", Source::Http),
+        Some((huawei(), Some("m-1".into())))
+    );
+    for topic in ["push/other", "push/huawei/m-1/x", "city/m-1", "push"] {
+        assert_eq!(find(topic, Source::Http), None, "{topic}");
+    }
+    let of_topic = find("push/huawei", Source::Mqtt).expect("the first route");
+    assert_eq!(of_topic.0, "push/{device}");
+    assert_eq!(find("push/huawei/m-1", Source::Mqtt), None);
+    let pushes: Vec<Push> = routes.pushes().collect();
+    assert_eq!(pushes.len(), 1);
+    assert_eq!((pushes[0].at, &*pushes[0].name), (1, "huawei"));
+}
+
+#[test]
+fn mistakes_of_push_routes_are_problems() {
+    for toml in [
+        "[[route]]\npush = 'a'\ntopic = 'x/{device}'\n",
+        "[[route]]\ntopic = 'x/{device}'\ntoken_file = 'a'\n",
+        "[[route]]\npush = 'a'\n[[route]]\npush = 'a'\n",
+    ] {
+        assert_eq!(routes(toml).1.len(), 1, "{toml}");
+    }
 }
 
 #[test]

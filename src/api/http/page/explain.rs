@@ -222,14 +222,15 @@ fn reading(view: &View<'_>, reading: &Reading) -> Markup {
     let labels: Vec<&str> = reading.labels.values().map(String::as_str).collect();
     html! {
         tr {
-            th scope="row" { (view.metric(&reading.metric)) " " span class="label" { (labels.join(" ")) } }
-            td class="value" {
-                (super::values::reading_markup(view, &value, &reading.metric, &reading.unit))
-                @if !reading.why.is_empty() {
-                    " " span class="note" { (sign::sign("attention")) (reading.why) }
-                }
+            th scope="row" {
+                (view.metric(&reading.metric))
+                @if !labels.is_empty() { " " span class="label" { (labels.join(" ")) } }
             }
+            td class="value" { (super::values::reading_markup(view, &value, &reading.metric, &reading.unit)) }
             td class="age dim" { (view.age(reading.observed_at)) }
+        }
+        @if !reading.why.is_empty() {
+            tr { td colspan="3" class="dim" { (sign::sign("attention")) " " (reading.why) } }
         }
     }
 }
