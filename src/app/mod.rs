@@ -166,7 +166,6 @@ impl Gateway {
             stats: Arc::default(),
             clock: clock.clone(),
         };
-        let links = broker::Links::new(&config.brokers, &config.node, &Arc::new(links));
         let shared = Arc::new(api::Shared {
             config: Arc::new(Reloads::started(clock.now())),
             hosts: api::http::Hosts::new(&config.node, &config.http.hosts),
