@@ -17,6 +17,7 @@ mod decode;
 mod device;
 mod entries;
 mod explain;
+mod facts;
 mod filter;
 mod form;
 mod gather;
@@ -27,6 +28,7 @@ mod layout;
 mod list;
 mod live;
 pub mod login;
+mod row;
 mod sign;
 mod stranger;
 #[cfg(test)]
@@ -136,6 +138,7 @@ async fn device_page(State(http): State<Http>, Path(id): Path<String>, caller: C
                 &device::Shown {
                     device: &device,
                     children: &gathered.children,
+                    family: gathered.family,
                     rows: &gathered.rows,
                     older: gathered.older,
                     chart: gathered.chart.as_ref(),
@@ -174,6 +177,10 @@ async fn timeline_page(
     caller: Caller,
 ) -> Response {
     render(&http, caller, move |shared, view, asked| {
+        let own = shared.devices.seen_by(&asked.grant).id(&id);
+        if let Some(own) = own.filter(|own| **own != *id) {
+            return Err(Box::new(redirect(&format!("{}/t", device_path(&own)))));
+        }
         let number = |name| asked.param(name).and_then(|text| text.parse::<i64>().ok());
         let place = number("at").map(|at| past::Place {
             at: Timestamp::from_nanos(at),
