@@ -5,7 +5,6 @@ use super::{Profile, Profiles};
 use crate::catalogue::Catalogue;
 use crate::codecs;
 use crate::model::settings::Problem;
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};

@@ -13,13 +13,14 @@ mod read;
 mod record;
 mod scope;
 mod text;
+mod trace;
 mod tree;
 
 use super::inner::Inner;
 use super::reading::Reading;
 use super::{Around, Trace};
 use crate::codecs::json::{literals, utf8};
-use crate::codecs::{Decoded, Fault, Reason, cbor};
+use crate::codecs::{Decoded, Fault, Group, Reason, Sample, cbor};
 use crate::model::settings::Section;
 use record::Outside;
 use scope::Scope;
@@ -107,13 +108,7 @@ impl Layout {
         around: Around<'_>,
         out: &mut Decoded<'a>,
     ) -> Result<(), Fault> {
-        if json.trim_ascii().is_empty() {
-            return Err(Fault::whole(Reason::NoReadings, "the payload is empty"));
-        }
-        let inner = self.scope.read(json, Outside::default(), text, out)?;
-        if let (Some((sent, group)), Some(inner_rule)) = (inner, self.inner()) {
-            inner_rule.decode(sent.as_bytes(), group, around, out);
-        }
+        self.read_all(json, text, around, out)?;
         if out.samples.is_empty() && out.faults.is_empty() && out.notes.is_empty() {
             return Err(Fault::whole(
                 Reason::NoReadings,
@@ -124,22 +119,60 @@ impl Layout {
         Ok(())
     }
 
+    fn read_all<'a>(
+        &'a self,
+        json: &'a str,
+        text: &mut Text<'a, '_>,
+        around: Around<'_>,
+        out: &mut Decoded<'a>,
+    ) -> Result<(), Fault> {
+        if json.trim_ascii().is_empty() {
+            return Err(Fault::whole(Reason::NoReadings, "the payload is empty"));
+        }
+        let inner = self.scope.read(json, Outside::default(), text, out)?;
+        if let (Some((sent, group)), Some(rule)) = (inner, self.inner()) {
+            rule.decode(sent.as_bytes(), group, around, out);
+        }
+        Ok(())
+    }
+
     /// Every leaf of a document: what it became, or that it was ignored.
-    pub(super) fn trace(&self, _payload: &[u8], _around: Around<'_>) -> Trace {
-        Trace::default()
+    pub(super) fn trace(&self, payload: &[u8], around: Around<'_>) -> Trace {
+        let written;
+        let json = if self.cbor {
+            written = cbor::to_json(payload);
+            written.as_deref().unwrap_or_default()
+        } else {
+            utf8(payload).unwrap_or_default()
+        };
+        let (copy, places) = literals(json);
+        // Without NaN the copy is the text.
+        let json = copy.as_str();
+        let mut uses = Vec::new();
+        let mut text = Text::new(around.limits);
+        text.literals = Some((json.as_ptr().addr(), &places));
+        text.uses = Some(&mut uses);
+        let mut out = Decoded::default();
+        // What is wrong is said by decoding.
+        let _ = self.read_all(json, &mut text, around, &mut out);
+        let mut order: Vec<usize> = (0..out.samples.len()).collect();
+        order.sort_by_key(|at| out.samples.get(*at).and_then(|s| device(&out.groups, s)));
+        let place = |sample| order.iter().position(|at| *at == sample).unwrap_or(sample);
+        trace::trace(json, &uses, place)
     }
 }
 
 /// Brings the samples of each device together, where records of several alternate.
 fn gather(out: &mut Decoded<'_>) {
-    let groups = &out.groups;
-    let device = |sample: &crate::codecs::Sample<'_>| {
-        let group = usize::try_from(sample.group).unwrap_or(usize::MAX);
-        groups.get(group).and_then(|group| group.device)
-    };
-    if !out.samples.is_sorted_by_key(device) {
-        out.samples.sort_by_key(device);
+    let of = |sample: &Sample<'_>| device(&out.groups, sample);
+    if !out.samples.is_sorted_by_key(of) {
+        out.samples.sort_by_key(of);
     }
+}
+
+fn device(groups: &[Group<'_>], sample: &Sample<'_>) -> Option<u32> {
+    let group = usize::try_from(sample.group).ok()?;
+    groups.get(group)?.device
 }
 
 #[cfg(test)]

@@ -57,14 +57,13 @@ fn element(text: &str) -> Result<(Step, &str), String> {
 }
 
 fn member(text: &str) -> Result<(Step, &str), String> {
-    let (key, behind) = match text.strip_prefix('"') {
-        Some(quoted) => quoted
+    let (key, behind) = if let Some(quoted) = text.strip_prefix('"') {
+        quoted
             .split_once('"')
-            .ok_or("a key in quotation marks is not closed")?,
-        None => {
-            let end = text.find(['.', '[']).unwrap_or(text.len());
-            text.split_at_checked(end).unwrap_or((text, ""))
-        }
+            .ok_or("a key in quotation marks is not closed")?
+    } else {
+        let end = text.find(['.', '[']).unwrap_or(text.len());
+        text.split_at_checked(end).unwrap_or((text, ""))
     };
     let key = key.trim();
     if key.is_empty() || key.len() > KEY_BYTES_MAX {

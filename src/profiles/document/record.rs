@@ -139,6 +139,9 @@ impl<'r, 'a> Record<'r, 'a> {
         let raw = self.raw(value.slot);
         let metric = value.map.metric();
         let holds = self.holds(&value.when, text);
+        for condition in &value.when {
+            text.condition(self.raw(condition.source));
+        }
         if holds == Ok(false) {
             text.passed(
                 raw,

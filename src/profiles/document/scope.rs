@@ -94,12 +94,11 @@ impl Scope {
         let count = self.tree.slots();
         let mut few = [Slot::Empty; FEW];
         let mut many = Vec::new();
-        let slots = match few.get_mut(..count) {
-            Some(few) => few,
-            None => {
-                many.resize(count, Slot::Empty);
-                &mut many[..]
-            }
+        let slots = if let Some(few) = few.get_mut(..count) {
+            few
+        } else {
+            many.resize(count, Slot::Empty);
+            many.as_mut_slice()
         };
         self.tree.walk(json, slots)?;
         Record::new(self, slots, outside).read(text, out)

@@ -62,6 +62,17 @@ impl<'a> Text<'a, '_> {
         }
     }
 
+    /// Notes, once, that something depends on a value.
+    pub(super) fn condition(&mut self, raw: Option<&'a str>) {
+        const CONDITION: &str = "condition";
+        if let (Some(uses), Some(raw)) = (&self.uses, raw) {
+            let same = |one: &Use<'_>| std::ptr::eq(one.raw, raw) && one.became == CONDITION;
+            if !uses.iter().any(same) {
+                self.note(Some(raw), format_args!("{CONDITION}"));
+            }
+        }
+    }
+
     /// Notes why a value became nothing.
     pub(super) fn passed(&mut self, raw: Option<&'a str>, why: fmt::Arguments<'_>) {
         if let (Some(uses), Some(raw)) = (&mut self.uses, raw) {
