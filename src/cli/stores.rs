@@ -59,6 +59,7 @@ enum Command {
     },
 }
 
+/// A running gateway that is asked.
 #[derive(Debug, clap::Args)]
 pub(super) struct Gateway {
     /// The gateway's HTTP address
@@ -71,7 +72,7 @@ pub(super) struct Gateway {
     pub(super) json: bool,
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text, &TimeZone::UTC).map_err(|error| error.to_string())
 }
 
@@ -130,10 +131,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     Ok(Exit::Ok)
 }
 
-/// The gateway's answer to a request.
-///
-/// # Errors
-/// No answer, or a problem.
+/// The answer, or what the gateway says instead as an error.
 pub(super) async fn ask(
     gateway: &Gateway,
     method: Method,

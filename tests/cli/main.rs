@@ -12,6 +12,7 @@ mod devices;
 mod explain;
 mod full;
 mod live;
+mod rejects;
 mod reload;
 mod stop;
 #[path = "../support/mod.rs"]

@@ -164,6 +164,7 @@ const EXPORTS: [&str; 6] = [
     "/v1/devices/{id}/timeline",
     "/v1/devices/{id}/timeline/{sequence}",
     "/v1/rejects",
+    "/v1/rejects/{sequence}",
 ];
 
 /// Do readings leave with the answer to this request?
