@@ -15,6 +15,7 @@ mod caller;
 mod cut;
 mod decode;
 mod device;
+pub mod explain;
 pub mod grpc;
 pub mod http;
 mod overview;
@@ -86,6 +87,8 @@ pub struct Shared {
     pub accounting: Arc<Accounting>,
     /// Counters that are pushed.
     pub metrics: Arc<Metrics>,
+    /// `Subscribe` streams that are open.
+    pub streams: grpc::Streams,
     /// How fast uplinks come; sampled by the HTTP server.
     pub rates: Rates,
     /// Wall-clock time.

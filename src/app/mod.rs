@@ -197,6 +197,7 @@ impl Gateway {
             catalogue,
             accounting,
             metrics: Arc::default(),
+            streams: api::grpc::Streams::default(),
             rates: api::Rates::default(),
             zone: config.zone.clone(),
             started_at: clock.now(),

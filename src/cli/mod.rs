@@ -7,6 +7,7 @@ mod access;
 mod check;
 mod decode;
 mod demo;
+mod explain;
 mod http;
 mod log;
 mod output;
@@ -64,6 +65,8 @@ enum Command {
     Reload(reload::Args),
     /// Follow the live stream of a running gateway
     Tap(tap::Args),
+    /// Tell what became of a device's last uplinks, or why it is silent
+    Explain(explain::Args),
     /// Show the external stores of a running gateway, or set one back
     Stores(stores::Args),
     /// List, show and retry what could not become readings
@@ -154,6 +157,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Tap(args) => tap::run(args),
+        Command::Explain(args) => explain::run(&args),
         Command::Stores(args) => stores::run(&args),
         Command::Rejects(args) => rejects::run(args),
         Command::Log(args) => log::run(args),

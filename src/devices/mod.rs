@@ -35,6 +35,7 @@ mod health;
 mod ids;
 mod list;
 mod names;
+mod neighbours;
 mod progress;
 mod query;
 mod registry;
@@ -54,6 +55,7 @@ mod tests;
 mod view;
 
 pub use config::Config;
+pub use neighbours::Neighbours;
 pub use query::{Concern, Counts, Page, Query, Stranger};
 pub use registry::{Error, Parts, Registry, Stats};
 pub use seen::Seen;

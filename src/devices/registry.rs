@@ -11,6 +11,7 @@ use crate::inventory::Inventory;
 use crate::log::Log;
 use crate::model::{Clock, Timestamp};
 use crate::state::{self, State};
+use crate::telemetry::Marks;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
@@ -86,6 +87,8 @@ pub(super) struct Shared {
     rejects: Log,
     /// The next record of each log.
     next: [AtomicU64; 2],
+    /// When it passed which record of each log.
+    marks: [Marks; 2],
     table: RwLock<Table>,
     /// What is not read off the table.
     stats: Mutex<Stats>,
@@ -110,8 +113,10 @@ impl Shared {
 
     /// Everything below is applied.
     pub fn reached(&self, log: u64, rejects: u64) {
-        for (place, next) in self.next.iter().zip([log, rejects]) {
+        let places = self.next.iter().zip(&self.marks);
+        for ((place, marks), next) in places.zip([log, rejects]) {
             place.store(next, Ordering::Release);
+            marks.reach(next, &self.clock);
         }
     }
 
@@ -180,6 +185,7 @@ impl Registry {
             log: parts.log.clone(),
             rejects: parts.rejects.clone(),
             next: [disk.durable().0, disk.durable().1].map(AtomicU64::new),
+            marks: Default::default(),
             table: RwLock::new(table),
             stats: Mutex::default(),
             version: watch::Sender::new(version),
@@ -226,6 +232,11 @@ impl Registry {
     /// Judges devices by other limits from now on, within seconds also those that are silent.
     pub fn reload(&self, config: Config) {
         self.shared.write().reload(config);
+    }
+
+    /// When it passed which record: of the log, and of the rejects' log.
+    pub fn marks(&self) -> &[Marks; 2] {
+        &self.shared.marks
     }
 
     /// How many devices are in which state and health.

@@ -26,6 +26,14 @@ impl Registry {
 }
 
 impl Seen<'_> {
+    pub(super) const fn registry(&self) -> &Registry {
+        self.registry
+    }
+
+    pub(super) const fn grant(&self) -> &Grant {
+        self.grant
+    }
+
     /// As [`Registry::list`]. A parent that is not seen has no children.
     pub fn list(&self, query: &Query) -> Page {
         let now = self.registry.now();

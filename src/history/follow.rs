@@ -59,6 +59,7 @@ fn follow(shared: &Arc<Shared>, log: &Log, on_gap: &OnGap) -> Result<(), state::
     // So that a gap is told once.
     writer.flush()?;
     let follower = log.follow(NAME, writer.durable_position());
+    shared.marks.reach(writer.position(), &shared.clock);
     let mut last_reads = 0;
     loop {
         if shared.stop.load(Ordering::Acquire) {
@@ -85,6 +86,7 @@ fn follow(shared: &Arc<Shared>, log: &Log, on_gap: &OnGap) -> Result<(), state::
         writer.maintain()?;
         follower.advance(writer.durable_position().saturating_sub(1));
         let lag = (log.watermark() + 1).saturating_sub(writer.position());
+        shared.marks.reach(writer.position(), &shared.clock);
         shared.update_stats(|stats| stats.lag = lag);
     }
 }

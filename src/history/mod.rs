@@ -48,6 +48,7 @@ use crate::log::Log;
 use crate::model::settings::Section;
 use crate::model::{Clock, Timestamp};
 use crate::state::State;
+use crate::telemetry::Marks;
 use shared::Shared;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -125,6 +126,11 @@ impl History {
     /// included, stored or not. Blocks on the disk, item by item; dropping it ends it.
     pub fn query(&self, selection: Selection, from: Timestamp, to: Timestamp) -> Query {
         Query::new(Arc::clone(&self.shared), selection, from, to)
+    }
+
+    /// When it passed which record.
+    pub fn marks(&self) -> &Marks {
+        &self.shared.marks
     }
 
     /// Counts and gauges.

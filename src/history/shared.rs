@@ -6,6 +6,7 @@ use super::point::Point;
 use super::stats::Stats;
 use crate::model::Clock;
 use crate::state::State;
+use crate::telemetry::Marks;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,6 +26,8 @@ pub(super) struct Shared {
     pub clock: Clock,
     /// Ends the thread.
     pub stop: AtomicBool,
+    /// When it passed which record.
+    pub marks: Marks,
     memory: Mutex<Memory>,
     /// In order and disjoint; changed by the writer only, before it uses a new one.
     groups: Mutex<Arc<Vec<DayGroup>>>,
@@ -42,6 +45,7 @@ impl Shared {
             config,
             clock,
             stop: AtomicBool::new(false),
+            marks: Marks::default(),
             memory: Mutex::default(),
             groups: Mutex::default(),
             stats: Mutex::default(),

@@ -23,6 +23,13 @@ impl Intake {
         DeviceId::check(&device).ok().map(str::to_owned)
     }
 
+    /// The pattern that leads from the topic, for this source.
+    pub fn route_of(&self, topic: &str, source: Source) -> Option<String> {
+        let settings = self.settings();
+        let target = settings.routes.find(topic, source)?;
+        Some(target.route.to_owned())
+    }
+
     /// Does a route lead from the topic, for this source?
     pub fn serves(&self, topic: &str, source: Source) -> bool {
         self.settings().routes.find(topic, source).is_some()

@@ -1,5 +1,6 @@
 //! Points in time.
 use jiff::tz::TimeZone;
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -126,6 +127,13 @@ impl fmt::Display for Timestamp {
 impl serde::Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'d> serde::Deserialize<'d> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'d>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <Cow<'d, str>>::deserialize(deserializer)?;
+        Self::parse(&text, &TimeZone::UTC).map_err(serde::de::Error::custom)
     }
 }
 

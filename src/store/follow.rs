@@ -422,7 +422,8 @@ impl Follow<'_> {
     }
 
     fn publish(&self, now: Instant) {
-        let status = &self.parts.context.status;
+        let Context { status, clock, .. } = &*self.parts.context;
+        status.marks.reach(self.ledger.settled().0, clock);
         status.update(|facts| {
             facts.next = self.row.next;
             facts.reached = self.reached;

@@ -47,6 +47,7 @@ use crate::model::settings::nearest;
 use crate::model::{Clock, Timestamp};
 use crate::state;
 use crate::state::State;
+use crate::telemetry::Passed;
 use status::{Status, Trouble};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -277,6 +278,12 @@ impl Stores {
             }
         };
         self.list.iter().map(look).collect()
+    }
+
+    /// When each store had this record, and all before it; in the order of the configuration.
+    pub fn passed(&self, sequence: u64) -> impl Iterator<Item = (&str, Passed)> {
+        let stores = self.list.iter();
+        stores.map(move |store| (&*store.config.name, store.status.marks.passed(sequence)))
     }
 
     /// Sets a store back to the first record appended at or after `to`: from there on all is sent once

@@ -3,6 +3,7 @@ use super::config::Config;
 use super::ledger::Counts;
 use super::row::Gap;
 use crate::model::Timestamp;
+use crate::telemetry::Marks;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -146,6 +147,8 @@ pub struct Facts {
     pub bytes: u64,
     /// The last thing that went wrong.
     pub last_error: Option<(Timestamp, String)>,
+    /// Since when something has kept the store from delivering; `None`: nothing does.
+    pub troubled_since: Option<Timestamp>,
     /// When the store last took something.
     pub last_success: Option<Timestamp>,
     /// The last gap.
@@ -166,6 +169,8 @@ struct Inner {
 #[derive(Debug)]
 pub struct Status {
     name: Box<str>,
+    /// When it had everything up to which record.
+    pub(super) marks: Marks,
     inner: Mutex<Inner>,
 }
 
@@ -173,6 +178,7 @@ impl Status {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             name: config.name.clone(),
+            marks: Marks::default(),
             inner: Mutex::new(Inner {
                 facts: Facts::default(),
                 troubles: vec![Trouble::None; config.shards + 1],
@@ -223,6 +229,11 @@ impl Status {
             *place = trouble;
         }
         let after = inner.worst();
+        match (before, after) {
+            (_, Trouble::None) => inner.facts.troubled_since = None,
+            (Trouble::None, _) => inner.facts.troubled_since = Some(now),
+            _ => {}
+        }
         drop(inner);
         let store = &*self.name;
         match (before, after) {

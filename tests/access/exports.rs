@@ -82,6 +82,8 @@ async fn every_way_out_is_noted_once_and_nothing_that_was_refused() {
         "/d/zq-g2-x",
         "/d/zq-g2-x?live=1",
         "/d/zq-g2-x/t",
+        "/d/zq-g2-x/explain",
+        "/v1/devices/zq-g2-x/explain",
         "/tunnel",
     ] {
         sees(target);
@@ -90,10 +92,12 @@ async fn every_way_out_is_noted_once_and_nothing_that_was_refused() {
         &city,
         &[
             "/d/{id}",
+            "/d/{id}/explain",
             "/d/{id}/t",
             "/tunnel",
             "/v1/devices",
             "/v1/devices/{id}",
+            "/v1/devices/{id}/explain",
             "/v1/devices/{id}/readings",
             "GetDevice",
             "ListDevices",

@@ -151,6 +151,56 @@ fn entry(city: &City, grant: &Grant) {
     }
 }
 
+/// The story of a device that is seen; of another, that of nobody.
+fn explain(city: &City, grant: &Grant) {
+    let of = |id: &str| {
+        let answer = clean(city, grant, &format!("/v1/devices/{id}/explain?limit=20"));
+        assert_eq!(answer.status, 200, "{} {id}: {}", grant.name, answer.body);
+        answer.json()
+    };
+    let nobody = of("zq-q9-x");
+    for device in &city.devices {
+        let story = of(&device.id);
+        if !grant.sees(device) {
+            assert!(story.get("device").is_none(), "{} {story}", grant.name);
+            for part in ["sentence", "verdict", "uplinks", "strangers", "well"] {
+                assert_eq!(story[part], nobody[part], "{} {}", grant.name, device.id);
+            }
+            continue;
+        }
+        assert_eq!(story["device"]["id"], *device.id);
+        let uplinks = array(&story, "uplinks");
+        let read = uplinks.iter().flat_map(|uplink| array(uplink, "readings"));
+        let read: BTreeSet<String> = read.map(|reading| text(&reading["metric"])).collect();
+        let readings = device.readings.iter().map(|(metric, _)| *metric);
+        let granted = readings.filter(|metric| grant.sees_metric(metric));
+        assert_eq!(
+            read,
+            granted.map(str::to_owned).collect(),
+            "{} {}",
+            grant.name,
+            device.id
+        );
+        // Whoever is not seen is not counted either.
+        let seen = grant.ids(&city.devices).len() as u64;
+        let others = &story["link"]["others"];
+        let count = |name: &str| others[name].as_u64().unwrap_or(0);
+        assert!(
+            count("heard") + count("silent") < seen,
+            "{} {story}",
+            grant.name
+        );
+        // Stores, subscribers and the gateway's own life are for grants of the gateway.
+        let readers = uplinks.iter().flat_map(|uplink| array(uplink, "passages"));
+        let only_log = readers
+            .into_iter()
+            .all(|passage| passage["reader"] == "log");
+        assert_eq!(only_log, !grant.gateway, "{} {story}", grant.name);
+        assert_eq!(story.get("gateway").is_some(), grant.gateway);
+        assert_eq!(story["link"]["state"] == "", !grant.gateway);
+    }
+}
+
 fn strangers(city: &City, grant: &Grant) {
     let answer = clean(city, grant, "/v1/strangers");
     if grant.sees_all_devices() {
@@ -290,6 +340,7 @@ fn every_route_gives_what_is_granted_and_nothing_else() {
                     }
                     ("/v1/devices", "data") => list(&city, grant),
                     ("/v1/devices/{id}", "data") => device(&city, grant),
+                    ("/v1/devices/{id}/explain", "data") => explain(&city, grant),
                     ("/v1/devices/{id}/readings", "data") => readings(&city, grant),
                     ("/v1/devices/{id}/timeline", "data") => timeline(&city, grant),
                     ("/v1/devices/{id}/timeline/{sequence}", "data") => entry(&city, grant),
@@ -344,7 +395,10 @@ fn every_page_shows_what_is_granted_and_nothing_else() {
         for device in &city.devices {
             let page = clean(&city, grant, &format!("/d/{}", device.id));
             assert_eq!(page.status, if grant.sees(device) { 200 } else { 404 });
+            let story = clean(&city, grant, &format!("/d/{}/explain", device.id));
+            assert_eq!(story.status, if grant.sees(device) { 200 } else { 404 });
             for target in [
+                format!("/d/{}/explain?live=1", device.id),
                 format!("/d/{}?live=1&want=chart&m=relative_humidity", device.id),
                 format!("/d/{}/t", device.id),
                 format!("/new?id={}", device.id),

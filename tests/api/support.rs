@@ -174,6 +174,7 @@ fn build(dir: &Path, clock: Clock) -> Shared {
         catalogue,
         accounting,
         metrics: Arc::new(Metrics::default()),
+        streams: citygate::api::grpc::Streams::default(),
         rates: Rates::default(),
         clock,
         readiness: Readiness::default(),

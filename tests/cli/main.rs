@@ -9,6 +9,7 @@ mod checks;
 mod coap;
 mod demo;
 mod devices;
+mod explain;
 mod full;
 mod live;
 mod rejects;

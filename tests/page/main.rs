@@ -67,6 +67,11 @@ fn a_device_with_chart_and_timeline() {
 }
 
 #[test]
+fn the_story_of_a_device() {
+    browse("explain");
+}
+
+#[test]
 fn just_installed() {
     browse("installed");
 }

@@ -80,6 +80,11 @@ impl Feed {
         self.next.saturating_sub(1)
     }
 
+    /// What it lets pass.
+    pub const fn selection(&self) -> &Arc<Selection> {
+        &self.selection
+    }
+
     /// How far behind what is sent now is: of whoever may see everything, what was looked at last; else
     /// what was sent last, for the rest is nobody's business.
     pub fn behind(&self, filled: &Filled, watermark: u64, now: Timestamp) -> Duration {

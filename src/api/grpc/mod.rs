@@ -11,8 +11,11 @@ mod incoming;
 mod leash;
 mod query;
 pub mod status;
+mod streams;
 mod subscribe;
 mod watch;
+
+pub use streams::{Stream, Streams};
 
 use crate::api::{Phase, Shared};
 use crate::model::proto;

@@ -13,6 +13,7 @@
 use super::feed::{Feed, Filled};
 use super::frame::{Draft, SubscribeFrame};
 use super::status;
+use super::streams::Place;
 use crate::api::Shared;
 use crate::api::selection::{Selection, Violations};
 use crate::log::{Cursor, ReadError, Start};
@@ -34,6 +35,7 @@ pub struct Subscription {
     /// `None` only while it is on a blocking thread, or after that thread has panicked.
     feed: Option<Feed>,
     limits: Limits,
+    place: Place,
     heartbeat_at: Instant,
     started: bool,
     ended: bool,
@@ -102,8 +104,12 @@ impl Subscription {
             .reader(start)
             .map_err(|cause| status::start(&cause, &shared.log, selection.grant()))?;
         shared.metrics.subscribers.inc();
+        let feed = Feed::new(reader, selection, shared.devices.clone());
         Ok(Self {
-            feed: Some(Feed::new(reader, selection, shared.devices.clone())),
+            place: shared
+                .streams
+                .open(Arc::clone(feed.selection()), feed.seen() + 1),
+            feed: Some(feed),
             limits,
             heartbeat_at: Instant::now(),
             started: false,
@@ -190,6 +196,7 @@ impl Subscription {
         let (watermark, now) = (self.shared.log.watermark(), self.shared.clock.now());
         let lag = feed.behind(&filled, watermark, now);
         let draft = filled.draft;
+        self.place.reach(feed.seen() + 1);
         self.shared
             .metrics
             .sent(draft.records(), Draft::len(&draft));

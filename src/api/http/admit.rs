@@ -157,8 +157,9 @@ fn same_origin(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
 /// Where last values of many devices leave only if they are asked for.
 const LIST: &str = "/v1/devices";
 /// Routes by which readings leave; the audit log says who asked.
-const EXPORTS: [&str; 6] = [
+const EXPORTS: [&str; 7] = [
     "/v1/devices/{id}",
+    "/v1/devices/{id}/explain",
     "/v1/devices/{id}/readings",
     "/v1/devices/{id}/timeline",
     "/v1/devices/{id}/timeline/{sequence}",

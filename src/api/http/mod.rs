@@ -6,6 +6,7 @@ mod accounting;
 mod admit;
 mod decode;
 mod devices;
+mod explain;
 mod gateway;
 mod guard;
 mod hosts;
@@ -27,6 +28,8 @@ mod stores;
 mod timeline;
 
 pub use hosts::Hosts;
+#[cfg(test)]
+pub(in crate::api) use page::{Lang, Teller, tell};
 pub use server::serve;
 
 use crate::api::Shared;

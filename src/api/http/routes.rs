@@ -2,8 +2,8 @@
 //! none can be served and not described. The pages for people are no part of the contract.
 use super::admit::Needs;
 use super::{
-    Http, accounting, decode, devices, gateway, metrics, openapi, probes, push, readings, rejects,
-    reload, stores, timeline,
+    Http, accounting, decode, devices, explain, gateway, metrics, openapi, probes, push, readings,
+    rejects, reload, stores, timeline,
 };
 use axum::routing::{MethodRouter, get, post};
 
@@ -272,6 +272,16 @@ pub(super) const ROUTES: &[Route] = &[
         parameters: &[ID],
         answer: JSON,
         problems: &[400, 404],
+    },
+    Route {
+        method: "get",
+        path: "/v1/devices/{id}/explain",
+        handler: || get(explain::get),
+        needs: Needs::Data,
+        summary: "What became of a device's last uplinks, who had them when, and what goes with its silence",
+        parameters: &[ID, LIMIT],
+        answer: JSON,
+        problems: &[400, 503],
     },
     Route {
         method: "get",

@@ -1,4 +1,5 @@
 //! How a link is, for `/v1/sources` and metrics.
+use super::filter::overlap;
 use crate::model::{Source, Timestamp};
 use crate::sources::State;
 use std::fmt;
@@ -92,6 +93,16 @@ pub struct LinkState {
 }
 
 impl LinkState {
+    /// Does a filter of it match this topic?
+    pub fn brings(&self, topic: &str) -> bool {
+        let filters = self.topics.iter();
+        let mut filters = filters.map(|filter| match filter.strip_prefix("$share/") {
+            Some(shared) => shared.split_once('/').map_or("", |(_, filter)| filter),
+            None => filter,
+        });
+        filters.any(|filter| overlap(filter, topic))
+    }
+
     /// `NAME/INDEX`.
     pub fn name(&self) -> String {
         format!("{}/{}", self.broker, self.client)

@@ -201,6 +201,7 @@ fn export(path: &str) -> Option<&'static str> {
     parts.next()?;
     Some(match (parts.next(), parts.next()) {
         (None, _) => "/d/{id}",
+        (Some("explain"), None) => "/d/{id}/explain",
         (Some(_), None) => "/d/{id}/t",
         (Some(_), Some(_)) => "/d/{id}/t/{entry}",
     })

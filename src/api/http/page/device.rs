@@ -42,6 +42,7 @@ pub fn head(view: &View<'_>, device: &Device) -> Markup {
     html! {
         h1 { (device.id) }
         p class="lead dim" { (list::place(view, device)) }
+        p { a href={ (device_path(&device.id)) "/explain" } { (view.t(text::EXPLAIN)) } }
     }
 }
 

@@ -16,6 +16,7 @@ mod chart;
 mod decode;
 mod device;
 mod entries;
+mod explain;
 mod facts;
 mod filter;
 mod form;
@@ -39,6 +40,9 @@ mod tunnel;
 mod values;
 mod view;
 mod words;
+
+pub use lang::Lang;
+pub use text::story::{Teller, tell};
 
 use super::Http;
 use crate::api::timeline as past;
@@ -68,6 +72,7 @@ pub fn routes() -> Router<Http> {
     Router::new()
         .route("/", get(home_page))
         .route("/d/{id}", get(device_page))
+        .route("/d/{id}/explain", get(explain::page))
         .route("/d/{id}/t", get(timeline_page))
         .route("/d/{id}/t/{entry}", get(entry_page))
         .route("/new", get(new_page))

@@ -4,6 +4,8 @@
 pub mod health;
 pub mod names;
 pub mod refusal;
+pub mod story;
+mod verdict;
 mod words;
 
 pub use words::*;

@@ -158,6 +158,14 @@ texts! {
     HEARD_NOT_ACCEPTED_WHY: "It sends, and what it sent last was refused.", "设备在发送，但最近的数据被拒收。";
     SLEEPY: "out of reach between its reports", "两次上报之间不可达";
 
+    // Its story.
+    EXPLAIN: "What became of its uplinks", "上报去向";
+    AROUND: "What is expected, and around it", "应有情况与周边";
+    CELL: "Cell", "小区";
+    ROUTE: "Route", "路由";
+    TAKEN: "Accepted", "已接收";
+    ALIKE: "Refused, and perhaps this device", "被拒且可能是本设备";
+
     // One row of the timeline.
     RAW_BYTES: "Raw bytes", "原始数据";
     AS_TEXT: "As text", "文本";

@@ -1,0 +1,340 @@
+//! The last uplinks and rejects out of the timeline.
+use super::{Doubt, ENTRIES_MAX, Named, READINGS_MAX, Reading, Refused, Uplink, passages};
+use crate::access::Grant;
+use crate::api::Shared;
+use crate::api::timeline::{self, Arrived, Entry, Error, Wanted, What};
+use crate::catalogue::{Catalogue, Type};
+use crate::devices::Device;
+use crate::model::{Quality, Reject, Source, Timestamp, proto};
+use std::sync::Arc;
+
+/// The newest `count` of a device, newest first, cut to the grant. Blocks on the disk.
+///
+/// # Errors
+/// The log's or history's.
+pub(super) fn uplinks(
+    shared: &Shared,
+    grant: &Arc<Grant>,
+    device: &Device,
+    count: usize,
+) -> Result<Vec<Uplink>, Error> {
+    let page = timeline::page(
+        shared,
+        &Wanted {
+            name: (*device.id).to_owned(),
+            from: None,
+            to: None,
+            limit: ENTRIES_MAX,
+            place: None,
+            grant: Arc::clone(grant),
+        },
+    )?;
+    let mut uplinks: Vec<Uplink> = Vec::new();
+    for entry in &page.entries {
+        let uplink = match &entry.what {
+            What::Uplink(uplink) => accepted(shared, device, entry, uplink),
+            What::Reject(reject) => {
+                let uplink = refused(shared, entry, reject);
+                match uplinks.last_mut() {
+                    // What is refused in part has both records, appended one beside the other.
+                    Some(last) if is_one(last, &uplink) => {
+                        join(last, uplink);
+                        continue;
+                    }
+                    _ => uplink,
+                }
+            }
+            What::Event(..) | What::State(..) => continue,
+        };
+        match uplinks.last_mut() {
+            Some(last) if !last.accepted && is_one(last, &uplink) => {
+                let parts = std::mem::replace(last, uplink);
+                last.refused = parts.refused;
+            }
+            _ => uplinks.push(uplink),
+        }
+        if uplinks.len() > count {
+            break;
+        }
+    }
+    uplinks.truncate(count);
+    let mut passages = passages::Passages::new(shared, grant);
+    for uplink in &mut uplinks {
+        uplink.passages = passages.of(uplink)?;
+    }
+    Ok(uplinks)
+}
+
+/// Parts of one uplink: they were received at one moment.
+fn is_one(one: &Uplink, other: &Uplink) -> bool {
+    let parts = |uplink: &Uplink| {
+        uplink
+            .refused
+            .iter()
+            .all(|refused| !refused.part.is_empty())
+    };
+    one.at == other.at && parts(one) && parts(other)
+}
+
+fn join(one: &mut Uplink, mut parts: Uplink) {
+    one.refused.append(&mut parts.refused);
+}
+
+fn accepted(shared: &Shared, device: &Device, entry: &Entry, of: &timeline::Uplink) -> Uplink {
+    let report = &of.report;
+    let empty = Arrived::default();
+    let arrived = of.arrived.as_ref().unwrap_or(&empty);
+    let mut uplink = Uplink {
+        at: entry.at,
+        sequence: entry.sequence,
+        accepted: true,
+        source: source_name(report.source.into()),
+        address: arrived
+            .address
+            .map(|address| address.to_string())
+            .unwrap_or_default(),
+        topic: arrived.topic.clone(),
+        client: arrived.client.clone(),
+        route: arrived.route.clone(),
+        profile: report.profile.clone(),
+        version: arrived.version.clone(),
+        device: report.device_id.clone(),
+        via: report.via.clone(),
+        note: of.note.to_owned(),
+        ..Uplink::default()
+    };
+    uplink.named_by = of.arrived.as_ref().and_then(|_| named_by(&uplink));
+    let readings = report.readings.iter();
+    let received = time_of(report.received_at.as_ref());
+    uplink.readings = readings
+        .take(READINGS_MAX)
+        .map(|found| reading(&shared.catalogue, &device.kind, received, found))
+        .collect();
+    uplink.readings_left_out = report.readings.len().saturating_sub(READINGS_MAX);
+    uplink
+}
+
+fn refused(shared: &Shared, entry: &Entry, reject: &Reject) -> Uplink {
+    let source = Source::ALL
+        .into_iter()
+        .find(|source| *source as u32 == reject.source);
+    let route = source.and_then(|source| shared.intake.route_of(&reject.topic, source));
+    Uplink {
+        at: entry.at,
+        sequence: entry.sequence,
+        source: source_name(reject.source.into()),
+        address: reject.address.clone(),
+        topic: reject.topic.clone(),
+        client: reject.client.clone(),
+        route_is_todays: route.is_some(),
+        route: route.unwrap_or_default(),
+        profile: reject.profile.clone(),
+        device: reject.device_id.clone(),
+        refused: vec![Refused {
+            part: reject.part.clone(),
+            reason: reject.reason.clone(),
+            sentence: reject.sentence.clone(),
+            sequence: entry.sequence,
+            ..Refused::default()
+        }],
+        ..Uplink::default()
+    }
+}
+
+fn source_name(number: i64) -> String {
+    let source = Source::ALL.into_iter().find(|s| *s as i64 == number);
+    source.map_or("unspecified", Source::name).to_owned()
+}
+
+/// How topic and route lead to the device.
+fn named_by(uplink: &Uplink) -> Option<Named> {
+    if uplink.route.is_empty() {
+        return None;
+    }
+    if !uplink.via.is_empty() {
+        return Some(Named::Payload);
+    }
+    if uplink.route.contains("{token}") {
+        return Some(Named::Token);
+    }
+    // Of CoAP, the path may be written with a slash in front.
+    let topic = uplink.topic.trim_start_matches('/').split('/');
+    let pattern = uplink.route.trim_start_matches('/').split('/');
+    let mut levels = pattern.zip(topic);
+    match levels.find(|(pattern, _)| *pattern == "{device}") {
+        Some((_, name)) if name == uplink.device => Some(Named::Topic),
+        Some((_, name)) => Some(Named::Alias {
+            name: name.to_owned(),
+        }),
+        None if uplink.client == uplink.device => Some(Named::Client),
+        None => Some(Named::Payload),
+    }
+}
+
+fn reading(
+    catalogue: &Catalogue,
+    kind: &str,
+    received: Timestamp,
+    found: &proto::Reading,
+) -> Reading {
+    use proto::reading::Value;
+    let quality = u64::try_from(found.quality).ok();
+    let quality = quality.and_then(Quality::from_number);
+    let quality = quality.unwrap_or(Quality::Uncertain);
+    let observed_at = time_of(found.observed_at.as_ref());
+    let raw = [found.raw.as_str(), found.raw_unit.as_str()];
+    let mut reading = Reading {
+        metric: found.metric.clone(),
+        unit: found.unit.clone(),
+        observed_at,
+        quality: quality_word(quality).to_owned(),
+        labels: found.labels.clone().into_iter().collect(),
+        raw: raw.join(" ").trim().to_owned(),
+        ..Reading::default()
+    };
+    match &found.value {
+        Some(Value::Number(number)) => reading.number = Some(*number),
+        Some(Value::Flag(flag)) => reading.flag = Some(*flag),
+        Some(Value::Text(text)) => reading.text = Some(text.clone()),
+        None => {}
+    }
+    reading.doubt = doubt(catalogue, kind, received, &reading, quality);
+    reading
+}
+
+/// Lower case, as in texts.
+const fn quality_word(quality: Quality) -> &'static str {
+    match quality {
+        Quality::Good => "good",
+        Quality::Uncertain => "uncertain",
+        Quality::Bad => "bad",
+        Quality::NotAvailable => "not_available",
+    }
+}
+
+/// Why it is not good, by the rules that intake has: the catalogue's range, and the time.
+fn doubt(
+    catalogue: &Catalogue,
+    kind: &str,
+    received: Timestamp,
+    reading: &Reading,
+    quality: Quality,
+) -> Option<Doubt> {
+    let metric = catalogue.metric(&reading.metric);
+    let metric = metric.filter(|metric| metric.kind_of_value == Type::Number);
+    let outside = metric.zip(reading.number).and_then(|(metric, number)| {
+        let (min, max) = metric.range(kind);
+        (number < min || number > max).then_some((metric.safety, min, max))
+    });
+    let finite = |limit: f64| limit.is_finite().then_some(limit);
+    Some(match (quality, outside) {
+        (Quality::Good, _) => return None,
+        (Quality::NotAvailable, _) => Doubt::NoValue,
+        (Quality::Bad, Some((_, min, max))) => Doubt::OutOfRange {
+            min: finite(min),
+            max: finite(max),
+        },
+        (Quality::Uncertain, Some((true, _, max))) => Doubt::Saturated { max: finite(max) },
+        (Quality::Uncertain, _) if reading.observed_at == received => Doubt::Time,
+        (Quality::Bad | Quality::Uncertain, _) => Doubt::Untold,
+    })
+}
+
+fn time_of(time: Option<&prost_types::Timestamp>) -> Timestamp {
+    time.and_then(|time| Timestamp::from_secs_nanos(time.seconds, time.nanos))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uplink(route: &str, topic: &str, client: &str, via: &str) -> Uplink {
+        Uplink {
+            device: "m-1".to_owned(),
+            route: route.to_owned(),
+            topic: topic.to_owned(),
+            client: client.to_owned(),
+            via: via.to_owned(),
+            ..Uplink::default()
+        }
+    }
+
+    #[test]
+    fn topic_alias_token_client_or_payload_name_the_device() {
+        let alias = Some(Named::Alias {
+            name: "imei-5".to_owned(),
+        });
+        for (route, topic, client, via, named) in [
+            ("city/{device}", "city/m-1", "x", "", Some(Named::Topic)),
+            ("t/{device}", "/t/m-1", "", "", Some(Named::Topic)),
+            ("city/{device}/{profile}", "city/imei-5/json", "", "", alias),
+            (
+                "api/v1/{token}/telemetry",
+                "api/v1/*/telemetry",
+                "",
+                "",
+                Some(Named::Token),
+            ),
+            (
+                "v1/devices/me/telemetry",
+                "v1/devices/me/telemetry",
+                "m-1",
+                "",
+                Some(Named::Client),
+            ),
+            (
+                "v1/devices/me/telemetry",
+                "v1/devices/me/telemetry",
+                "c",
+                "",
+                Some(Named::Payload),
+            ),
+            (
+                "city/{device}",
+                "city/c-1",
+                "c-1",
+                "c-1",
+                Some(Named::Payload),
+            ),
+            ("", "city/m-1", "", "", None),
+        ] {
+            let uplink = uplink(route, topic, client, via);
+            assert_eq!(named_by(&uplink), named, "{route} {topic}");
+        }
+    }
+
+    #[test]
+    fn a_reading_says_why_it_is_not_good() {
+        let catalogue = Catalogue::shipped();
+        let at = Timestamp::from_secs(1_800_000_000);
+        let of = |metric: &str, number: Option<f64>, quality: Quality, observed: Timestamp| {
+            let found = proto::Reading {
+                metric: metric.to_owned(),
+                value: number.map(proto::reading::Value::Number),
+                quality: quality as i32,
+                observed_at: Some(observed.into()),
+                ..proto::Reading::default()
+            };
+            reading(&catalogue, "unknown", at, &found).doubt
+        };
+        let before = Timestamp::from_secs(1_799_999_000);
+        assert_eq!(of("voltage", Some(230.0), Quality::Good, at), None);
+        let none = of("voltage", None, Quality::NotAvailable, at);
+        assert_eq!(none, Some(Doubt::NoValue));
+        let out = of("relative_humidity", Some(140.0), Quality::Bad, before);
+        assert!(
+            matches!(out, Some(Doubt::OutOfRange { max: Some(_), .. })),
+            "{out:?}"
+        );
+        let gas = of("methane_lel", Some(1e9), Quality::Uncertain, before);
+        assert!(
+            matches!(gas, Some(Doubt::Saturated { max: Some(_) })),
+            "{gas:?}"
+        );
+        let late = of("voltage", Some(230.0), Quality::Uncertain, at);
+        assert_eq!(late, Some(Doubt::Time));
+        let untold = of("voltage", Some(230.0), Quality::Uncertain, before);
+        assert_eq!(untold, Some(Doubt::Untold));
+    }
+}
