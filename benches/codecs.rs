@@ -8,7 +8,9 @@
     clippy::cast_precision_loss,
     reason = "a bench ends where it cannot go on, and shows few digits"
 )]
-use citygate::codecs::{self, Decoded, Limits};
+use citygate::catalogue::Catalogue;
+use citygate::codecs::{Decoded, Limits};
+use citygate::profiles::{Around, Codec, Profile, Profiles};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -19,7 +21,7 @@ const LIMITS: Limits = Limits {
 };
 
 /// Name, profile, payload.
-const MESSAGES_SENT: [(&str, &str, &[u8]); 6] = [
+const MESSAGES_SENT: [(&str, &str, &[u8]); 9] = [
     (
         "json, 2 readings",
         "json",
@@ -29,6 +31,21 @@ const MESSAGES_SENT: [(&str, &str, &[u8]); 6] = [
         "json, 4 readings",
         "json",
         br#"{"ts":1795420800000,"voltage":230.1,"current":1.25,"active_power":0.287,"active_energy_import":12345.67}"#,
+    ),
+    (
+        "profile, the 2 readings of json",
+        "flat",
+        br#"{"ts":1795420800000,"voltage":230.1,"current":1.25}"#,
+    ),
+    (
+        "profile, the 4 readings of json",
+        "flat",
+        br#"{"ts":1795420800000,"voltage":230.1,"current":1.25,"active_power":0.287,"active_energy_import":12345.67}"#,
+    ),
+    (
+        "profile, 4 readings of 24 nested values",
+        "nested",
+        br#"{"Message":{"dev":"NB-11 v0.5","IMEI":"867723030711633","IMSI":"250990283462252","ICCID":"8970199170730496963","num":3,"UTC":1571227504},"CellStatus":{"EARFCN":1240,"PCID":26,"RSRP":-822,"RSRQ":-108,"RSSI":-744,"SNR":119},"Telemetry":{"reason":"time","UTC":1571227500,"bat":99,"temp":28,"RAW":43,"RAI":580,"s_magnet":0,"pulse1":0,"pulse2":0,"pulse3":0,"pulse4":0}}"#,
     ),
     (
         "SenML JSON, 2 records",
@@ -52,17 +69,81 @@ const MESSAGES_SENT: [(&str, &str, &[u8]); 6] = [
     ),
 ];
 
+/// The content of the json rows, by a profile of a file.
+const FLAT: &str = r#"
+name = "flat"
+version = "1"
+format = "json"
+[time]
+path = "ts"
+[[value]]
+metric = "voltage"
+path = "voltage"
+[[value]]
+metric = "current"
+path = "current"
+[[value]]
+metric = "active_power"
+path = "active_power"
+[[value]]
+metric = "active_energy_import"
+path = "active_energy_import"
+"#;
+
+/// As vendors nest, with tenths, words and values that mean absent.
+const NESTED: &str = r#"
+name = "nested"
+version = "1"
+format = "json"
+[device]
+path = "Message.IMEI"
+prefix = "imei:"
+[time]
+path = "Telemetry.UTC"
+unit = "s"
+[[value]]
+metric = "rsrp"
+path = "CellStatus.RSRP"
+scale = 0.1
+[[value]]
+metric = "sinr"
+path = "CellStatus.SNR"
+scale = 0.1
+[[value]]
+metric = "battery_level"
+path = "Telemetry.bat"
+absent = [255]
+[[value]]
+metric = "door_open"
+path = "Telemetry.s_magnet"
+words = { "0" = false, "1" = true }
+"#;
+
+fn profiles() -> Profiles {
+    let catalogue = Catalogue::shipped();
+    let parse = |(file, text)| Profile::parse(file, text, &catalogue).unwrap();
+    Profiles::of([("flat.toml", FLAT), ("nested.toml", NESTED)].map(parse)).unwrap()
+}
+
 fn main() {
+    let profiles = profiles();
+    let around = || Around {
+        limits: LIMITS,
+        profiles: &profiles,
+        profile_of: &|_| None,
+    };
     println!("| message | bytes | ns |\n|---|---|---|");
     for (name, profile, payload) in MESSAGES_SENT {
-        let (_, decode) = codecs::named(profile).unwrap();
+        let codec: Codec<'_> = profiles.find(profile).unwrap();
         let mut least = Duration::MAX;
         let mut memory = Decoded::default();
         for _ in 0..ROUNDS {
             let start = Instant::now();
             for _ in 0..MESSAGES {
                 let mut decoded: Decoded<'_> = memory;
-                decode(black_box(payload), LIMITS, &mut decoded).unwrap();
+                codec
+                    .decode(black_box(payload), around(), &mut decoded)
+                    .unwrap();
                 assert!(!black_box(&decoded).samples.is_empty());
                 memory = decoded.recycle();
             }

@@ -8,6 +8,8 @@
 pub(in crate::codecs) mod read;
 
 use super::{Decoded, Fault, Limits, Reason, json, quote};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use read::{Item, Reader};
 
 /// Decodes a payload of profile `cbor`.
@@ -15,21 +17,46 @@ use read::{Item, Reader};
 /// # Errors
 /// Not CBOR, keys that are no texts, nested too deep; and as [`json::decode`].
 pub fn decode(payload: &[u8], limits: Limits, out: &mut Decoded<'_>) -> Result<(), Fault> {
+    let text = as_json(payload, no_value)?;
+    json::decode_owned(&text, limits, out)
+}
+
+/// The payload written out as JSON, with bytes as base64url texts: what a profile's paths lead
+/// through.
+///
+/// # Errors
+/// Not CBOR, keys that are no texts, nested too deep.
+pub(crate) fn to_json(payload: &[u8]) -> Result<String, Fault> {
+    as_json(payload, |bytes, out| {
+        out.extend(["\"", &URL_SAFE_NO_PAD.encode(bytes), "\""]);
+    })
+}
+
+/// How bytes are written.
+type Bytes = fn(&[u8], &mut String);
+
+/// An object that is no value of profile `json`.
+fn no_value(bytes: &[u8], out: &mut String) {
+    out.extend(["{\"bytes\":", &bytes.len().to_string(), "}"]);
+}
+
+fn as_json(payload: &[u8], bytes: Bytes) -> Result<String, Fault> {
     if payload.is_empty() {
         return Err(Fault::whole(Reason::NoReadings, "the payload is empty"));
     }
     let mut reader = Reader::new(payload);
     let mut text = String::with_capacity(2 * payload.len());
     let item = reader.item()?;
-    write(&mut reader, item, 0, &mut text)?;
+    write(&mut reader, item, 0, bytes, &mut text)?;
     reader.end()?;
-    json::decode_owned(&text, limits, out)
+    Ok(text)
 }
 
 fn write(
     reader: &mut Reader<'_>,
     item: Item<'_>,
     depth: usize,
+    bytes: Bytes,
     out: &mut String,
 ) -> Result<(), Fault> {
     match item {
@@ -39,7 +66,7 @@ fn write(
         Item::Number(number) if number.value == f64::NEG_INFINITY => out.push_str("-Infinity"),
         Item::Number(number) => push_number(number.value, out),
         Item::Text(text) => push_text(&text, out),
-        Item::Bytes(bytes) => out.extend(["{\"bytes\":", &bytes.len().to_string(), "}"]),
+        Item::Bytes(sent) => bytes(&sent, out),
         Item::Flag(flag) => out.push_str(if flag { "true" } else { "false" }),
         Item::Null => out.push_str("null"),
         Item::Break => return Err(reader.malformed("a break outside of anything open")),
@@ -48,7 +75,7 @@ fn write(
             out.push('[');
             each(reader, count, |reader, item, at| {
                 push_comma(at, out);
-                write(reader, item, depth + 1, out)
+                write(reader, item, depth + 1, bytes, out)
             })?;
             out.push(']');
         }
@@ -68,7 +95,7 @@ fn write(
                         let sentence = format!("`{}` has no value", quote(&key));
                         Err(reader.malformed(&sentence))
                     }
-                    value => write(reader, value, depth + 1, out),
+                    value => write(reader, value, depth + 1, bytes, out),
                 }
             })?;
             out.push('}');

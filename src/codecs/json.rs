@@ -21,13 +21,12 @@ mod thingsboard;
 pub use thingsboard::{Attributes, attributes, connection, gateway};
 
 use super::{Decoded, Fault, Group, Limits, Reason, Sample, Sent, SentTime, quote, too_many};
-pub(in crate::codecs) use diagnose::{syntax as syntax_fault, utf8};
-pub(in crate::codecs) use syntax::Key;
+pub(crate) use diagnose::{replace as literals, syntax as syntax_fault, utf8};
+pub(crate) use syntax::{Key, array, members};
 
 use extended::extended;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use syntax::{array, members};
 
 /// Decodes a payload of profile `json`.
 ///
@@ -254,7 +253,7 @@ fn within(limits: Limits, out: &Decoded<'_>) -> Result<(), Fault> {
 }
 
 /// A value that is neither object nor array. The text is one JSON value.
-pub(in crate::codecs) fn plain(text: &str) -> Result<Sent<'_>, String> {
+pub(crate) fn plain(text: &str) -> Result<Sent<'_>, String> {
     Ok(match text.as_bytes().first() {
         Some(b'"') => Sent::Text(string(text)?),
         Some(b't') => Sent::Flag(true),

@@ -19,6 +19,7 @@ mod commit;
 mod config;
 mod dedup;
 mod event;
+mod fixture;
 mod identity;
 mod knowledge;
 mod normalise;
@@ -43,6 +44,7 @@ mod value;
 
 pub use crate::codecs::Reason;
 pub use config::Config;
+pub use fixture::{Difference, Line, check_fixtures};
 pub use knowledge::Knowledge;
 pub use pending::Pending;
 pub use preview::{Assumed, Kept, Piece, Place, Preview, preview, quality_name};

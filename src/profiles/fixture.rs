@@ -19,6 +19,8 @@ pub struct Fixture {
     pub payload: Vec<u8>,
     /// When it arrives; `None`: not said.
     pub received_at: Option<Timestamp>,
+    /// Zone of wall times; `None`: UTC.
+    pub zone: Option<TimeZone>,
     /// Who must have sent it; "": not compared.
     pub device: String,
     /// Every reading, in any order.
@@ -96,11 +98,15 @@ fn read_one(section: &mut Section<'_>) -> Fixture {
             "a fixture needs a payload, as payload, hex or base64",
         );
     }
-    let received_at = section.get("received_at", TIME_RULE, |value| {
-        Timestamp::parse(value.as_str()?, &TimeZone::UTC).ok()
-    });
+    let received_at = section.get("received_at", TIME_RULE, time);
+    let zone = section.get(
+        "zone",
+        "must be a time zone, such as Asia/Shanghai",
+        |value| TimeZone::get(value.as_str()?).ok(),
+    );
     Fixture {
         name,
+        zone,
         line: 0,
         payload: payload.unwrap_or_default(),
         received_at,
@@ -117,6 +123,15 @@ fn read_one(section: &mut Section<'_>) -> Fixture {
 
 const TIME_RULE: &str = "must be a time, such as \"2026-11-23T08:00:00Z\"";
 
+/// As a text, or as TOML has times.
+fn time(value: &Value) -> Option<Timestamp> {
+    let text = match value {
+        Value::Datetime(time) => time.to_string(),
+        value => value.as_str()?.to_owned(),
+    };
+    Timestamp::parse(&text, &TimeZone::UTC).ok()
+}
+
 fn expected(section: &mut Section<'_>) -> Option<Expected> {
     let value = section.get("value", "must be a number, flag or text", |value| {
         Some(match value {
@@ -128,9 +143,7 @@ fn expected(section: &mut Section<'_>) -> Option<Expected> {
             _ => return None,
         })
     });
-    let at = section.get("at", TIME_RULE, |value| {
-        Timestamp::parse(value.as_str()?, &TimeZone::UTC).ok()
-    });
+    let at = section.get("at", TIME_RULE, time);
     let labels = section.get("labels", "must be a table of texts", |value| {
         labels(value.as_table()?)
     });

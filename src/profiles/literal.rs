@@ -75,12 +75,6 @@ impl Literals {
     pub(super) fn has(&self, sent: &Sent<'_>) -> bool {
         self.0.iter().any(|literal| literal.is(sent))
     }
-
-    /// "1, 3", for people.
-    pub(super) fn show(&self) -> String {
-        let all: Vec<&str> = self.0.iter().map(|literal| &*literal.text).collect();
-        all.join(", ")
-    }
 }
 
 /// A decimal number with blanks around it and a plus before it: "+27.90", "060".
@@ -92,7 +86,7 @@ pub(super) fn number(text: &str) -> Option<f64> {
 pub(super) fn plain(text: &str) -> Option<&str> {
     let text = text.trim();
     let text = text.strip_prefix('+').unwrap_or(text);
-    // Rust also reads "inf", "nan" and "1_0"-less forms such as "." is refused by it.
+    // Rust would also read "inf" and "nan".
     let digits =
         |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E');
     let first = text.bytes().next().is_some_and(|b| b != b'+');

@@ -13,6 +13,7 @@
 mod binary;
 mod document;
 mod fixture;
+mod folder;
 mod inner;
 mod literal;
 mod map;
@@ -20,6 +21,7 @@ mod profile;
 mod reading;
 mod rules;
 mod scale;
+mod shipped;
 mod step;
 mod time;
 mod trace;
@@ -30,6 +32,7 @@ pub use trace::{Spot, Trace, Traced};
 
 use crate::codecs::{self, Decode, Decoded, Fault, Limits};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What reads a payload: a codec that needs no file, or a profile.
@@ -109,6 +112,8 @@ impl<'p> Codec<'p> {
 #[derive(Clone, Debug, Default)]
 pub struct Profiles {
     by_name: BTreeMap<Box<str>, Arc<Profile>>,
+    /// Those that were read, besides the shipped ones.
+    files: Vec<PathBuf>,
 }
 
 impl Profiles {

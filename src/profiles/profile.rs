@@ -30,8 +30,8 @@ pub struct Profile {
 /// How its payloads are laid out.
 #[derive(Debug)]
 enum Layout {
-    Document(document::Layout),
-    Binary(binary::Layout),
+    Document(Box<document::Layout>),
+    Binary(Box<binary::Layout>),
 }
 
 /// A device that reports less often than this is not watched by its rhythm.
@@ -97,10 +97,11 @@ impl Profile {
             .iter()
             .any(|key| top.has(key));
         let layout = match format {
-            Some("binary") => Layout::Binary(binary::Layout::read(top, reading)),
-            None if bytes => Layout::Binary(binary::Layout::read(top, reading)),
+            Some("binary") => Layout::Binary(Box::new(binary::Layout::read(top, reading))),
+            None if bytes => Layout::Binary(Box::new(binary::Layout::read(top, reading))),
             format => {
-                Layout::Document(document::Layout::read(top, reading, format == Some("cbor")))
+                let cbor = format == Some("cbor");
+                Layout::Document(Box::new(document::Layout::read(top, reading, cbor)))
             }
         };
         let values = match &layout {

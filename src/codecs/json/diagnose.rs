@@ -9,7 +9,7 @@ pub(super) const DEPTH_MAX: usize = 8;
 const NOT_FINITE: [&str; 5] = ["-Infinity", "Infinity", "-NaN", "NaN", "nan"];
 
 /// The payload as text.
-pub(in crate::codecs) fn utf8(payload: &[u8]) -> Result<&str, Fault> {
+pub(crate) fn utf8(payload: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(payload).map_err(|error| {
         let at = error.valid_up_to();
         let byte = payload.get(at).copied().unwrap_or_default();
@@ -21,7 +21,7 @@ pub(in crate::codecs) fn utf8(payload: &[u8]) -> Result<&str, Fault> {
 }
 
 /// A syntax error of the whole `text`, with its byte offset.
-pub(in crate::codecs) fn syntax(text: &str, error: &serde_json::Error) -> Fault {
+pub(crate) fn syntax(text: &str, error: &serde_json::Error) -> Fault {
     if error.is_eof() {
         return Fault::whole(
             Reason::Truncated,
@@ -101,8 +101,8 @@ pub(super) fn salvage(text: &str, limits: Limits, out: &mut Decoded<'_>) -> Resu
     Ok(())
 }
 
-/// The copy, and where which literal was replaced.
-fn replace(text: &str) -> (String, Vec<(usize, &'static str)>) {
+/// A copy in which each NaN and Infinity is a JSON text of its length, and where which was replaced.
+pub(crate) fn replace(text: &str) -> (String, Vec<(usize, &'static str)>) {
     let mut copy = String::with_capacity(text.len());
     let mut places = Vec::new();
     let mut in_text = false;

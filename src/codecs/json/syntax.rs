@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// Calls `each` for every member of the object in `text`, in order, duplicates included.
-pub(super) fn members<'a, S>(
+pub(crate) fn members<'a, S>(
     text: &'a str,
     each: impl FnMut(Cow<'a, str>, &'a str, &mut S) -> Result<(), Fault>,
     state: &mut S,
@@ -27,7 +27,7 @@ pub(super) fn members<'a, S>(
 }
 
 /// Calls `each` for every element of the array in `text`.
-pub(super) fn array<'a>(
+pub(crate) fn array<'a>(
     text: &'a str,
     each: impl FnMut(&'a str) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
@@ -102,7 +102,7 @@ impl<'de, F: FnMut(&'de str) -> Result<(), Fault>> Visitor<'de> for Elements<'_,
 }
 
 /// A key, borrowed unless it has escapes.
-pub(in crate::codecs) struct Key;
+pub(crate) struct Key;
 
 impl<'de> DeserializeSeed<'de> for Key {
     type Value = Cow<'de, str>;

@@ -1,37 +1,179 @@
-//! JSON and CBOR layouts.
+//! JSON and CBOR layouts: paths into a document.
+//!
+//! ```text
+//!  [[value]], [time], when, .. --read--> Scope: a tree of paths, a slot for each
+//!  payload --one walk along the tree--> slots: slices of it --record--> samples, notes, faults
+//! ```
+//! `serde_json` checks the syntax and hands out slices, so that nothing is copied and the digits stay
+//! recoverable. Rejected: `serde_json::Value`, which allocates for each key, asked for or not, and
+//! loses duplicates. CBOR is written out as JSON first, as profile `cbor` does: one reading of the
+//! paths, at about twice the payload's size in memory.
+mod path;
+mod read;
+mod record;
+mod scope;
+mod text;
+mod trace;
+mod tree;
+
 use super::inner::Inner;
 use super::reading::Reading;
 use super::{Around, Trace};
-use crate::codecs::{Decoded, Fault, Reason};
+use crate::codecs::json::{literals, utf8};
+use crate::codecs::{Decoded, Fault, Group, Reason, Sample, cbor};
 use crate::model::settings::Section;
+use record::Outside;
+use scope::Scope;
+use text::Text;
 
+/// A checked layout of documents.
 #[derive(Debug)]
-pub(super) struct Layout {}
+pub(super) struct Layout {
+    cbor: bool,
+    scope: Scope,
+}
 
 impl Layout {
-    pub(super) fn read(_top: &mut Section<'_>, _reading: Reading<'_>, _cbor: bool) -> Self {
-        Self {}
+    /// Reads every key of the file's top level that a layout has. Mistakes go to the section's
+    /// problems.
+    pub(super) fn read(top: &mut Section<'_>, reading: Reading<'_>, cbor: bool) -> Self {
+        Self {
+            cbor,
+            scope: read::top(top, reading),
+        }
     }
 
     /// `[inner]`, where it has one.
     pub(super) fn inner(&self) -> Option<&Inner> {
-        None
+        self.scope.inner.as_ref().map(|(_, inner)| inner)
     }
 
+    /// How many values it names, those of records included.
     pub(super) fn values(&self) -> usize {
-        0
+        self.scope.values()
     }
 
+    /// Decodes a payload into `out`, which is empty.
+    ///
+    /// # Errors
+    /// Not UTF-8, not JSON or CBOR, nothing in it that the profile names, or too much.
     pub(super) fn decode<'a>(
         &'a self,
-        _payload: &'a [u8],
-        _around: Around<'a>,
-        _out: &mut Decoded<'a>,
+        payload: &'a [u8],
+        around: Around<'a>,
+        out: &mut Decoded<'a>,
     ) -> Result<(), Fault> {
-        Err(Fault::whole(Reason::UnknownProfile, "not built yet"))
+        if self.cbor {
+            let json = cbor::to_json(payload)?;
+            return self.decode_owned(&json, None, around, out);
+        }
+        let json = utf8(payload)?;
+        let mut text = Text::new(around.limits);
+        match self.document(json, &mut text, around, out) {
+            // Not a JSON number, but one reading of many: the others are taken.
+            Err(fault) if fault.reason == Reason::NotFinite => {
+                let (copy, places) = literals(json);
+                self.decode_owned(&copy, Some(&places), around, out)
+            }
+            done => done,
+        }
     }
 
-    pub(super) fn trace(&self, _payload: &[u8], _around: Around<'_>) -> Trace {
-        Trace::default()
+    /// Decodes a text that does not live as long as what it says.
+    fn decode_owned(
+        &self,
+        json: &str,
+        places: Option<&[(usize, &'static str)]>,
+        around: Around<'_>,
+        out: &mut Decoded<'_>,
+    ) -> Result<(), Fault> {
+        let mut decoded = Decoded::default();
+        let mut text = Text::new(around.limits);
+        text.literals = places.map(|places| (json.as_ptr().addr(), places));
+        match self.document(json, &mut text, around, &mut decoded) {
+            Err(fault) if fault.reason == Reason::NotFinite && places.is_none() => {
+                let (copy, places) = literals(json);
+                return self.decode_owned(&copy, Some(&places), around, out);
+            }
+            done => done?,
+        }
+        decoded.move_to(out);
+        Ok(())
+    }
+
+    fn document<'a>(
+        &'a self,
+        json: &'a str,
+        text: &mut Text<'a, '_>,
+        around: Around<'_>,
+        out: &mut Decoded<'a>,
+    ) -> Result<(), Fault> {
+        self.read_all(json, text, around, out)?;
+        if out.samples.is_empty() && out.faults.is_empty() && out.notes.is_empty() {
+            return Err(Fault::whole(
+                Reason::NoReadings,
+                "the payload has nothing at any path that the profile names",
+            ));
+        }
+        gather(out);
+        Ok(())
+    }
+
+    fn read_all<'a>(
+        &'a self,
+        json: &'a str,
+        text: &mut Text<'a, '_>,
+        around: Around<'_>,
+        out: &mut Decoded<'a>,
+    ) -> Result<(), Fault> {
+        if json.trim_ascii().is_empty() {
+            return Err(Fault::whole(Reason::NoReadings, "the payload is empty"));
+        }
+        let inner = self.scope.read(json, Outside::default(), text, out)?;
+        if let (Some((sent, group)), Some(rule)) = (inner, self.inner()) {
+            rule.decode(sent.as_bytes(), group, around, out);
+        }
+        Ok(())
+    }
+
+    /// Every leaf of a document: what it became, or that it was ignored.
+    pub(super) fn trace(&self, payload: &[u8], around: Around<'_>) -> Trace {
+        let written;
+        let json = if self.cbor {
+            written = cbor::to_json(payload);
+            written.as_deref().unwrap_or_default()
+        } else {
+            utf8(payload).unwrap_or_default()
+        };
+        let (copy, places) = literals(json);
+        // Without NaN the copy is the text.
+        let json = copy.as_str();
+        let mut uses = Vec::new();
+        let mut text = Text::new(around.limits);
+        text.literals = Some((json.as_ptr().addr(), &places));
+        text.uses = Some(&mut uses);
+        let mut out = Decoded::default();
+        // What is wrong is said by decoding.
+        let _ = self.read_all(json, &mut text, around, &mut out);
+        let mut order: Vec<usize> = (0..out.samples.len()).collect();
+        order.sort_by_key(|at| out.samples.get(*at).and_then(|s| device(&out.groups, s)));
+        let place = |sample| order.iter().position(|at| *at == sample).unwrap_or(sample);
+        trace::trace(json, &uses, place)
     }
 }
+
+/// Brings the samples of each device together, where records of several alternate.
+fn gather(out: &mut Decoded<'_>) {
+    let of = |sample: &Sample<'_>| device(&out.groups, sample);
+    if !out.samples.is_sorted_by_key(of) {
+        out.samples.sort_by_key(of);
+    }
+}
+
+fn device(groups: &[Group<'_>], sample: &Sample<'_>) -> Option<u32> {
+    let group = usize::try_from(sample.group).ok()?;
+    groups.get(group)?.device
+}
+
+#[cfg(test)]
+mod tests;
