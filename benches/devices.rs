@@ -1,4 +1,5 @@
-//! The device registry at one million devices: `cargo bench --bench devices`. `DEVICES=100000` for fewer.
+//! The device registry at one million devices: `cargo bench --bench devices`. `DEVICES=100000` for fewer;
+//! `LISTED=1` for the inventory's part alone.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -10,12 +11,14 @@ use citygate::catalogue::Catalogue;
 use citygate::devices::{Config, Parts, Query, Registry, State};
 use citygate::intake::Knowledge;
 use citygate::intake::{self, Intake};
-use citygate::inventory::Unknown;
+use citygate::inventory::{Inventory, Unknown};
 use citygate::log::record::{Arrived, Keys, Kind};
 use citygate::log::{AppendError, Batch, Log, Options, Start};
 use citygate::model::{Arrival, Clock, Quality, ReadingDraft, ReportDraft, Source, Value};
+use citygate::profiles::Profiles;
 use citygate::state;
 use jiff::tz::TimeZone;
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -274,11 +277,114 @@ fn lists(registry: &Registry, devices: u64) {
     });
 }
 
+/// As many rows of an inventory, with an alias each.
+fn knowledge(devices: u64, kind: &str, generation: u64) -> Arc<Knowledge> {
+    let mut csv = String::from("id,kind,district,aliases,interval\n");
+    for device in 0..devices {
+        writeln!(
+            csv,
+            "urn:imei:8637030{device:08},{kind},37010{},sn:{:09},1h",
+            device % 10,
+            device * 7_919 % 1_000_000_007
+        )
+        .unwrap();
+    }
+    let (catalogue, zone) = (Catalogue::shipped(), TimeZone::UTC);
+    let read = Inventory::of_csv(
+        Path::new("devices.csv"),
+        &csv,
+        &catalogue,
+        &zone,
+        Unknown::Accept,
+    );
+    Arc::new(Knowledge {
+        inventory: read.unwrap(),
+        profiles: Profiles::default(),
+        generation,
+    })
+}
+
+/// Every tenth device of an inventory is heard.
+fn listed(devices: u64) {
+    println!("-- an inventory of {devices}, a tenth of them heard");
+    let mut rig = Rig::new();
+    let config = intake::Config::default;
+    let first = knowledge(devices, "meter.electricity", 2);
+    let second = knowledge(devices, "meter.gas", 3);
+    let known = first.inventory.bytes() as u64 / devices;
+    println!("the inventory itself: {known} bytes a device");
+    rig.append((0..devices / 10).map(|n| n * 10));
+    let registry = rig.start();
+    rig.caught_up(&registry);
+    registry.close();
+    drop(registry);
+    let start = Instant::now();
+    let heard = rig.start();
+    println!(
+        "start with those heard: {:.2} s",
+        start.elapsed().as_secs_f64()
+    );
+    let without = heard.stats().bytes;
+    heard.close();
+    drop(heard);
+    rig.intake
+        .reload(intake::Routes::default(), first, &config());
+    let before = rss();
+    let start = Instant::now();
+    let registry = rig.start();
+    println!("start with all: {:.2} s", start.elapsed().as_secs_f64());
+    let never = devices - devices / 10;
+    println!(
+        "memory: {} bytes for each that was never heard, as the registry estimates; {} RSS, those heard included",
+        (registry.stats().bytes - without) / never,
+        (rss() - before) / never
+    );
+    assert_eq!(registry.counts().states[0], never);
+    lists(&registry, devices);
+    time("search an alias", || {
+        let search = "sn:00000791".into();
+        let page = registry.list(&Query {
+            search,
+            limit: 100,
+            ..Query::default()
+        });
+        assert!(page.counts.total > 0);
+    });
+    let used = cpu();
+    let start = Instant::now();
+    rig.intake
+        .reload(intake::Routes::default(), second, &config());
+    let mut worst = Duration::ZERO;
+    let gas = || Query {
+        kinds: vec!["meter.gas".into()],
+        limit: 1,
+        ..Query::default()
+    };
+    let mut asked = 0;
+    while registry.list(&gas()).counts.total < devices {
+        let at = Instant::now();
+        std::hint::black_box(registry.get("urn:imei:863703000000777"));
+        worst = worst.max(at.elapsed());
+        asked += 1;
+    }
+    println!(
+        "another snapshot that changes each: {:.2} s, {:.2} s of CPU; who asks waits {:.1} ms at worst of {asked}",
+        start.elapsed().as_secs_f64(),
+        (cpu() - used).as_secs_f64(),
+        ms(worst)
+    );
+    registry.close();
+}
+
 fn main() {
     let devices: u64 = std::env::var("DEVICES")
         .ok()
         .and_then(|count| count.parse().ok())
         .unwrap_or(1_000_000);
+    listed(devices);
+    if std::env::var_os("LISTED").is_some() {
+        return;
+    }
     let mut rig = Rig::new();
     let registry = rig.start();
     // The log's buffers are not the registry's.

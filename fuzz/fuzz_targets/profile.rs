@@ -71,9 +71,9 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((choice, payload)) = bytes.split_first() else {
         return;
     };
-    let all = PROFILES.iter().flat_map(|set| set.iter().map(move |profile| (set, profile)));
-    let count = all.clone().count();
-    let Some((profiles, profile)) = all.clone().nth(usize::from(*choice) % count) else {
+    let sets = PROFILES.iter();
+    let all: Vec<_> = sets.flat_map(|set| set.iter().map(move |profile| (set, profile))).collect();
+    let Some((profiles, profile)) = all.get(usize::from(*choice) % all.len()).copied() else {
         return;
     };
     let around = || Around {

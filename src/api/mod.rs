@@ -45,7 +45,7 @@ use crate::telemetry::{Accounting, Metrics, Reloads};
 use crate::tls;
 use cut::Cut;
 use jiff::tz::TimeZone;
-use selection::{Judge, Selection, Unfit};
+use selection::{DEVICES_MAX, Judge, Selection, Unfit};
 use std::sync::Arc;
 
 /// What both servers look at. Built once by `app`, shared by all calls.
@@ -106,15 +106,25 @@ impl Shared {
 
     /// Checks a filter for the holder of a grant.
     ///
+    /// Devices may be named by an alias.
+    ///
     /// # Errors
     /// See [`Selection::check`].
     pub fn select(&self, filter: &proto::Filter, grant: &Arc<Grant>) -> Result<Selection, Unfit> {
+        let seen = self.devices.seen_by(grant);
+        let mut filter = filter.clone();
+        // What comes back bears ids. A name that leads to nobody who is seen stays what it is.
+        for name in filter.devices.iter_mut().take(DEVICES_MAX) {
+            if let Some(id) = seen.id(name) {
+                *name = id.into();
+            }
+        }
         let judge = Judge {
             catalogue: &self.catalogue,
             grant,
-            sees: &|device| self.devices.seen_by(grant).has(device),
+            sees: &|device| seen.has(device),
         };
-        Selection::check(filter, &judge)
+        Selection::check(&filter, &judge)
     }
 }
 

@@ -2,7 +2,7 @@
 use super::entry::{ACCEPTED, Address, DOWN, Entry, Last, NEVER, Shape};
 use super::health::{self, Judged, Rule};
 use super::names::Series;
-use super::states;
+use super::roll::{DISTRICT, KIND};
 use super::table::{NOBODY, Table};
 use super::view::TraceKind;
 use crate::log::record::{Arrived, Kind, RecordView};
@@ -13,6 +13,8 @@ use std::net::SocketAddr;
 
 /// Series of one device whose last values are kept; the values of others are left to history.
 pub(super) const SERIES_MAX: usize = 64;
+/// The event that says that a device reports that is out of service.
+pub(super) const RETIRED_HEARD: &str = "retired_device_heard";
 /// Longest text of a last value, in bytes.
 const TEXT_MAX: usize = 256;
 
@@ -64,19 +66,20 @@ impl Table {
             .entry(number)
             .is_some_and(|entry| sequence >= entry.log_sequence)
         {
-            self.adopt(number, parent);
+            self.carried(number, parent);
         }
         if self.entry(number).is_some_and(fresh) {
             self.describe(number, report);
             let observed_at = self.take_values(number, sequence, report);
             self.alive(number, at, source, from);
             self.accept(number);
-            if let Some(entry) = self.entries.get_mut(number as usize) {
+            let sleepy_after = self.config.sleepy_after;
+            if let Some(entry) = self.entry_mut(number) {
                 entry.log_sequence = sequence;
                 entry.reports += 1;
                 entry.accepted(at);
                 let observed_at = observed_at.unwrap_or(at);
-                entry.judge_clock(at, observed_at, self.config.sleepy_after);
+                entry.judge_clock(at, observed_at, sleepy_after);
                 let gap = at.since(entry.last_report).as_millis();
                 entry
                     .recent
@@ -85,11 +88,12 @@ impl Table {
                 entry.rhythm.uplink(at, observed_at);
             }
             self.settle(number, at);
+            self.note_retired(number, at);
         }
         if parent != NOBODY && self.entry(parent).is_some_and(fresh) {
             self.alive(parent, at, source, from);
             self.accept(parent);
-            if let Some(entry) = self.entries.get_mut(parent as usize) {
+            if let Some(entry) = self.entry_mut(parent) {
                 entry.log_sequence = sequence;
                 entry.rhythm.uplink(at, at);
             }
@@ -110,38 +114,26 @@ impl Table {
             .unwrap_or(NOBODY)
     }
 
-    /// Hangs a device below the one that carried it last, or below nobody.
-    fn adopt(&mut self, number: u32, parent: u32) {
-        let Some(mark) = self.marks.get_mut(number as usize) else {
-            return;
-        };
-        let before = std::mem::replace(&mut mark.parent, parent);
-        if before == parent {
-            return;
-        }
-        let silent = states::is_silent(mark.state);
-        for (relative, joined) in [(before, false), (parent, true)] {
-            let Some(entry) = self.entries.get_mut(relative as usize) else {
-                continue;
-            };
-            entry.children = if joined {
-                entry.children + 1
-            } else {
-                entry.children.saturating_sub(1)
-            };
-            self.count_child(relative, silent && !joined, silent && joined);
-            self.touch(relative);
-        }
-    }
-
     fn describe(&mut self, number: u32, report: &ReportView<'_>) {
-        let at = number as usize;
-        let (Some(mark), Some(entry)) = (self.marks.get_mut(at), self.entries.get_mut(at)) else {
+        let Some(slot) = self.slot(number) else {
             return;
         };
-        mark.kind = self.names.number(report.kind, mark.kind);
-        mark.district = self.names.number(report.district, mark.district);
-        entry.profile = self.names.number(report.profile, entry.profile);
+        let mark = self.marks.get_mut(number as usize);
+        let (Some(mark), Some(entry)) = (mark, self.entries.get_mut(slot)) else {
+            return;
+        };
+        // What the inventory says holds, also over reports from before it said so.
+        if !self.roll.gives(number, KIND) {
+            mark.kind = self.names.number(report.kind, mark.kind);
+        }
+        if !self.roll.gives(number, DISTRICT) {
+            mark.district = self.names.number(report.district, mark.district);
+        }
+        let before = entry.profile;
+        entry.profile = self.names.number(report.profile, before);
+        if entry.profile != before {
+            self.expect(number);
+        }
     }
 
     /// Keeps the values that are newer than what is known. Returns the newest time in the report.
@@ -159,7 +151,7 @@ impl Table {
                 continue;
             };
             newest = newest.max(Some(reading.observed_at));
-            if let Some(entry) = self.entries.get_mut(number as usize) {
+            if let Some(entry) = self.entry_mut(number) {
                 entry.readings += 1;
             }
             // Reports of one device have the same readings in the same order, mostly.
@@ -174,7 +166,8 @@ impl Table {
     /// The place of a reading's series among the device's values, made if need be and if there is
     /// room.
     fn place(&mut self, number: u32, guess: usize, reading: &ReadingView<'_>) -> Option<usize> {
-        let entry = self.entries.get_mut(number as usize)?;
+        let slot = self.slot(number)?;
+        let entry = self.entries.get_mut(slot)?;
         let guessed = entry.values.get(guess);
         if guessed.is_some_and(|last| self.series.is(last.series, reading)) {
             return Some(guess);
@@ -215,7 +208,8 @@ impl Table {
         reading: &ReadingView<'_>,
         received_at: Timestamp,
     ) {
-        let entry = self.entries.get_mut(number as usize);
+        let slot = self.slot(number);
+        let entry = slot.and_then(|slot| self.entries.get_mut(slot));
         let Some(last) = entry.and_then(|entry| entry.values.get_mut(at)) else {
             return;
         };
@@ -263,7 +257,8 @@ impl Table {
             .series
             .get(after.series)
             .map_or(Rule::Quality, |series| series.rule);
-        let Some(entry) = self.entries.get_mut(number as usize) else {
+        let slot = self.slot(number);
+        let Some(entry) = slot.and_then(|slot| self.entries.get_mut(slot)) else {
             return;
         };
         let good = reading.quality == Some(Quality::Good);
@@ -338,7 +333,8 @@ impl Table {
         let from = reject.address.parse::<SocketAddr>().ok().map(Address::from);
         let source = u8::try_from(reject.source).unwrap_or(0);
         self.alive(number, at, source, from);
-        if let Some(entry) = self.entries.get_mut(number as usize) {
+        let slot = self.slot(number);
+        if let Some(entry) = slot.and_then(|slot| self.entries.get_mut(slot)) {
             entry.reject_sequence = sequence;
             entry.rejects = entry.rejects.saturating_add(1);
             entry.refused(at);
@@ -377,7 +373,10 @@ impl Table {
             self.alive(number, at, 0, from);
             self.accept(number);
         }
-        if let Some(entry) = self.entries.get_mut(number as usize) {
+        if event.name == RETIRED_HEARD {
+            self.roll.told_retired(number, at);
+        }
+        if let Some(entry) = self.entry_mut(number) {
             entry.log_sequence = sequence;
             entry.trace(at, TraceKind::Event(sequence));
             if event.name == "will" {

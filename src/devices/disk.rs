@@ -3,7 +3,7 @@
 //! ```text
 //! p               progress      how far, in both logs
 //! n <u16>         a name        s <u16>  a series        numbers are big-endian
-//! d <u32>         a device
+//! d <u32>         a device that was heard, by the place of its entry
 //! ```
 //! A save is taken in parts, between which the thread goes on following: the first part's place in
 //! the logs is committed with the last part. So a device's row may be ahead of that place, and the
@@ -14,6 +14,7 @@ use super::names::Series;
 use super::progress::Progress;
 use super::registry::Shared;
 use super::row::{self, In, Out};
+use super::rows::{Rows, device_key};
 use super::states::Timing;
 use super::table::{Mark, NOBODY, Table, seconds};
 use crate::log::LogId;
@@ -109,7 +110,8 @@ fn load_rows(space: &Space<'_>, table: &mut Table) -> Result<Option<()>, state::
         let Some(kept) = row::decode(&row).filter(|_| *key == device_key(next)) else {
             return Ok(None);
         };
-        let number = table.push(kept.id, kept.entry, kept.mark);
+        let number = table.push(kept.id, kept.mark);
+        table.hear(number, kept.entry);
         table.changes.set(number, kept.version);
         for (series, text) in kept.texts {
             table.texts.insert((number, series), text.into());
@@ -139,20 +141,15 @@ fn revive(table: &mut Table, progress: &Progress) {
     table.derive();
     // What time changed after the last save is forgotten, but somebody may have seen it.
     let horizon = seconds(progress.saved_at.plus(UNSAVED_MAX));
-    let doubtful = |(number, (entry, mark)): (u32, (&Entry, &Mark))| {
+    let doubtful = |(entry, mark): (&Entry, &Mark)| {
         let timing = Timing::of(entry, &table.config, NEVER);
-        (timing.next(entry, mark.state) <= horizon).then_some(number)
+        (timing.next(entry, mark.state) <= horizon).then_some(entry.number)
     };
-    let all = (0u32..).zip(table.entries.iter().zip(&table.marks));
+    let all = table.entries.iter().zip(&table.marks);
     let doubtful: Vec<u32> = all.filter_map(doubtful).collect();
     for number in doubtful {
         table.touch(number);
     }
-}
-
-fn device_key(number: u32) -> [u8; 5] {
-    let [a, b, c, d] = number.to_be_bytes();
-    [b'd', a, b, c, d]
 }
 
 fn small_key(kind: u8, number: usize) -> [u8; 3] {
@@ -265,8 +262,10 @@ impl Disk {
     fn part(&mut self, shared: &Shared, progress: &Progress) {
         let started = Instant::now();
         let mut saving = self.saving.take().unwrap_or_else(|| {
-            let mut numbers = std::mem::take(&mut shared.write().dirty);
-            numbers.sort_unstable();
+            let mut table = shared.write();
+            let mut numbers = std::mem::take(&mut table.dirty);
+            numbers.sort_unstable_by_key(|number| table.slot(*number));
+            drop(table);
             Saving {
                 numbers,
                 encoded: 0,
@@ -343,53 +342,6 @@ impl Disk {
                 out.text(value);
             }
             batch.insert(space, &small_key(b's', number), &row);
-        }
-    }
-}
-
-/// Encoded rows, one behind the other.
-#[derive(Debug, Default)]
-struct Rows {
-    bytes: Vec<u8>,
-    /// Number, and where its row ends.
-    ends: Vec<(u32, usize)>,
-}
-
-impl Rows {
-    /// Encodes devices, which are then no longer marked as changed.
-    fn encode<'n>(&mut self, table: &mut Table, numbers: impl Iterator<Item = &'n u32>) {
-        self.bytes.clear();
-        self.ends.clear();
-        for number in numbers.copied() {
-            table.untaint(number);
-            let (Some(entry), Some(mark)) = (table.entry(number), table.mark(number)) else {
-                continue;
-            };
-            let version = table.changes.get(number);
-            let text = |series| {
-                table
-                    .texts
-                    .get(&(number, series))
-                    .map_or("", |text| &**text)
-            };
-            row::encode(
-                table.ids.get(number),
-                mark,
-                entry,
-                version,
-                text,
-                &mut self.bytes,
-            );
-            self.ends.push((number, self.bytes.len()));
-        }
-    }
-
-    fn put<'a>(&self, space: &Space<'a>, batch: &mut Batch<'a>) {
-        let mut start = 0;
-        for (number, end) in &self.ends {
-            let row = self.bytes.get(start..*end).unwrap_or_default();
-            batch.insert(space, &device_key(*number), row);
-            start = *end;
         }
     }
 }

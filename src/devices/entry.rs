@@ -5,6 +5,7 @@ use super::view::{Trace, TraceKind};
 use crate::model::{Quality, Timestamp};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 /// Reports that are remembered as places in the log.
 pub(super) const REPORT_TRACES: usize = 8;
@@ -21,6 +22,10 @@ pub(super) const ACCEPTED: u8 = 1;
 pub(super) const DOWN: u8 = 2;
 /// Late or offline, and not heard since.
 pub(super) const SILENT: u8 = 4;
+/// Its profile says that its radio is off between reports ..
+pub(super) const SLEEPY: u8 = 16;
+/// .. or that it never is.
+pub(super) const AWAKE: u8 = 32;
 /// Changed since it was saved.
 pub(super) const DIRTY: u8 = 8;
 
@@ -45,9 +50,10 @@ pub(super) struct Entry {
     pub profile: u16,
     pub source: u8,
     pub flags: u8,
-    pub children: u32,
-    /// Of the children, late or offline.
-    pub silent: u32,
+    /// Its number in the table.
+    pub number: u32,
+    /// What inventory or profile say of its interval, in seconds; 0: nothing.
+    pub interval_secs: u32,
     pub values: Vec<Last>,
     /// Of those that had some trouble.
     pub extra: Option<Box<Extra>>,
@@ -73,8 +79,8 @@ impl Entry {
             profile: 0,
             source: 0,
             flags: 0,
-            children: 0,
-            silent: 0,
+            number: 0,
+            interval_secs: 0,
             values: Vec::new(),
             extra: None,
         }
@@ -82,6 +88,23 @@ impl Entry {
 
     pub const fn is(&self, flag: u8) -> bool {
         self.flags & flag != 0
+    }
+
+    /// Usual time between two uplinks: the inventory's, else the profile's, else learned.
+    pub fn interval(&self) -> Option<Duration> {
+        match self.interval_secs {
+            0 => self.rhythm.interval(),
+            secs => Some(Duration::from_secs(secs.into())),
+        }
+    }
+
+    /// Is it out of reach between its reports? By its profile, else by its interval.
+    pub fn is_sleepy(&self, sleepy_after: Duration) -> bool {
+        if self.is(SLEEPY | AWAKE) {
+            return self.is(SLEEPY);
+        }
+        self.interval()
+            .is_some_and(|interval| interval >= sleepy_after)
     }
 
     pub fn extra(&mut self) -> &mut Extra {
@@ -219,7 +242,7 @@ impl Recent {
         let steps = self.steps.iter().take(usize::from(self.len));
         let older = steps.scan((self.sequence, at), |(sequence, at), (back, gap)| {
             *sequence = sequence.saturating_sub((*back).into());
-            *at = at.minus(std::time::Duration::from_millis((*gap).into()));
+            *at = at.minus(Duration::from_millis((*gap).into()));
             Some((*sequence, *at))
         });
         let newest = (self.sequence > 0).then_some((self.sequence, at));

@@ -6,6 +6,7 @@ use super::disk::Disk;
 use super::entry::NEVER;
 use super::progress::Progress;
 use super::registry::Shared;
+use super::renew::Renewed;
 use crate::intake::Intake;
 use crate::log::record::Kind;
 use crate::log::{Follower, Frame, Log, LogId, ReadError, Reader, Start};
@@ -153,8 +154,9 @@ fn remember_strangers(shared: &Shared, rejects: &Log, next: u64) {
 
 /// The registry's thread.
 pub(super) struct Follow {
-    shared: Arc<Shared>,
-    intake: Arc<Intake>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) intake: Arc<Intake>,
+    pub(super) renewed: Renewed,
     disk: Disk,
     log: Tail,
     rejects: Tail,
@@ -173,6 +175,7 @@ impl Follow {
         log: Log,
         rejects: Log,
         intake: Arc<Intake>,
+        renewed: Renewed,
     ) -> Self {
         let (log_next, rejects_next) = disk.durable();
         remember_strangers(&shared, &rejects, rejects_next);
@@ -182,6 +185,7 @@ impl Follow {
         Self {
             shared,
             intake,
+            renewed,
             disk,
             log,
             rejects,
@@ -219,13 +223,13 @@ impl Follow {
             expired: log.expired + rejects.expired,
             version: table.changes.version(),
             id: self.shared.id,
-            devices: u32::try_from(table.len()).unwrap_or(u32::MAX),
+            devices: u32::try_from(table.entries.len()).unwrap_or(u32::MAX),
             saved_at: now,
         }
     }
 
     /// Applies the frame that was appended first, of both logs.
-    fn step(&mut self) {
+    pub(super) fn step(&mut self) {
         self.log.fill();
         self.rejects.fill();
         let rejects_first = match (self.log.front(), self.rejects.front()) {
@@ -286,6 +290,10 @@ impl Follow {
         // Silence is judged by those who have heard everything.
         let caught_up = self.log.lag() == 0 && self.rejects.lag() == 0;
         while caught_up && self.shared.write().tick(now) {}
+        if caught_up {
+            self.tell_retired();
+        }
+        self.renew(now);
         let version = self.shared.read().changes.version();
         self.shared.announce(version);
         self.publish();

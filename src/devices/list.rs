@@ -82,9 +82,8 @@ impl Table {
             kinds: Allowed::new(&query.kinds, texts, is_kind),
             districts: Allowed::new(&query.districts, texts, |p, name| name.starts_with(p)),
             parent: (!query.parent.is_empty()).then(|| {
-                let parent = self.ids.find(&query.parent);
-                let seen = parent.filter(|parent| sight.mark(self, *parent).is_some());
-                seen.unwrap_or(NOBODY - 1)
+                let parent = sight.find(self, &query.parent, now);
+                parent.unwrap_or(NOBODY - 1)
             }),
             counts: Counts::default(),
             numbers: Vec::new(),
@@ -101,7 +100,7 @@ impl Table {
         };
         if !query.devices.is_empty() {
             let ids = query.devices.iter();
-            let mut numbers: Vec<u32> = ids.filter_map(|id| self.ids.find(id)).collect();
+            let mut numbers: Vec<u32> = ids.filter_map(|id| sight.find(self, id, now)).collect();
             numbers.sort_unstable();
             numbers.dedup();
             numbers
@@ -109,7 +108,7 @@ impl Table {
                 .filter(|number| has(*number))
                 .for_each(look);
         } else if !query.search.is_empty() {
-            self.ids.search(&query.search, look);
+            self.search(&query.search, look);
         } else {
             (0u32..).take(self.len()).for_each(&mut look);
         }
@@ -208,29 +207,30 @@ impl Table {
     }
 
     /// Those heard at or after `since`, newest first.
-    pub fn strangers(&self, since: Timestamp, max: usize) -> Vec<Stranger> {
+    pub fn strangers(&self, since: Timestamp, max: usize, now: Timestamp) -> Vec<Stranger> {
         let newest = self.strangers.newest();
         let wanted = newest.take_while(|stranger| stranger.last >= since);
         wanted
             .take(max)
-            .map(|stranger| self.acquaint(stranger))
+            .map(|stranger| self.acquaint(stranger, now))
             .collect()
     }
 
     /// By name or address.
-    pub fn stranger(&self, name: &str) -> Option<Stranger> {
+    pub fn stranger(&self, name: &str, now: Timestamp) -> Option<Stranger> {
         self.strangers
             .get(name)
-            .map(|stranger| self.acquaint(stranger))
+            .map(|stranger| self.acquaint(stranger, now))
     }
 
-    fn acquaint(&self, stranger: &Stranger) -> Stranger {
+    fn acquaint(&self, stranger: &Stranger, now: Timestamp) -> Stranger {
         let entry = self
             .ids
             .find(&stranger.name)
             .and_then(|number| self.entry(number));
         Stranger {
             known: entry.is_some_and(|entry| entry.is(super::entry::ACCEPTED)),
+            device: self.roll.name(&stranger.name, now).map(Into::into),
             ..stranger.clone()
         }
     }

@@ -10,6 +10,8 @@
 //!   A record that was applied before changes nothing: each device knows its last sequences.
 //! - **The table is pure** (`table`): records, sightings and time go in. All rules are tested there,
 //!   with the clock in hand.
+//! - **The inventory's devices have numbers too** (`enrol`): one that was never heard costs 80 bytes, and lists, counts
+//!   and grants need not know of it. A new snapshot is brought in by the thread, in steps.
 //! - **A million devices** in some 550 bytes each: columns of a few bytes for what lists and time
 //!   look at, an entry for the rest, texts that devices share as numbers. A list is a look at all
 //!   marks, a search one at all ids; both take milliseconds, and no index has to be kept.
@@ -23,8 +25,11 @@
 mod apply;
 mod changes;
 mod config;
+mod dirty;
 mod disk;
+mod enrol;
 mod entry;
+mod family;
 mod follow;
 mod health;
 mod ids;
@@ -33,8 +38,11 @@ mod names;
 mod progress;
 mod query;
 mod registry;
+mod renew;
 mod rhythm;
+mod roll;
 mod row;
+mod rows;
 mod seen;
 mod show;
 mod sight;
@@ -49,4 +57,4 @@ pub use config::Config;
 pub use query::{Concern, Counts, Page, Query, Stranger};
 pub use registry::{Error, Parts, Registry, Stats};
 pub use seen::Seen;
-pub use view::{Code, Device, LastValue, Level, Reason, State, Trace, TraceKind};
+pub use view::{Code, Device, LastValue, Level, Listing, Reason, State, Trace, TraceKind};

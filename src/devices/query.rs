@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 /// Which devices. Empty lists and texts allow all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
-    /// Ids.
+    /// Ids or aliases.
     pub devices: Vec<Box<str>>,
     /// Kinds, by prefix of whole parts.
     pub kinds: Vec<Box<str>>,
@@ -46,7 +46,8 @@ pub struct Counts {
 /// One page of a list.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
-    /// In the order in which they were first heard.
+    /// Those heard before the gateway's start in the order in which they were first heard, then the
+    /// inventory's in its order, then those that came since.
     pub devices: Vec<Device>,
     /// For [`Query::after`]; `None`: the end.
     pub next: Option<u32>,
@@ -74,6 +75,8 @@ pub struct Stranger {
     pub address: Option<SocketAddr>,
     /// Of the last refused uplink, without access tokens.
     pub topic: Box<str>,
+    /// Profile that the last refused uplink was read by, "" if it did not come to that.
+    pub profile: Box<str>,
     /// First and last refused uplink within memory.
     pub first: Timestamp,
     /// See `first`.
@@ -88,4 +91,6 @@ pub struct Stranger {
     pub sequence: u64,
     /// Has anything of this name ever been accepted?
     pub known: bool,
+    /// The device that the inventory means by this name.
+    pub device: Option<Box<str>>,
 }

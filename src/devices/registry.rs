@@ -1,11 +1,13 @@
 //! The registry as others hold it.
 use super::disk::{self, Disk, Found};
 use super::query::{Concern, Counts, Page, Query, Stranger};
+use super::renew::Renewed;
 use super::table::Table;
 use super::view::Device;
 use super::{Config, follow};
 use crate::catalogue::Catalogue;
 use crate::intake::Intake;
+use crate::inventory::Inventory;
 use crate::log::Log;
 use crate::model::{Clock, Timestamp};
 use crate::state::{self, State};
@@ -17,8 +19,10 @@ use tokio::sync::watch;
 /// Counts and gauges at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Devices tracked.
+    /// Devices heard and tracked.
     pub devices: u64,
+    /// Devices that the inventory names.
+    pub listed: u64,
     /// Strangers remembered.
     pub strangers: u64,
     /// Bytes in memory, without what the allocator adds; estimated.
@@ -162,6 +166,13 @@ impl Registry {
                 disk.clear()?;
             }
         }
+        // Before anybody asks: devices do not come and go with a restart.
+        let knowledge = parts.intake.knowledge();
+        table.enrol(&knowledge, started_at);
+        let renewed = Renewed {
+            generation: knowledge.generation,
+            at: started_at,
+        };
         let version = table.changes.version();
         let shared = Arc::new(Shared {
             clock: parts.clock,
@@ -180,6 +191,7 @@ impl Registry {
             parts.log,
             parts.rejects,
             parts.intake,
+            renewed,
         );
         let thread = std::thread::Builder::new()
             .name("devices".into())
@@ -202,7 +214,8 @@ impl Registry {
     pub fn get(&self, name: &str) -> Option<Device> {
         let now = self.now();
         let table = self.shared.read();
-        table.show(table.ids.find(name)?, now, true)
+        let found = table.find(name, now).into_iter().flatten().next();
+        table.show(found?, now, true)
     }
 
     /// The id most like `name`, if one is close.
@@ -229,12 +242,14 @@ impl Registry {
 
     /// Who was heard at or after `since` and not accepted, newest first.
     pub fn strangers(&self, since: Timestamp, max: usize) -> Vec<Stranger> {
-        self.shared.read().strangers(since, max)
+        let now = self.now();
+        self.shared.read().strangers(since, max, now)
     }
 
     /// By name, or by address where no name could be read.
     pub fn stranger(&self, name: &str) -> Option<Stranger> {
-        self.shared.read().stranger(name)
+        let now = self.now();
+        self.shared.read().stranger(name, now)
     }
 
     /// The last change: the place where a watch begins.
@@ -270,7 +285,8 @@ impl Registry {
         let told = *self.shared.stats();
         let table = self.shared.read();
         Stats {
-            devices: table.len() as u64,
+            devices: table.entries.len() as u64,
+            listed: table.roll.inventory().map_or(0, Inventory::devices) as u64,
             strangers: table.strangers.len() as u64,
             bytes: table.bytes() as u64,
             lag,

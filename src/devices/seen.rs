@@ -3,6 +3,7 @@
 use super::query::{Concern, Counts, Page, Query, Stranger};
 use super::registry::Registry;
 use super::sight::Sight;
+use super::table::{Mark, Table};
 use super::view::Device;
 use crate::access::Grant;
 use crate::model::Timestamp;
@@ -36,21 +37,34 @@ impl Seen<'_> {
     pub fn get(&self, name: &str) -> Option<Device> {
         let now = self.registry.now();
         let table = self.registry.table();
-        let number = table.ids.find(name)?;
         let sight = Sight::of(self.grant, &table);
+        let number = sight.find(&table, name, now)?;
         sight.show_all(&table, &[number], now, true).pop()
+    }
+
+    /// The id of the device that a name leads to, if it is seen.
+    pub fn id(&self, name: &str) -> Option<Box<str>> {
+        let now = self.registry.now();
+        let table = self.registry.table();
+        // Without a sight, which looks at all names: of one device this is less.
+        let is_seen = |number: &u32| {
+            let mark = table.mark(*number);
+            mark.is_some_and(|mark| self.sees(&table, mark))
+        };
+        let mut found = table.find(name, now).into_iter().flatten();
+        Some(table.ids.get(found.find(is_seen)?).into())
     }
 
     /// Is there a device of this id, and is it seen?
     pub fn has(&self, id: &str) -> bool {
         let table = self.registry.table();
         let mark = table.ids.find(id).and_then(|number| table.mark(number));
-        let names = &table.names;
-        // Without a sight, which looks at all names: of one device this is less.
-        mark.is_some_and(|mark| {
-            self.grant
-                .sees_device(names.get(mark.kind), names.get(mark.district))
-        })
+        mark.is_some_and(|mark| self.sees(&table, mark))
+    }
+
+    fn sees(&self, table: &Table, mark: &Mark) -> bool {
+        let (kind, district) = (table.names.get(mark.kind), table.names.get(mark.district));
+        self.grant.sees_device(kind, district)
     }
 
     /// Kind and district of a device of this id, if it is seen.

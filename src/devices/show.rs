@@ -1,28 +1,99 @@
 //! From the table to what people and programs see: owned values, made when somebody asks.
 use super::entry::{Entry, Last, Shape};
-use super::states::Timing;
+use super::states::{Timing, is_silent};
 use super::table::{Mark, NOBODY, Table, known};
-use super::view::{Device, LastValue};
+use super::view::{Device, LastValue, Listing, State};
+use crate::inventory;
 use crate::model::{Source, Timestamp, Value};
+use crate::profiles::Codec;
 
 impl Table {
     /// A device as it is at `now`.
     pub fn show(&self, number: u32, now: Timestamp, values: bool) -> Option<Device> {
-        let (entry, mark) = (self.entry(number)?, self.mark(number)?);
+        let mut device = match self.entry(number) {
+            Some(entry) => self.show_heard(number, entry, now, values)?,
+            None => self.show_unheard(number)?,
+        };
+        let row = self.roll.entry(number, self.ids.get(number), now);
+        if let Some(row) = row {
+            device.aliases = row.aliases().map(Into::into).collect();
+            let heard = |alias: &&str| {
+                let other = self.ids.find(alias).filter(|other| *other != number);
+                other.is_some_and(|other| self.entry(other).is_some())
+            };
+            device.heard_as = row.aliases().filter(heard).map(Into::into).collect();
+            if device.profile.is_empty() {
+                device.profile = row.profile().into();
+            }
+            device.listing = Some(Box::new(listing(row)));
+        }
+        let known = self.roll.knowledge();
+        let codec = known.and_then(|known| known.profiles.find(&device.profile));
+        device.profile_version = codec.map_or("", Codec::version).into();
+        device.known_as = self.known_as(number, now).map(Into::into);
+        Some(device)
+    }
+
+    /// One that was never heard.
+    fn show_unheard(&self, number: u32) -> Option<Device> {
+        let mark = self.mark(number)?;
+        let family = self.family(number);
+        let (parent, parent_silent) = self.show_parent(mark);
+        Some(Device {
+            id: self.ids.get(number).into(),
+            kind: self.show_kind(mark).into(),
+            district: self.names.get(mark.district).into(),
+            profile: "".into(),
+            profile_version: "".into(),
+            aliases: Vec::new(),
+            heard_as: Vec::new(),
+            known_as: None,
+            listing: None,
+            state: mark.state,
+            state_since: self.roll.end(number).unwrap_or(Timestamp::EPOCH),
+            health: mark.level,
+            reasons: Vec::new(),
+            heard_not_accepted: false,
+            first_seen: Timestamp::EPOCH,
+            last_seen: Timestamp::EPOCH,
+            last_report: None,
+            last_reject: None,
+            source: None,
+            address: None,
+            parent,
+            parent_silent,
+            children: family.children,
+            children_silent: family.silent,
+            reports: 0,
+            readings: 0,
+            rejects: 0,
+            duplicates: 0,
+            interval: self.expected(number),
+            due: None,
+            late_at: None,
+            offline_at: None,
+            sleepy: false,
+            values: Vec::new(),
+            traces: Vec::new(),
+            version: self.changes.get(number),
+        })
+    }
+
+    fn show_heard(
+        &self,
+        number: u32,
+        entry: &Entry,
+        now: Timestamp,
+        values: bool,
+    ) -> Option<Device> {
+        let mark = self.mark(number)?;
         let timing = Timing::of(entry, &self.config, self.started_at);
-        let judged = super::entry::ACCEPTED;
+        // Who is out of service is neither due nor late, and nothing is wrong with it.
+        let judged = entry.is(super::entry::ACCEPTED) && mark.state != State::Retired;
         let source = Source::ALL
             .into_iter()
             .find(|source| *source as u8 == entry.source);
-        let parent = match mark.parent {
-            NOBODY => "",
-            parent => self.ids.get(parent),
-        };
-        let kind = match self.names.get(mark.kind) {
-            "" => "unknown",
-            kind => kind,
-        };
-        let counted = known(entry.rhythm.counted_at);
+        let counted = known(entry.rhythm.counted_at).filter(|_| mark.state != State::Retired);
         let due = timing
             .interval
             .zip(counted)
@@ -32,19 +103,12 @@ impl Table {
         } else {
             Vec::new()
         };
+        let extra = entry.extra.as_ref();
+        let extra = extra.filter(|_| mark.state != State::Retired);
         Some(Device {
-            id: self.ids.get(number).into(),
-            kind: kind.into(),
-            district: self.names.get(mark.district).into(),
             profile: self.names.get(entry.profile).into(),
-            aliases: Vec::new(),
-            state: mark.state,
             state_since: entry.state_since,
-            health: mark.level,
-            reasons: entry
-                .extra
-                .as_ref()
-                .map_or_else(Vec::new, |extra| extra.findings.show(&self.series)),
+            reasons: extra.map_or_else(Vec::new, |extra| extra.findings.show(&self.series)),
             heard_not_accepted: mark.refused,
             first_seen: entry.first_seen,
             last_seen: entry.last_seen,
@@ -52,22 +116,37 @@ impl Table {
             last_reject: known(entry.last_reject),
             source,
             address: entry.address.get(),
-            parent: parent.into(),
-            children: entry.children,
-            children_silent: entry.silent,
             reports: entry.reports,
             readings: entry.readings,
             rejects: entry.rejects.into(),
             duplicates: entry.duplicates.into(),
             interval: timing.interval,
             due,
-            late_at: entry.is(judged).then_some(timing.late_at),
-            offline_at: entry.is(judged).then_some(timing.offline_at),
+            late_at: judged.then_some(timing.late_at),
+            offline_at: judged.then_some(timing.offline_at),
             sleepy: timing.sleepy,
             values,
             traces: entry.traces(),
-            version: self.changes.get(number),
+            ..self.show_unheard(number)?
         })
+    }
+
+    fn show_kind(&self, mark: &Mark) -> &str {
+        match self.names.get(mark.kind) {
+            "" => "unknown",
+            kind => kind,
+        }
+    }
+
+    /// The id of what carries a device, and its silence.
+    fn show_parent(&self, mark: &Mark) -> (Box<str>, Option<(State, Timestamp)>) {
+        if mark.parent == NOBODY {
+            return ("".into(), None);
+        }
+        let parent = self.mark(mark.parent).zip(self.entry(mark.parent));
+        let silent = parent.filter(|(parent, _)| is_silent(parent.state));
+        let silent = silent.map(|(parent, entry)| (parent.state, entry.state_since));
+        (self.ids.get(mark.parent).into(), silent)
     }
 
     fn show_values(
@@ -108,8 +187,9 @@ impl Table {
 
     /// Does it need somebody? How urgently: the greater the worse; 0: not.
     pub(super) fn urgency(mark: &Mark) -> u8 {
-        use super::view::{Level, State};
+        use super::view::Level;
         match (mark.level, mark.state) {
+            (_, State::Retired) => 0,
             _ if mark.alarm => 6,
             (Level::Fault, _) => 5,
             (_, State::Offline) => 4,
@@ -118,5 +198,20 @@ impl Table {
             (Level::Attention, _) => 1,
             (Level::Ok, _) => 0,
         }
+    }
+}
+
+fn listing(row: inventory::Entry<'_>) -> Listing {
+    let zone = row.zone().and_then(|zone| zone.iana_name());
+    Listing {
+        place: row.place(),
+        whereabouts: row.whereabouts().into(),
+        asset: row.asset().into(),
+        metering_point: row.metering_point().into(),
+        multiplier: row.multiplier(),
+        digits: row.digits(),
+        valid_from: row.valid_from(),
+        valid_to: row.valid_to(),
+        zone: zone.unwrap_or_default().into(),
     }
 }

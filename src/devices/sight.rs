@@ -118,6 +118,15 @@ impl<'g> Sight<'g> {
         })
     }
 
+    /// The number of the device that a name leads to, if that is seen: of whom it is the id, else of
+    /// whom it is an alias.
+    pub fn find(&self, table: &Table, name: &str, now: Timestamp) -> Option<u32> {
+        let found = table.find(name, now).into_iter().flatten();
+        found
+            .into_iter()
+            .find(|number| self.mark(table, *number).is_some())
+    }
+
     /// A device as it is seen at `now`.
     pub fn show(&self, table: &Table, number: u32, now: Timestamp, values: bool) -> Option<Device> {
         let mark = self.mark(table, number)?;
@@ -133,8 +142,17 @@ impl<'g> Sight<'g> {
         let parent = table.mark(mark.parent);
         if parent.is_some_and(|parent| !self.has(parent)) {
             device.parent = "".into();
+            device.parent_silent = None;
             // The one that carried it speaks from there.
             device.address = None;
+        }
+        if self.hides_devices() {
+            let is_seen = |id: &str| {
+                let number = table.ids.find(id);
+                number.is_some_and(|number| self.mark(table, number).is_some())
+            };
+            device.heard_as.retain(|id| is_seen(id));
+            device.known_as = device.known_as.filter(|id| is_seen(id));
         }
         Some(device)
     }
@@ -166,6 +184,7 @@ impl<'g> Sight<'g> {
         if counts.is_empty() {
             return;
         }
+        // Nobody hangs below anybody who is gone.
         for mark in table.marks.iter().filter(|mark| mark.parent != NOBODY) {
             if let Some((all, silent)) = counts.get_mut(&mark.parent)
                 && self.has(mark)
@@ -188,7 +207,7 @@ impl<'g> Sight<'g> {
         }
         let seen = (0u32..)
             .zip(&table.marks)
-            .filter(|(_, mark)| self.has(mark));
+            .filter(|(number, mark)| self.has(mark) && !table.roll.is_gone(*number));
         let versions = seen.map(|(number, _)| table.changes.get(number));
         versions.max().unwrap_or_default()
     }

@@ -23,6 +23,24 @@ pub(super) const fn is_told(before: State, after: State) -> bool {
     !(heard && calm)
 }
 
+/// Has the inventory taken it out of service?
+pub(super) fn is_over(end: Option<Timestamp>, now: Timestamp) -> bool {
+    end.is_some_and(|end| end <= now)
+}
+
+/// The second at which that will happen; [`u32::MAX`]: never, or it has.
+pub(super) fn end_secs(end: Option<Timestamp>, state: State) -> u32 {
+    match end {
+        Some(end) if state != State::Retired => ceil_secs(end),
+        _ => u32::MAX,
+    }
+}
+
+fn ceil_secs(time: Timestamp) -> u32 {
+    let (secs, nanos) = time.as_secs_nanos();
+    u32::try_from((secs + i64::from(nanos > 0)).max(0)).unwrap_or(u32::MAX)
+}
+
 /// When what will be judged of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Timing {
@@ -38,23 +56,20 @@ impl Timing {
     /// Silence counts from the last sign of life, or from the start of the gateway: while it was
     /// down, nobody listened.
     pub fn of(entry: &Entry, config: &Config, started_at: Timestamp) -> Self {
-        let interval = entry.rhythm.interval();
+        let interval = entry.interval();
         let judged = interval.unwrap_or(config.interval_default);
         let from = entry.last_seen.max(started_at);
         Self {
             interval,
             judged,
-            sleepy: interval.is_some_and(|interval| interval >= config.sleepy_after),
+            sleepy: entry.is_sleepy(config.sleepy_after),
             late_at: from.plus(late_after(judged)),
             offline_at: from.plus(offline_after(judged)),
         }
     }
 
-    /// The state at `now` of a device that was in `before`.
+    /// The state at `now` of a device that was in `before` and is in service.
     pub fn judge(&self, entry: &Entry, before: State, now: Timestamp) -> State {
-        if before == State::Retired {
-            return State::Retired;
-        }
         if !entry.is(ACCEPTED) {
             return State::Never;
         }
@@ -62,7 +77,7 @@ impl Timing {
             return State::Offline;
         }
         // What was silent stays so until it is heard, whatever the gateway's restarts.
-        if entry.is(SILENT) {
+        if entry.is(SILENT) && is_silent(before) {
             return before;
         }
         if now >= self.late_at {
@@ -82,7 +97,6 @@ impl Timing {
             State::Late => self.offline_at,
             State::Never | State::Offline | State::Retired => return u32::MAX,
         };
-        let (secs, nanos) = time.as_secs_nanos();
-        u32::try_from((secs + i64::from(nanos > 0)).max(0)).unwrap_or(u32::MAX)
+        ceil_secs(time)
     }
 }

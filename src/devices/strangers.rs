@@ -57,6 +57,7 @@ impl Strangers {
             name: cut(&reject.device_id, DeviceId::LEN_MAX).into(),
             address,
             topic: cut(&reject.topic, TEXT_MAX).into(),
+            profile: cut(&reject.profile, DeviceId::LEN_MAX).into(),
             first,
             last: at,
             rejects: rejects + 1,
@@ -64,6 +65,7 @@ impl Strangers {
             sentence: cut(&reject.sentence, TEXT_MAX).into(),
             sequence,
             known: false,
+            device: None,
         };
         self.next += 1;
         self.order.insert(self.next, key.clone());

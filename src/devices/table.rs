@@ -1,17 +1,22 @@
 //! All devices, as a pure state: records, sightings and time go in, answers come out.
 //!
 //! ```text
-//! number ->  ids      marks                          due     versions   entries
-//!    0       pole-1   kind district state level ..   secs    u64        times, counts, last values
-//!    1       ..
+//! number ->  ids      marks                          due     versions   slots --> entries
+//!    0       pole-1   kind district state level ..   secs    u64        0         times, counts, last values
+//!    1       pole-2   ..                                                none
 //! ```
+//! Every device has a number: those that were heard, and those that the inventory names ([`enrol`]).
+//! One that was never heard has no entry, and costs some 80 bytes.
+//!
 //! What lists filter by, and what time looks at, lies in columns of a few bytes a device, so that a
 //! look at a million of them stays in the caches; the entries are touched where a device changes or
 //! is shown. Nothing here waits, reads a clock or touches a disk.
 use super::changes::Changes;
-use super::entry::{ACCEPTED, Address, DIRTY, DOWN, Entry, NEVER, SILENT};
+use super::entry::{ACCEPTED, Address, DOWN, Entry, NEVER, SILENT};
+use super::family::Family;
 use super::ids::Ids;
 use super::names::{AllSeries, Names};
+use super::roll::Roll;
 use super::strangers::Strangers;
 use super::view::{Level, State};
 use super::{Config, states};
@@ -54,7 +59,14 @@ pub(super) struct Table {
     pub marks: Vec<Mark>,
     /// Next second at which time may change something.
     pub due: Vec<u32>,
+    /// Place of each device's entry; [`NOBODY`]: it was never heard.
+    pub(super) slots: Vec<u32>,
+    /// Of those heard, in the order of first hearing.
     pub entries: Vec<Entry>,
+    /// What each device carries, of those that carry any.
+    pub(super) families: HashMap<u32, Family>,
+    /// What the inventory says.
+    pub(super) roll: Roll,
     pub changes: Changes,
     pub names: Names,
     pub series: AllSeries,
@@ -96,7 +108,10 @@ impl Table {
             ids: Ids::new(seed),
             marks: Vec::new(),
             due: Vec::new(),
+            slots: Vec::new(),
             entries: Vec::new(),
+            families: HashMap::new(),
+            roll: Roll::default(),
             changes: Changes::default(),
             names: Names::default(),
             series: AllSeries::new(seed),
@@ -109,51 +124,92 @@ impl Table {
         }
     }
 
+    /// Numbers that are given: of devices heard, named by the inventory, or named by an earlier one.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.marks.len()
     }
 
+    /// The place of its entry, if it was heard.
+    pub(super) fn slot(&self, number: u32) -> Option<usize> {
+        let slot = self.slots.get(number as usize)?;
+        (*slot != NOBODY).then_some(*slot as usize)
+    }
+
+    /// The same as a number: what the disk knows it by.
+    pub(super) fn place_of(&self, number: u32) -> Option<u32> {
+        self.slot(number).and_then(|slot| u32::try_from(slot).ok())
+    }
+
+    /// What is held of it, if it was heard.
     pub fn entry(&self, number: u32) -> Option<&Entry> {
-        self.entries.get(number as usize)
+        self.entries.get(self.slot(number)?)
     }
 
+    pub(super) fn entry_mut(&mut self, number: u32) -> Option<&mut Entry> {
+        let slot = self.slot(number)?;
+        self.entries.get_mut(slot)
+    }
+
+    /// `None` also of one that was never heard and that the inventory no longer names.
     pub fn mark(&self, number: u32) -> Option<&Mark> {
-        self.marks.get(number as usize)
+        let mark = self.marks.get(number as usize)?;
+        (!self.roll.is_gone(number)).then_some(mark)
     }
 
     /// The number of a device, made if need be and if there is room. `accepted`: something of it is.
     pub(super) fn number(&mut self, id: &str, at: Timestamp, accepted: bool) -> Option<u32> {
-        if let Some(number) = self.ids.find(id) {
+        let known = self.ids.find(id);
+        if let Some(number) = known.filter(|number| self.slot(*number).is_some()) {
             return Some(number);
         }
-        if DeviceId::check(id).is_err() {
-            return None;
+        // The inventory's devices have their places, however many others there are.
+        let listed = known.is_some_and(|number| self.roll.has(number));
+        if !listed {
+            DeviceId::check(id).ok()?;
+            let full = self.entries.len() >= self.config.max;
+            if full || (!accepted && self.unaccepted >= UNACCEPTED_MAX) {
+                self.counts.untracked += 1;
+                return None;
+            }
+            self.unaccepted += usize::from(!accepted);
         }
-        if self.len() >= self.config.max || (!accepted && self.unaccepted >= UNACCEPTED_MAX) {
-            self.counts.untracked += 1;
-            return None;
-        }
-        self.unaccepted += usize::from(!accepted);
-        Some(self.push(id, Entry::new(at), NEW))
+        let number = known.unwrap_or_else(|| self.push(id, NEW));
+        self.hear(number, Entry::new(at));
+        self.expect(number);
+        Some(number)
     }
 
     /// Adds a device behind the last.
-    pub(super) fn push(&mut self, id: &str, entry: Entry, mark: Mark) -> u32 {
+    pub(super) fn push(&mut self, id: &str, mark: Mark) -> u32 {
         let number = self.ids.push(id);
         self.marks.push(mark);
-        self.entries.push(entry);
+        self.slots.push(NOBODY);
         self.due.push(u32::MAX);
         self.changes.push();
+        self.roll.push();
         number
+    }
+
+    /// Gives a device that was never heard its entry.
+    pub(super) fn hear(&mut self, number: u32, mut entry: Entry) {
+        let place = u32::try_from(self.entries.len()).unwrap_or(NOBODY);
+        let Some(slot) = self.slots.get_mut(number as usize) else {
+            return;
+        };
+        *slot = place;
+        entry.number = number;
+        self.entries.push(entry);
+        self.roll.returned(number);
     }
 
     /// Something of it was accepted.
     pub(super) fn accept(&mut self, number: u32) {
-        if let Some(entry) = self.entries.get_mut(number as usize)
+        let listed = self.roll.has(number);
+        if let Some(entry) = self.entry_mut(number)
             && !entry.is(ACCEPTED)
         {
             entry.flags |= ACCEPTED;
-            if entry.rejects > 0 {
+            if entry.rejects > 0 && !listed {
                 self.unaccepted = self.unaccepted.saturating_sub(1);
             }
         }
@@ -161,7 +217,7 @@ impl Table {
 
     /// A sign of life at `at`; `from`: where it came from, if that is known.
     pub(super) fn alive(&mut self, number: u32, at: Timestamp, source: u8, from: Option<Address>) {
-        let Some(entry) = self.entries.get_mut(number as usize) else {
+        let Some(entry) = self.entry_mut(number) else {
             return;
         };
         if at >= entry.last_seen {
@@ -186,20 +242,31 @@ impl Table {
         self.touch(number);
     }
 
-    fn restate(&mut self, number: u32, now: Timestamp) {
+    pub(super) fn restate(&mut self, number: u32, now: Timestamp) {
         let at = number as usize;
-        let (Some(entry), Some(mark)) = (self.entries.get_mut(at), self.marks.get_mut(at)) else {
+        let end = self.roll.end(number);
+        let Some(slot) = self.slot(number) else {
+            return self.restate_unheard(number, end, now);
+        };
+        let (Some(entry), Some(mark)) = (self.entries.get_mut(slot), self.marks.get_mut(at)) else {
             return;
         };
-        mark.refused = entry.last_reject > entry.last_report;
-        if let Some(extra) = &entry.extra {
-            (mark.level, mark.alarm) = extra.findings.worst();
-        }
         let timing = states::Timing::of(entry, &self.config, self.started_at);
         let before = mark.state;
-        mark.state = timing.judge(entry, before, now);
+        mark.state = if states::is_over(end, now) {
+            State::Retired
+        } else {
+            timing.judge(entry, before, now)
+        };
+        mark.refused = entry.last_reject > entry.last_report;
+        (mark.level, mark.alarm) = match &entry.extra {
+            Some(extra) if mark.state != State::Retired => extra.findings.worst(),
+            _ => (Level::Ok, false),
+        };
         if let Some(due) = self.due.get_mut(at) {
-            *due = timing.next(entry, mark.state);
+            *due = timing
+                .next(entry, mark.state)
+                .min(states::end_secs(end, mark.state));
         }
         let (after, parent) = (mark.state, mark.parent);
         if before == after {
@@ -214,52 +281,6 @@ impl Table {
             entry.trace(now, super::view::TraceKind::State(before, after));
         }
         self.count_child(parent, states::is_silent(before), states::is_silent(after));
-    }
-
-    /// A child of `parent` was silent, and now is or is not.
-    pub(super) fn count_child(&mut self, parent: u32, before: bool, after: bool) {
-        if before == after {
-            return;
-        }
-        if let Some(parent) = self.entries.get_mut(parent as usize) {
-            parent.silent = if after {
-                parent.silent + 1
-            } else {
-                parent.silent.saturating_sub(1)
-            };
-        }
-    }
-
-    /// Marks as changed.
-    pub(super) fn touch(&mut self, number: u32) {
-        self.changes.touch(number);
-        self.taint(number);
-    }
-
-    /// Must be saved.
-    pub(super) fn taint(&mut self, number: u32) {
-        if let Some(entry) = self.entries.get_mut(number as usize)
-            && !entry.is(DIRTY)
-        {
-            entry.flags |= DIRTY;
-            self.dirty.push(number);
-        }
-    }
-
-    /// These could not be saved; the first `encoded` of them are no longer marked.
-    pub(super) fn retain(&mut self, numbers: &[u32], encoded: usize) {
-        let (unmarked, marked) = numbers.split_at_checked(encoded).unwrap_or((numbers, &[]));
-        self.dirty.extend_from_slice(marked);
-        for number in unmarked {
-            self.taint(*number);
-        }
-    }
-
-    /// Is being saved.
-    pub(super) fn untaint(&mut self, number: u32) {
-        if let Some(entry) = self.entries.get_mut(number as usize) {
-            entry.flags &= !DIRTY;
-        }
     }
 
     /// Lets time pass: states that are due change. Cheap: four bytes a device are looked at. True:
@@ -290,7 +311,7 @@ impl Table {
             return;
         };
         self.alive(number, at, 0, None);
-        if let Some(entry) = self.entries.get_mut(number as usize) {
+        if let Some(entry) = self.entry_mut(number) {
             let copies = u32::try_from(copies).unwrap_or(u32::MAX);
             entry.duplicates = entry.duplicates.saturating_add(copies);
         }
@@ -300,14 +321,16 @@ impl Table {
     /// Bytes in memory, without what the allocator adds. What hangs on the entries is estimated from
     /// some of them.
     pub fn bytes(&self) -> usize {
-        let step = self.len() / SAMPLES + 1;
+        let step = self.entries.len() / SAMPLES + 1;
         let sample = self.entries.iter().step_by(step);
         let heaps = sample.map(Entry::heap_bytes).sum::<usize>() * step;
         let texts = self.texts.values().take(SAMPLES).map(|text| text.len());
         let texts = texts.sum::<usize>() * (self.texts.len() / SAMPLES).max(1);
         self.ids.bytes()
             + self.marks.capacity() * size_of::<Mark>()
-            + self.due.capacity() * size_of::<u32>()
+            + (self.due.capacity() + self.slots.capacity()) * size_of::<u32>()
+            + self.families.allocation_size()
+            + self.roll.bytes()
             + self.entries.capacity() * size_of::<Entry>()
             + self.changes.bytes()
             + self.texts.allocation_size()
@@ -317,17 +340,10 @@ impl Table {
 
     /// Of those read from the disk, what is not kept but follows.
     pub(super) fn derive(&mut self) {
-        let parents: Vec<(u32, bool)> = self
-            .marks
-            .iter()
-            .filter(|mark| mark.parent != NOBODY)
-            .map(|mark| (mark.parent, states::is_silent(mark.state)))
-            .collect();
-        for (parent, silent) in parents {
-            if let Some(entry) = self.entries.get_mut(parent as usize) {
-                entry.children += 1;
-                entry.silent += u32::from(silent);
-            }
+        for mark in self.marks.iter().filter(|mark| mark.parent != NOBODY) {
+            let family = self.families.entry(mark.parent).or_default();
+            family.children += 1;
+            family.silent += u32::from(states::is_silent(mark.state));
         }
         let unaccepted = self.entries.iter().filter(|entry| !entry.is(ACCEPTED));
         self.unaccepted = unaccepted.count();
@@ -343,10 +359,14 @@ impl Table {
     /// Silence counts from `now`: before, nobody listened.
     pub(super) fn listen_from(&mut self, now: Timestamp) {
         self.started_at = now;
-        let all = self.entries.iter().zip(&self.marks).zip(&mut self.due);
-        for ((entry, mark), due) in all {
+        for entry in &self.entries {
+            let at = entry.number as usize;
+            let (Some(mark), Some(due)) = (self.marks.get(at), self.due.get_mut(at)) else {
+                continue;
+            };
             let timing = states::Timing::of(entry, &self.config, now);
-            *due = timing.next(entry, mark.state);
+            let end = states::end_secs(self.roll.end(entry.number), mark.state);
+            *due = timing.next(entry, mark.state).min(end);
         }
     }
 }

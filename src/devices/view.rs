@@ -2,6 +2,7 @@
 //!
 //! State and health are two things and never merged: a device that is silent may be well, one that
 //! speaks may be broken. *Heard, not accepted* is a third: it is heard, and what it says is refused.
+use crate::inventory::Place;
 use crate::model::{Quality, Source, Timestamp, Value};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -152,19 +153,51 @@ pub enum TraceKind {
     State(State, State),
 }
 
+/// What the inventory says of a device, as far as people look for it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listing {
+    /// Where it is, WGS-84.
+    pub place: Option<Place>,
+    /// The same in words.
+    pub whereabouts: Box<str>,
+    /// Code in the city's information model.
+    pub asset: Box<str>,
+    /// Whose consumption it counts.
+    pub metering_point: Box<str>,
+    /// Its register's values are this much larger than it shows.
+    pub multiplier: Option<f64>,
+    /// Digits of its register, and how many of them are behind the point.
+    pub digits: Option<(u8, u8)>,
+    /// In service from here ..
+    pub valid_from: Option<Timestamp>,
+    /// .. to here, exclusive.
+    pub valid_to: Option<Timestamp>,
+    /// Name of its clock's zone, where that is not the site's.
+    pub zone: Box<str>,
+}
+
 /// One device as it is now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Device {
     /// The city's name for it.
     pub id: Box<str>,
-    /// Dotted kind; `unknown` where neither inventory nor route says it.
+    /// Dotted kind; `unknown` where neither inventory nor profile nor route says it.
     pub kind: Box<str>,
     /// GB/T 2260 code or name, "" if not known.
     pub district: Box<str>,
-    /// Of its last report.
+    /// Of its last report; of one that was never heard, the inventory's.
     pub profile: Box<str>,
+    /// Version of that profile now, "" if it needs no file.
+    pub profile_version: Box<str>,
     /// Other names that lead to it.
     pub aliases: Vec<Box<str>>,
+    /// Of the aliases, those under which it was heard before the inventory knew them: ids of their own,
+    /// with a history of their own.
+    pub heard_as: Vec<Box<str>>,
+    /// The device that the inventory means by this id, where that is another one.
+    pub known_as: Option<Box<str>>,
+    /// What the inventory says of it; `None`: nothing.
+    pub listing: Option<Box<Listing>>,
     /// Is it heard?
     pub state: State,
     /// Since when.
@@ -187,8 +220,11 @@ pub struct Device {
     pub source: Option<Source>,
     /// The sender's address of the last uplink.
     pub address: Option<SocketAddr>,
-    /// The concentrator or gateway that carried its last report, "" if it speaks for itself.
+    /// The concentrator or gateway that carries it, by the inventory, else by its last report; "" if
+    /// it speaks for itself.
     pub parent: Box<str>,
+    /// What carries it is late or offline, and since when; then its own silence is no fault of its own.
+    pub parent_silent: Option<(State, Timestamp)>,
     /// Devices that it carries.
     pub children: u32,
     /// Of those, late or offline.

@@ -43,7 +43,7 @@ impl Settings {
         let inventory = &self.knowledge.inventory;
         let entry = match (target.token, target.device) {
             (Some(token), _) => inventory.lookup_token(token, at),
-            (None, Some(device)) => inventory.lookup(device, at),
+            (None, Some(device)) => self.knowledge.entry(device, at),
             (None, None) => inventory.lookup_user(user, at),
         };
         let named = match (entry, target.token) {

@@ -9,7 +9,7 @@
 use super::Knowledge;
 use super::report::Sender;
 use crate::codecs::{Decoded, Fault, Reason, quote};
-use crate::inventory::Entry;
+use crate::inventory::{Entry, Standing};
 use crate::model::{DeviceId, Timestamp};
 
 /// Most steps from a device to the concentrator that carries it.
@@ -26,6 +26,14 @@ impl Knowledge {
             return Err(Fault::whole(Reason::UnknownDevice, sentence));
         }
         Ok(())
+    }
+
+    /// The row of a name at a time. Of a device that is out of service, or not in it yet, its last or
+    /// its next row: what it says is taken all the same, by its id.
+    pub(super) fn entry<'k>(&'k self, name: &'k str, at: Timestamp) -> Option<Entry<'k>> {
+        let holds = self.inventory.lookup(name, at);
+        let standing = || self.inventory.standing(name, at).map(Standing::entry);
+        holds.or_else(standing)
     }
 
     /// Does the inventory give `child` to `carrier`, directly or by concentrators in between?
@@ -84,7 +92,7 @@ impl Knowledge {
         let Some(named) = named.filter(|name| *name != sender.device) else {
             return Ok(*sender);
         };
-        let entry = self.inventory.lookup(named, at);
+        let entry = self.entry(named, at);
         let device = entry.map_or(named, Entry::id);
         // An alias of its own is no child.
         if device == sender.device {
@@ -133,7 +141,7 @@ impl Knowledge {
             }
             return Ok(Sender { via, ..sender });
         };
-        let entry = self.inventory.lookup(named, at);
+        let entry = self.entry(named, at);
         let device = entry.map_or(named, Entry::id);
         if sender.device.is_empty() {
             self.admits(device, entry)?;
@@ -163,5 +171,50 @@ impl Knowledge {
             quote(named)
         );
         Err(Fault::whole(Reason::OtherDevice, sentence))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::catalogue::Catalogue;
+    use crate::inventory::{Inventory, Unknown};
+    use crate::profiles::Profiles;
+    use jiff::tz::TimeZone;
+    use std::path::Path;
+
+    #[test]
+    fn who_is_out_of_service_is_taken_by_its_id() {
+        let rows = "id,kind,aliases,valid_from,valid_to\n\
+            old,meter.gas,sn:1,,2026-03-01\n\
+            next,meter.gas,sn:1,2027-03-01,\n";
+        let (catalogue, zone) = (Catalogue::shipped(), TimeZone::UTC);
+        let inventory = Inventory::of_csv(
+            Path::new("devices.csv"),
+            rows,
+            &catalogue,
+            &zone,
+            Unknown::Reject,
+        )
+        .unwrap();
+        let known = Knowledge {
+            inventory,
+            profiles: Profiles::default(),
+            generation: 1,
+        };
+        let at = Timestamp::from_secs(1_795_435_200); // 2026-11-23T12:00:00Z
+        let admitted = |name: &'static str| {
+            let entry = known.entry(name, at);
+            (
+                entry.map_or("", Entry::kind),
+                known.admits(name, entry).is_ok(),
+            )
+        };
+        assert_eq!(admitted("old"), ("meter.gas", true));
+        assert_eq!(admitted("next"), ("meter.gas", true));
+        // Its address is nobody's then, and another name is nobody's ever.
+        assert_eq!(admitted("sn:1"), ("", false));
+        assert_eq!(admitted("other"), ("", false));
     }
 }

@@ -3,6 +3,7 @@
 mod arrivals;
 mod copies;
 mod exchanges;
+mod identity;
 mod model;
 mod packs;
 mod refusals;

@@ -71,6 +71,15 @@ pub enum Standing<'i> {
     Ended(Entry<'i>),
 }
 
+impl<'i> Standing<'i> {
+    /// The row that says most of it then.
+    pub const fn entry(self) -> Entry<'i> {
+        match self {
+            Self::Valid(entry) | Self::Planned(entry) | Self::Ended(entry) => entry,
+        }
+    }
+}
+
 /// Reads a file: CSV, or TOML if its name ends in `.toml`. `site` is the zone of times without one,
 /// where a device has none of its own. Blocks.
 ///

@@ -78,12 +78,13 @@ pub(super) fn time(text: &str, zone: &TimeZone) -> Result<i64, String> {
     time.map(|time| time.as_secs_nanos().0)
 }
 
-/// GB/T 2260 has six digits; the codes of streets and communities below it nine and twelve.
+/// GB/T 2260 has six digits, of which the first two and four name province and prefecture; the codes of
+/// streets and communities below it have nine and twelve.
 pub(super) fn district(text: &str) -> Result<(), String> {
     let code = text.bytes().all(|byte| byte.is_ascii_digit());
-    if code && ![6, 9, 12].contains(&text.len()) {
+    if code && ![2, 4, 6, 9, 12].contains(&text.len()) {
         return Err(
-            "must be a code of GB/T 2260 with 6 digits (9 or 12 for what lies below), or a name"
+            "must be a code of GB/T 2260 with 2, 4 or 6 digits (9 or 12 for what lies below), or a name"
                 .to_owned(),
         );
     }

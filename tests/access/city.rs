@@ -50,6 +50,15 @@ type Guarded = InterceptedService<Channel, Bearer>;
 impl City {
     /// Without devices.
     pub fn new(grants: Vec<Grant>) -> Self {
+        Self::started(grants, None)
+    }
+
+    /// With an inventory of these rows, and nobody who speaks.
+    pub fn listing(grants: Vec<Grant>, rows: &str) -> Self {
+        Self::started(grants, Some(rows))
+    }
+
+    fn started(grants: Vec<Grant>, rows: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ports = Ports::free();
         let tokens = dir.path().join("tokens.toml");
@@ -63,6 +72,11 @@ impl City {
                 )
                 .unwrap();
             }
+        }
+        if let Some(rows) = rows {
+            let file = dir.path().join("devices.csv");
+            std::fs::write(&file, rows).unwrap();
+            write!(more, "[devices]\ninventory = \"{}\"\n", file.display()).unwrap();
         }
         let admin = Grant::all("admin");
         write_tokens(&tokens, &admin, &grants, "");

@@ -17,12 +17,24 @@ use support::{Gateway, Ports};
 /// Runs a script against a fresh gateway.
 #[track_caller]
 fn browse(script: &str) {
+    browse_with(script, None);
+}
+
+/// The same, with an inventory of these rows.
+#[track_caller]
+fn browse_with(script: &str, rows: Option<&str>) {
     let dir = tempfile::tempdir().unwrap();
     let ports = Ports::free();
-    let more = "[site]\ntimezone = \"Asia/Shanghai\"\n\
+    let mut more = String::new();
+    if let Some(rows) = rows {
+        let file = dir.path().join("devices.csv");
+        std::fs::write(&file, rows).unwrap();
+        more = format!("[devices]\ninventory = \"{}\"\n", file.display());
+    }
+    more += "[site]\ntimezone = \"Asia/Shanghai\"\n\
         [[route]]\ntopic = \"tunnel/{device}\"\nkind = \"tunnel.gas\"\ndistrict = \"370102-A3\"\n\
         [[route]]\ntopic = \"meter/{device}\"\nkind = \"meter.electricity\"\ndistrict = \"370102\"\n";
-    let config = ports.config(&dir.path().join("data"), more);
+    let config = ports.config(&dir.path().join("data"), &more);
     let mut gateway = Gateway::start(dir.path(), ports, &config);
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page");
     let shots = std::env::temp_dir().join(format!("citygate-page-{script}"));
@@ -62,6 +74,16 @@ fn just_installed() {
 #[test]
 fn a_bad_line() {
     browse("line");
+}
+
+#[test]
+fn what_the_inventory_names() {
+    let rows = "id,kind,district,aliases,parent,place,lat,lon,metering_point,multiplier\n\
+        hub-1,meter.electricity,370102,,,,,,,\n\
+        w-1,meter.water,370102,imei:868411056758781,hub-1,\"Lixia pump house, north wall\",36.6512,117.1201,MP-77,10000/100 x 75/5\n\
+        w-2,meter.electricity,370102,,hub-1,,,,,\n\
+        w-3,meter.heat,370103,,hub-1,,,,,\n";
+    browse_with("listed", Some(rows));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! From the registry's words to the messages of `devices.proto`.
 use super::sentence;
-use crate::devices::{Counts, Device, LastValue, Reason};
+use crate::devices::{Counts, Device, LastValue, Listing, Reason};
 use crate::model::{Timestamp, Value, proto};
 
 /// A time that was never is left out.
@@ -46,6 +46,35 @@ pub fn message(device: &Device) -> proto::Device {
         offline_at: device.offline_at.map(Into::into),
         sleepy: device.sleepy,
         values: device.values.iter().map(last_value).collect(),
+        listing: device.listing.as_deref().map(listing),
+        profile_version: String::from(&*device.profile_version),
+        parent_state: device.parent_silent.map_or(0, |(state, _)| state as i32),
+        parent_state_since: device.parent_silent.and_then(|(_, since)| time(since)),
+        heard_as: texts(&device.heard_as),
+        known_as: device
+            .known_as
+            .as_deref()
+            .map(String::from)
+            .unwrap_or_default(),
+    }
+}
+
+fn listing(listing: &Listing) -> proto::DeviceListing {
+    let (digits, decimals) = listing.digits.unwrap_or_default();
+    proto::DeviceListing {
+        place: listing.place.map(|place| proto::Place {
+            latitude: place.lat,
+            longitude: place.lon,
+        }),
+        whereabouts: String::from(&*listing.whereabouts),
+        asset: String::from(&*listing.asset),
+        metering_point: String::from(&*listing.metering_point),
+        multiplier: listing.multiplier.unwrap_or_default(),
+        digits: digits.into(),
+        decimals: decimals.into(),
+        valid_from: listing.valid_from.map(Into::into),
+        valid_to: listing.valid_to.map(Into::into),
+        time_zone: String::from(&*listing.zone),
     }
 }
 

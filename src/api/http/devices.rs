@@ -211,6 +211,9 @@ struct StrangerJson {
     sequence: u64,
     /// Something of this name was accepted before.
     known: bool,
+    /// The device that the inventory means by this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<Box<str>>,
 }
 
 impl From<Stranger> for StrangerJson {
@@ -226,6 +229,7 @@ impl From<Stranger> for StrangerJson {
             sentence: stranger.sentence,
             sequence: stranger.sequence,
             known: stranger.known,
+            device: stranger.device,
         }
     }
 }

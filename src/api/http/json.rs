@@ -5,6 +5,7 @@
 //! by hand, for a few messages: a generator for it would be larger than its output.
 mod decoded;
 mod device;
+mod listing;
 
 pub use decoded::Decoded;
 pub use device::{Counts, Device};

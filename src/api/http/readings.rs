@@ -80,6 +80,8 @@ pub async fn readings(
 
 fn wanted(shared: &Shared, grant: &Arc<Grant>, device: &str, uri: &Uri) -> Result<Wanted, Problem> {
     let mut params = Params::of(uri)?;
+    let id = shared.devices.seen_by(grant).id(device);
+    let device = id.as_deref().unwrap_or(device);
     if let Err(error) = DeviceId::check(device) {
         params.wrong("id", error.to_string());
     }

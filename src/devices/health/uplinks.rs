@@ -23,10 +23,11 @@ impl Entry {
         if observed_at == received_at || !self.is_live(received_at, observed_at) {
             return;
         }
-        let interval = self.rhythm.interval();
-        let limit = match interval {
-            Some(interval) if interval >= sleepy_after => SKEW_SLEEPY,
-            _ => SKEW_MAINS,
+        let interval = self.interval();
+        let limit = if self.is_sleepy(sleepy_after) {
+            SKEW_SLEEPY
+        } else {
+            SKEW_MAINS
         };
         let behind = received_at.since(observed_at);
         let ahead = observed_at.since(received_at);

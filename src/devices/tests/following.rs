@@ -22,7 +22,7 @@ pub(super) struct Rig {
     pub clock: Clock,
     pub log: Log,
     rejects: Log,
-    intake: Arc<Intake>,
+    pub intake: Arc<Intake>,
 }
 
 fn open(dir: &Path, clock: &Clock, options: Options) -> Log {
@@ -61,7 +61,7 @@ impl Rig {
     }
 
     /// A registry with its state in this folder.
-    fn start(&self, folder: &str) -> Registry {
+    pub fn start(&self, folder: &str) -> Registry {
         self.start_on(folder, &self.log)
     }
 

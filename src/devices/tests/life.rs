@@ -162,7 +162,7 @@ fn never_is_what_was_only_refused() {
         (State::Never, true)
     );
     assert_eq!((device.first_seen, device.late_at), (at(5), None));
-    assert!(!fed.table.stranger("new-1").unwrap().known);
+    assert!(!fed.table.stranger("new-1", at(0)).unwrap().known);
     fed.pass(5, 100 * HOUR);
     assert_eq!(
         fed.state("new-1"),
@@ -171,23 +171,23 @@ fn never_is_what_was_only_refused() {
     );
     fed.heard("new-1", 100 * HOUR);
     assert_eq!(fed.state("new-1"), State::Online);
-    assert!(fed.table.stranger("new-1").unwrap().known);
+    assert!(fed.table.stranger("new-1", at(0)).unwrap().known);
     // Those that no inventory knows, or that have no valid name, are no devices.
     fed.reject("pole/7", 6, "invalid_device_id");
     fed.reject("other", 6, "unknown_device");
     fed.reject("", 7, "no_route");
     assert_eq!(fed.table.len(), 1);
     assert_eq!(
-        fed.table.stranger("other").unwrap().reason,
+        fed.table.stranger("other", at(0)).unwrap().reason,
         "unknown_device".into()
     );
     assert_eq!(
-        fed.table.stranger("10.9.9.9").unwrap().reason,
+        fed.table.stranger("10.9.9.9", at(0)).unwrap().reason,
         "no_route".into()
     );
     let names: Vec<Box<str>> = fed
         .table
-        .strangers(at(6), 9)
+        .strangers(at(6), 9, at(6))
         .into_iter()
         .map(|s| s.name)
         .collect();

@@ -4,7 +4,9 @@ mod following;
 mod full_disk;
 mod health;
 mod life;
+mod listed;
 mod lists;
+mod renewed;
 mod sight;
 mod values;
 

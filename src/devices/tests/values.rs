@@ -190,7 +190,7 @@ fn invented_names_do_not_take_the_places_of_devices() {
         fed.reject(&format!("x-{n}"), 1, "syntax");
     }
     assert_eq!(fed.table.len(), 10_000);
-    assert!(fed.table.stranger("x-10049").is_some());
+    assert!(fed.table.stranger("x-10049", at(0)).is_some());
     // One of them turns out to be a device: another has its place.
     fed.heard("x-1", 2);
     fed.reject("y", 3, "syntax");

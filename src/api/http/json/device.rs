@@ -1,4 +1,5 @@
 //! `citygate.v1.Device` and its parts.
+use super::listing::Listing;
 use super::{Reading, is_default, proto_time, text_of_u64};
 use crate::devices::{Code, Level, State};
 use crate::model::proto;
@@ -71,6 +72,18 @@ pub struct Device<'a> {
     sleepy: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     values: Vec<LastValue<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listing: Option<Listing<'a>>,
+    #[serde(skip_serializing_if = "is_default")]
+    profile_version: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_state: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_state_since: Option<String>,
+    #[serde(skip_serializing_if = "is_default")]
+    heard_as: &'a [String],
+    #[serde(skip_serializing_if = "is_default")]
+    known_as: &'a str,
 }
 
 /// `citygate.v1.HealthReason`.
@@ -164,6 +177,12 @@ impl<'a> From<&'a proto::Device> for Device<'a> {
             offline_at: time(&device.offline_at),
             sleepy: device.sleepy,
             values: device.values.iter().map(LastValue::from).collect(),
+            listing: device.listing.as_ref().map(Listing::from),
+            profile_version: &device.profile_version,
+            parent_state: name(device.parent_state, State::from_number, State::json_name),
+            parent_state_since: time(&device.parent_state_since),
+            heard_as: &device.heard_as,
+            known_as: &device.known_as,
         }
     }
 }
@@ -283,6 +302,19 @@ mod tests {
                 sequence: 9,
                 stale: true,
             }],
+            listing: Some(proto::DeviceListing {
+                place: Some(proto::Place {
+                    latitude: 36.65,
+                    longitude: 0.0,
+                }),
+                multiplier: 1500.0,
+                digits: 8,
+                decimals: 2,
+                valid_from: Some(Timestamp::from_secs(1_800_000_000).into()),
+                ..proto::DeviceListing::default()
+            }),
+            parent_state: 5,
+            heard_as: vec!["imei:8".into()],
             ..proto::Device::default()
         };
         assert_eq!(
@@ -291,7 +323,10 @@ mod tests {
                 "healthReasons": [{"code": "HEALTH_CODE_BATTERY_LOW", "level": "HEALTH_LEVEL_FAULT",
                     "since": "2027-01-15T08:00:00Z", "value": "8 %"}],
                 "reports": "1152921504606846976", "children": 7, "source": "SOURCE_COAP",
-                "interval": "3600.500s", "values": [{"reading": {}, "sequence": "9", "stale": true}]})
+                "interval": "3600.500s", "values": [{"reading": {}, "sequence": "9", "stale": true}],
+                "listing": {"place": {"latitude": 36.65}, "multiplier": 1500.0, "digits": 8, "decimals": 2,
+                    "validFrom": "2027-01-15T08:00:00Z"},
+                "parentState": "DEVICE_STATE_OFFLINE", "heardAs": ["imei:8"]})
         );
         let empty = serde_json::to_value(Device::from(&proto::Device::default())).unwrap();
         assert_eq!(empty, json!({}));

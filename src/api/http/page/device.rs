@@ -1,5 +1,6 @@
 //! `/d/{id}`: one device.
 use super::chart::{self, Chart};
+use super::facts;
 use super::layout::section;
 use super::list;
 use super::live::Sections;
@@ -10,7 +11,7 @@ use super::values::{self, in_tunnel};
 use super::view::{View, device_path};
 use super::words;
 use crate::catalogue::Type;
-use crate::devices::{Device, Level, State};
+use crate::devices::{Counts, Device, Level, State};
 use crate::model::Value;
 use maud::{Markup, html};
 
@@ -24,8 +25,10 @@ const SUMMARY_VALUES_MAX: usize = 6;
 pub struct Shown<'a> {
     /// The device with values and traces.
     pub device: &'a Device,
-    /// The first of its children, the silent ones first.
+    /// The first of its children.
     pub children: &'a [Device],
+    /// All of its children.
+    pub family: Counts,
     /// Its timeline.
     pub rows: &'a [Row],
     /// Are there older ones?
@@ -54,6 +57,10 @@ pub fn sections(view: &View<'_>, shown: &Shown<'_>) -> Sections {
         sections.push("gases", section("gases", view.t(text::GASES), &body));
     }
     sections.push("state", status(view, device));
+    let listing = device.listing.as_deref();
+    if let Some(place) = listing.and_then(|listing| facts::place(view, listing)) {
+        sections.push("place", place);
+    }
     values::push(&mut sections, view, device);
     if let Some(chart) = shown.chart {
         let metrics = numeric(view, device);
@@ -73,7 +80,7 @@ pub fn sections(view: &View<'_>, shown: &Shown<'_>) -> Sections {
     if device.children > 0 {
         sections.push("children", children(view, shown));
     }
-    sections.push("facts", facts(view, device));
+    sections.push("facts", facts::facts(view, device));
     sections.aside_from(main);
     sections
 }
@@ -117,6 +124,7 @@ fn status(view: &View<'_>, device: &Device) -> Markup {
                     b { (view.t(text::HEARD_NOT_ACCEPTED)) } (view.pick(". ", "。")) (view.t(text::HEARD_NOT_ACCEPTED_WHY))
                 }
             }
+            (facts::notes(view, device))
             div class="health" {
                 p { b { (sign::level(view, device.health)) } }
                 @for reason in &device.reasons {
@@ -139,6 +147,12 @@ pub fn rule(view: &View<'_>, device: &Device) -> String {
     let heard = view.ago(device.last_seen);
     let clock = |time| words::clock(time, view.now, view.zone);
     match device.state {
+        State::Never if device.listing.is_some() => view
+            .pick(
+                "The inventory names it; nothing of it was accepted yet.",
+                "台账中有该设备，但尚未接收到它的有效数据。",
+            )
+            .to_owned(),
         State::Never => view
             .pick(
                 "Nothing of it was accepted yet.",
@@ -147,8 +161,8 @@ pub fn rule(view: &View<'_>, device: &Device) -> String {
             .to_owned(),
         State::Retired => view
             .pick(
-                "Taken out of service by the inventory.",
-                "台账标记为已退役。",
+                "Taken out of service by the inventory: it is neither expected nor judged. What it still sends is kept.",
+                "台账标记为已退役：不再要求上报，也不作判断；其后续数据仍会保存。",
             )
             .to_owned(),
         State::Online | State::Sleeping => {
@@ -210,80 +224,19 @@ fn children(view: &View<'_>, shown: &Shown<'_>) -> Markup {
         parent: (*device.id).to_owned(),
         ..Default::default()
     };
-    let silent = device.children_silent;
+    let states = State::ALL.iter().zip(shown.family.states);
     let body = html! {
         p {
             b { (device.children) } " " (view.pick("devices", "台设备"))
-            @if silent > 0 { ", " (view.pick("silent: ", "其中静默 ")) b { (silent) } }
+            @for (state, count) in states { @if count > 0 {
+                @let some = super::filter::Filter { state: Some(*state), ..all.clone() };
+                " · " a href=(some.href()) { (view.t(text::names::state(*state))) " " b { (count) } }
+            } }
         }
         (list::rows(view, shown.children.iter().take(CHILDREN_MAX).map(|child| (child, 0))))
         p class="more" { a href=(all.href()) { (view.t(text::MORE_OF_THESE)) } }
     };
     section("children", view.t(text::CHILDREN), &body)
-}
-
-fn facts(view: &View<'_>, device: &Device) -> Markup {
-    let aliases: Vec<&str> = device.aliases.iter().map(|alias| &**alias).collect();
-    let interval = match device.interval {
-        Some(interval) => words::span(interval, view.lang),
-        None => view.t(text::NOT_LEARNED).to_owned(),
-    };
-    let heard = !list::is_unheard(device);
-    let texts: [(text::Text, String); 11] = [
-        (text::ID, (*device.id).to_owned()),
-        (text::ALIASES, aliases.join(", ")),
-        (
-            text::KIND,
-            format!("{} ({})", view.kind(&device.kind), device.kind),
-        ),
-        (text::DISTRICT, (*device.district).to_owned()),
-        (text::PROFILE, (*device.profile).to_owned()),
-        (
-            text::SOURCE,
-            device
-                .source
-                .map(|source| source.name().to_uppercase())
-                .unwrap_or_default(),
-        ),
-        (
-            text::ADDRESS,
-            device
-                .address
-                .map(|address| address.to_string())
-                .unwrap_or_default(),
-        ),
-        (text::INTERVAL, interval),
-        (text::REPORTS, device.reports.to_string()),
-        (text::REJECTS, device.rejects.to_string()),
-        (text::DUPLICATES, device.duplicates.to_string()),
-    ];
-    let times = [
-        (text::FIRST_SEEN, heard.then_some(device.first_seen)),
-        (text::LAST_REPORT, device.last_report),
-        (text::LAST_REJECT, device.last_reject),
-    ];
-    let body = html! {
-        details id="about" {
-            summary { (view.t(text::FACTS)) }
-            dl class="facts" {
-                @for (name, value) in &texts { @if !value.is_empty() {
-                    div { dt { (view.t(*name)) } dd { (words::cut(value, 200)) } }
-                } }
-                @for (name, time) in times { @if let Some(time) = time {
-                    div { dt { (view.t(name)) } dd { (words::full(time, view.zone)) } }
-                } }
-                @if device.sleepy { div { dt { (view.t(text::names::state(State::Sleeping))) } dd { (view.t(text::SLEEPY)) } } }
-            }
-        }
-    };
-    html! {
-        section id="facts" {
-            @if !device.parent.is_empty() {
-                p { (view.t(text::PARENT)) " " a href=(device_path(&device.parent)) { (device.parent) } }
-            }
-            (body)
-        }
-    }
 }
 
 fn summary_section(view: &View<'_>, device: &Device) -> Markup {

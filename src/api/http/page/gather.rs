@@ -13,7 +13,7 @@ use crate::access::Grant;
 use crate::api::selection::Selection;
 use crate::api::timeline as past;
 use crate::api::{Shared, overview};
-use crate::devices::{Device, Page, Query, Stranger};
+use crate::devices::{Counts, Device, Page, Query, Stranger};
 use crate::model::{Timestamp, proto};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -84,6 +84,8 @@ pub struct Gathered {
     /// See [`device::Shown`].
     pub children: Vec<Device>,
     /// See [`device::Shown`].
+    pub family: Counts,
+    /// See [`device::Shown`].
     pub rows: Vec<Row>,
     /// See [`device::Shown`].
     pub older: bool,
@@ -110,17 +112,14 @@ pub fn device(
     device: &Device,
     wanted: Wanted<'_>,
 ) -> Gathered {
-    let children = if device.children > 0 {
-        let seen = shared.devices.seen_by(grant);
-        seen.list(&Query {
+    let family = (device.children > 0).then(|| {
+        shared.devices.seen_by(grant).list(&Query {
             parent: device.id.clone(),
             limit: device::CHILDREN_MAX,
             ..Query::default()
         })
-        .devices
-    } else {
-        Vec::new()
-    };
+    });
+    let family = family.unwrap_or_default();
     let metrics = device::numeric(view, device);
     let chosen = wanted.metric.filter(|metric| metrics.contains(metric));
     // A tunnel's first chart is its first gas; else the first by name.
@@ -142,7 +141,8 @@ pub fn device(
     };
     let (rows, older) = entries::rows(shared, view, &past);
     Gathered {
-        children,
+        children: family.devices,
+        family: family.counts,
         rows,
         older: older.is_some(),
         chart: chart.and_then(|metric| {

@@ -1,5 +1,6 @@
 //! `/new`: was a device that was just installed heard, decoded, accepted; and if not, why, and what to do?
 use super::live::Sections;
+use super::row;
 use super::sign;
 use super::text::{self, Text};
 use super::view::{View, device_path, percent};
@@ -111,6 +112,10 @@ pub fn sections(view: &View<'_>, known: &Installed) -> Sections {
     let mut sections = Sections::default();
     if !known.id.is_empty() {
         sections.push("steps", checklist(view, known));
+        let row = row::section(view, known.device.as_ref(), known.stranger.as_ref());
+        if let Some(row) = row {
+            sections.push("row", row);
+        }
         if !known.near.is_empty() {
             sections.push("near", near(view, known));
         }
@@ -275,6 +280,7 @@ mod tests {
                 name: "meter-7".into(),
                 address: None,
                 topic: "city/meter-7".into(),
+                profile: "".into(),
                 first: Timestamp::EPOCH,
                 last: Timestamp::EPOCH,
                 rejects: 1,
@@ -282,6 +288,7 @@ mod tests {
                 sentence: "".into(),
                 sequence: 1,
                 known: false,
+                device: None,
             }),
             ..Installed::default()
         }

@@ -48,6 +48,14 @@ fn said(view: &View<'_>, device: &Device, folded: u32) -> Vec<String> {
     if device.heard_not_accepted {
         said.push(view.t(text::HEARD_NOT_ACCEPTED).to_owned());
     }
+    let silent = matches!(device.state, State::Late | State::Offline);
+    if let (true, Some((state, _))) = (silent, device.parent_silent) {
+        let state = view.t(text::names::state(state));
+        said.push(view.pick(
+            format!("carried by {}: {state}", device.parent),
+            format!("上级设备 {} {state}", device.parent),
+        ));
+    }
     let reasons = device.reasons.iter().take(REASONS_MAX);
     said.extend(reasons.map(|reason| reason_text(view, reason)));
     said

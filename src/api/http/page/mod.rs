@@ -16,6 +16,7 @@ mod chart;
 mod decode;
 mod device;
 mod entries;
+mod facts;
 mod filter;
 mod form;
 mod gather;
@@ -26,6 +27,7 @@ mod layout;
 mod list;
 mod live;
 pub mod login;
+mod row;
 mod sign;
 mod stranger;
 #[cfg(test)]
@@ -131,6 +133,7 @@ async fn device_page(State(http): State<Http>, Path(id): Path<String>, caller: C
                 &device::Shown {
                     device: &device,
                     children: &gathered.children,
+                    family: gathered.family,
                     rows: &gathered.rows,
                     older: gathered.older,
                     chart: gathered.chart.as_ref(),
@@ -169,6 +172,10 @@ async fn timeline_page(
     caller: Caller,
 ) -> Response {
     render(&http, caller, move |shared, view, asked| {
+        let own = shared.devices.seen_by(&asked.grant).id(&id);
+        if let Some(own) = own.filter(|own| **own != *id) {
+            return Err(Box::new(redirect(&format!("{}/t", device_path(&own)))));
+        }
         let number = |name| asked.param(name).and_then(|text| text.parse::<i64>().ok());
         let place = number("at").map(|at| past::Place {
             at: Timestamp::from_nanos(at),

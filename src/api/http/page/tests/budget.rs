@@ -9,7 +9,7 @@ use crate::api::http::page::layout::{self, Frame, Place};
 use crate::api::http::page::live::{REFRESH_BYTES_MAX, Sections};
 use crate::api::http::page::timeline::{ROWS_MAX, Row, What};
 use crate::api::http::page::tunnel;
-use crate::devices::{Concern, Stranger};
+use crate::devices::{Concern, Counts, Stranger};
 use maud::html;
 
 const FIRST_LOAD_MAX: usize = 30_000;
@@ -84,6 +84,7 @@ fn a_full_first_page_fits() {
         name: noise(at).into(),
         address: Some(([10, 0, 0, 7], 50_000).into()),
         topic: "".into(),
+        profile: "".into(),
         first: ago(10),
         last: ago(10),
         rejects: 1,
@@ -91,6 +92,7 @@ fn a_full_first_page_fits() {
         sentence: noise(at).into(),
         sequence: 1,
         known: false,
+        device: None,
     };
     let home = Home {
         concerns: (0..home::CONCERNS_MAX).map(concern).collect(),
@@ -124,6 +126,18 @@ fn a_full_device_fits() {
         .zip(metrics)
         .map(|(at, metric)| value(&metric.name, &metric.unit, f64::from(at) * 1.37, 60))
         .collect();
+    meter.parent = noise(901).into();
+    meter.parent_silent = Some((State::Offline, ago(60)));
+    meter.listing = Some(Box::new(listing(&noise(902).repeat(4))));
+    meter.aliases = (903..919).map(|at| noise(at).into()).collect();
+    meter.heard_as = meter.aliases.iter().take(2).cloned().collect();
+    let children: Vec<Device> = (2..2 + device::CHILDREN_MAX).map(troubled).collect();
+    meter.children = 90_000;
+    let family = Counts {
+        total: 90_000,
+        states: [15_000; 6],
+        ..Counts::default()
+    };
     let rows: Vec<Row> = (0..ROWS_MAX)
         .map(|at| Row {
             at: ago(u64::try_from(at).unwrap() * 907),
@@ -137,7 +151,8 @@ fn a_full_device_fits() {
     let chart = dense_chart();
     let shown = Shown {
         device: &meter,
-        children: &[],
+        children: &children,
+        family,
         rows: &rows,
         older: true,
         chart: Some(&chart),

@@ -16,6 +16,7 @@ fn stranger(name: &str) -> Stranger {
         name: name.into(),
         address: None,
         topic: name.into(),
+        profile: "".into(),
         first: ago(10),
         last: ago(10),
         rejects: 1,
@@ -23,6 +24,7 @@ fn stranger(name: &str) -> Stranger {
         sentence: name.into(),
         sequence: 1,
         known: false,
+        device: None,
     }
 }
 
@@ -45,10 +47,16 @@ fn hostile_names_are_texts() {
         evil.district = EVIL.into();
         evil.aliases = vec![EVIL.into()];
         evil.parent = EVIL.into();
+        evil.state = State::Late;
+        evil.parent_silent = Some((State::Offline, ago(60)));
+        evil.heard_as = vec![EVIL.into()];
+        evil.known_as = Some(EVIL.into());
+        evil.listing = Some(Box::new(listing(EVIL)));
         evil.values = vec![value(EVIL, EVIL, 1.0, 60)];
         evil.values[0].labels = vec![(EVIL.into(), EVIL.into())];
         evil.reasons = vec![reason(Code::Alarm, Level::Fault, EVIL, EVIL, EVIL)];
         let shown = crate::api::http::page::device::Shown {
+            family: crate::devices::Counts::default(),
             device: &evil,
             children: std::slice::from_ref(&evil),
             rows: &[],

@@ -3,12 +3,14 @@
 mod budget;
 mod devices;
 mod hostile;
+mod listed;
 mod tunnels;
 
 use super::lang::Lang;
 use super::view::View;
 use crate::catalogue::Catalogue;
-use crate::devices::{Code, Device, LastValue, Level, Reason, State};
+use crate::devices::{Code, Device, LastValue, Level, Listing, Reason, State};
+use crate::inventory::Place;
 use crate::model::{Quality, Source, Timestamp, Value};
 use jiff::tz::TimeZone;
 use std::sync::LazyLock;
@@ -41,7 +43,11 @@ fn device(id: &str, kind: &str) -> Device {
         kind: kind.into(),
         district: "370102".into(),
         profile: "json".into(),
+        profile_version: "".into(),
         aliases: Vec::new(),
+        heard_as: Vec::new(),
+        known_as: None,
+        listing: None,
         state: State::Online,
         state_since: ago(86_400),
         health: Level::Ok,
@@ -54,6 +60,7 @@ fn device(id: &str, kind: &str) -> Device {
         source: Some(Source::Mqtt),
         address: Some(([10, 0, 0, 7], 50_000).into()),
         parent: "".into(),
+        parent_silent: None,
         children: 0,
         children_silent: 0,
         reports: 96,
@@ -68,6 +75,24 @@ fn device(id: &str, kind: &str) -> Device {
         values: Vec::new(),
         traces: Vec::new(),
         version: 1,
+    }
+}
+
+/// A row of the inventory whose every text is this.
+fn listing(text: &str) -> Listing {
+    Listing {
+        place: Some(Place {
+            lat: 36.651_2,
+            lon: -117.120_123_4,
+        }),
+        whereabouts: text.into(),
+        asset: text.into(),
+        metering_point: text.into(),
+        multiplier: Some(1_500.0),
+        digits: Some((8, 2)),
+        valid_from: Some(ago(86_400)),
+        valid_to: Some(NOW.plus(Duration::from_hours(1))),
+        zone: text.into(),
     }
 }
 

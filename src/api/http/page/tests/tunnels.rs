@@ -7,6 +7,7 @@ fn page_of(view: &View<'_>, device: &Device) -> String {
     let shown = Shown {
         device,
         children: &[],
+        family: crate::devices::Counts::default(),
         rows: &[],
         older: true,
         chart: None,

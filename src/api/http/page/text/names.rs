@@ -32,6 +32,7 @@ pub const fn level(level: Level) -> Text {
 /// An event of the log, `None` for one that this version does not know.
 pub fn event(name: &str) -> Option<Text> {
     Some(match name {
+        "retired_device_heard" => text!("It is out of service, and reports", "已退役，但仍在上报"),
         "clock_wrong" => text!("Its clock is wrong", "设备时钟不准"),
         "will" => text!("Its connection broke (will)", "连接中断（遗嘱消息）"),
         "gap" => text!("Gap in the log", "日志有缺口"),

@@ -59,9 +59,8 @@ impl<'r> Frame<'r> {
     }
 
     fn endian(&mut self) -> &'static str {
-        *self
-            .random
-            .pick(&["", ", endian = 'little'", ", endian = 'big'"])
+        self.random
+            .pick::<&str>(&["", ", endian = 'little'", ", endian = 'big'"])
     }
 
     /// `at = .., type = ..` and so on for a whole number; gives how many bits it has.

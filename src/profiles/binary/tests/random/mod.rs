@@ -7,6 +7,7 @@
 //! The encoder reads the text by itself, as a table, and writes bits with arithmetic of its own.
 mod draw;
 mod encode;
+mod values;
 
 use super::{LIMITS, parse};
 use crate::codecs::{Decoded, Sent, SentTime};
@@ -14,7 +15,7 @@ use crate::profiles::{Around, Profiles, Spot};
 use encode::{Expected, Is};
 use proptest::prelude::*;
 
-/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators).
+/// `SplitMix64` (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators).
 pub(super) struct Random(u64);
 
 impl Random {
@@ -64,7 +65,9 @@ fn same(is: &Is, sent: &Sent<'_>) -> bool {
         (Is::Nearly(number), Sent::Number(sent, _)) => {
             (number - sent).abs() <= 1e-9 * (1.0 + number.abs())
         }
-        (Is::Flag(flag), Sent::Number(sent, _)) => *sent == f64::from(u8::from(*flag)),
+        (Is::Flag(flag), Sent::Number(sent, _)) => {
+            sent.to_bits() == f64::from(u8::from(*flag)).to_bits()
+        }
         (Is::Flag(flag), Sent::Flag(sent)) => flag == sent,
         (Is::Text(text), Sent::Text(sent)) => text == sent,
         (Is::Nothing, Sent::Null) => true,
