@@ -46,7 +46,7 @@ impl Rig {
                 retain_bytes: 1 << 40,
                 ..Options::default()
             };
-            let settle = Box::new(|_: &[u64; 24], _| {});
+            let settle = Box::new(|_: &[u64; citygate::log::LANES], _| {});
             Log::open(&dir.path().join(name), options, Clock::system(), settle).unwrap()
         };
         let (log, rejects) = (open("log"), open("rejects"));

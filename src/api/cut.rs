@@ -115,6 +115,7 @@ impl<'a> Cut<'a> {
         reject.sentence.clear();
         reject.part.clear();
         reject.raw.clear();
+        reject.rest.clear();
         // The connection it came by may be another device's.
         reject.client.clear();
         if !self.grant.sees_all_devices() {

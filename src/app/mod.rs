@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::devices::{self, Registry};
 use crate::history::{self, History};
 use crate::intake::{self, Intake};
+use crate::log::Log;
 use crate::model::Clock;
 use crate::model::proto::Severity;
 use crate::sources::broker;
@@ -26,7 +27,7 @@ use crate::sources::coap;
 use crate::sources::mqtt;
 use crate::sources::push;
 use crate::store::{self, Stores};
-use crate::telemetry::{Reloads, Supervisor};
+use crate::telemetry::{Accounting, Reloads, Supervisor};
 use crate::tls;
 use disk::Disk;
 use listeners::Listeners;
@@ -41,6 +42,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// From the first signal to the end: a supervisor's patience is longer, a person's at a terminal is not.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// How often it is saved which rejects were recovered; what came since is found in the log.
+const MARKS_EVERY: Duration = Duration::from_secs(30);
 
 /// The machine around a gateway, besides devices and callers.
 #[derive(Debug, Default)]
@@ -115,6 +119,7 @@ impl Gateway {
             clock: clock.clone(),
             config: config.intake.clone(),
         }));
+        intake.keep_marks_in(&state);
         let devices = Registry::start(devices::Parts {
             state: Arc::clone(&state),
             log: log.clone(),
@@ -147,14 +152,7 @@ impl Gateway {
             on_gap(&intake, &clock),
         )
         .map_err(Error::Thread)?;
-        let coap = coap::Service {
-            config: config.coap.clone(),
-            intake: Arc::clone(&intake),
-            accounting: Arc::clone(&accounting),
-            stats: Arc::default(),
-            clock: clock.clone(),
-            seed: xxh3_64(&log.id().0.to_le_bytes()),
-        };
+        let coap = coap_service(config, &intake, &accounting, &clock, &log);
         let sessions = Arc::new(sessions);
         let files = files::open(config).map_err(Error::Files)?;
         let service = mqtt::Service {
@@ -253,6 +251,10 @@ impl Gateway {
         let supervisor = Arc::new(host.supervisor);
         supervisor.ready();
         tasks.spawn(feed(Arc::clone(&supervisor), halt_api.clone()));
+        tasks.spawn(save_marks(
+            Arc::clone(&self.shared.intake),
+            halt_api.clone(),
+        ));
         if let Some(reload) = host.reload {
             let shared = Arc::clone(&self.shared);
             let reloader = Reloader::new(reload, config, shared, Arc::clone(&supervisor));
@@ -297,6 +299,40 @@ impl Gateway {
         self.shared.log.close();
         self.shared.access.close(self.shared.clock.now());
         info!("closed");
+    }
+}
+
+fn coap_service(
+    config: &Config,
+    intake: &Arc<Intake>,
+    accounting: &Arc<Accounting>,
+    clock: &Clock,
+    log: &Log,
+) -> coap::Service {
+    coap::Service {
+        config: config.coap.clone(),
+        intake: Arc::clone(intake),
+        accounting: Arc::clone(accounting),
+        stats: Arc::default(),
+        clock: clock.clone(),
+        seed: xxh3_64(&log.id().0.to_le_bytes()),
+    }
+}
+
+/// Saves which rejects were recovered, now and then and at the end.
+async fn save_marks(intake: Arc<Intake>, halt: CancellationToken) -> Result<(), Error> {
+    let mut tick = tokio::time::interval(MARKS_EVERY);
+    loop {
+        let ending = tokio::select! { () = halt.cancelled() => true, _ = tick.tick() => false };
+        let intake = Arc::clone(&intake);
+        let saved = tokio::task::spawn_blocking(move || intake.save_marks()).await?;
+        if let Err(error) = saved {
+            // They stay in memory, and in the log.
+            warn!(%error, "which rejects were recovered is not saved");
+        }
+        if ending {
+            return Ok(());
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod log;
 mod output;
 mod progress;
 mod ready;
+mod rejects;
 mod resolved;
 mod run;
 mod scoreboard;
@@ -62,6 +63,8 @@ enum Command {
     Tap(tap::Args),
     /// Show the external stores of a running gateway, or set one back
     Stores(stores::Args),
+    /// List, show and retry what could not become readings
+    Rejects(rejects::Args),
     /// Look at the log of a stopped gateway
     Log(log::Args),
     /// Say what a token lets its holder see, and why
@@ -148,6 +151,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Tap(args) => tap::run(args),
         Command::Stores(args) => stores::run(&args),
+        Command::Rejects(args) => rejects::run(args),
         Command::Log(args) => log::run(args),
         Command::Access(args) => access::run(&args),
         Command::Token(args) => token::run(&args),

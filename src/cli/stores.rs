@@ -59,8 +59,9 @@ enum Command {
     },
 }
 
+/// A running gateway that is asked.
 #[derive(Debug, clap::Args)]
-struct Gateway {
+pub(super) struct Gateway {
     /// The gateway's HTTP address
     #[arg(long, value_name = "URL", env = "CITYGATE_URL", default_value = "http://127.0.0.1:8080", value_parser = url)]
     url: Url,
@@ -68,10 +69,10 @@ struct Gateway {
     trust: Trust,
     /// Print the gateway's answer as JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text, &TimeZone::UTC).map_err(|error| error.to_string())
 }
 
@@ -130,7 +131,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     Ok(Exit::Ok)
 }
 
-async fn ask(
+/// The answer, or what the gateway says instead as an error.
+pub(super) async fn ask(
     gateway: &Gateway,
     method: Method,
     path: &[&str],

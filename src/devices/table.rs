@@ -220,6 +220,10 @@ impl Table {
         let Some(entry) = self.entry_mut(number) else {
             return;
         };
+        // What a retry brings was heard before: it is no life of now.
+        if at > entry.last_seen {
+            entry.flags &= !SILENT;
+        }
         if at >= entry.last_seen {
             entry.last_seen = at;
             if source != 0 {
@@ -230,7 +234,6 @@ impl Table {
             }
         }
         entry.first_seen = entry.first_seen.min(at);
-        entry.flags &= !SILENT;
         if entry.is(DOWN) && at >= entry.extra().down_at {
             entry.flags &= !DOWN;
         }
@@ -238,6 +241,9 @@ impl Table {
 
     /// Judges the state again, marks the device as changed, and notes when time will change it.
     pub(super) fn settle(&mut self, number: u32, now: Timestamp) {
+        // Nor is a state judged by a time before it began.
+        let since = self.entry(number).map(|entry| entry.state_since);
+        let now = since.map_or(now, |since| now.max(since));
         self.restate(number, now);
         self.touch(number);
     }

@@ -29,6 +29,7 @@ impl Intake {
             content: None,
             redelivery: Some(key),
             exactly_once: true,
+            recovers: None,
         };
         state.log.push(Kind::Release, &keys, &[]);
         let appended = self.log.append(&mut state.log, waiter);
@@ -93,6 +94,7 @@ pub(super) fn push_log(pending: &Pending, plans: &mut [Plan], batch: &mut Batch)
             continue;
         }
         let mut keys = keys(taken);
+        keys.recovers = plan.recovers;
         let mut arrived = Arrived::Here(pending.bytes_at(&taken.arrival));
         let records = pending.records_of(taken);
         for Record {
@@ -119,5 +121,6 @@ fn keys(taken: &Taken) -> Keys {
         content: None,
         redelivery: taken.transmission.map(|sent| sent.key),
         exactly_once: taken.transmission.is_some_and(|sent| sent.exactly_once),
+        recovers: None,
     }
 }

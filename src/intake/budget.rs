@@ -32,8 +32,16 @@ impl Budgets {
     /// Charges every one of `senders` (hashes), unless one of them has used up its hour. The reject
     /// that exceeds the budget is the last one written. `now` in seconds.
     pub(super) fn charge(&mut self, senders: &[u64], bytes: u64, now: u32) -> bool {
+        self.charge_up_to(self.bytes_max, senders, bytes, now)
+    }
+
+    /// As [`Budgets::charge`], but only while each of them has half of its hour left.
+    pub(super) fn charge_half(&mut self, senders: &[u64], bytes: u64, now: u32) -> bool {
+        self.charge_up_to(self.bytes_max / 2, senders, bytes, now)
+    }
+
+    fn charge_up_to(&mut self, max: u64, senders: &[u64], bytes: u64, now: u32) -> bool {
         self.spent.expire(now.saturating_sub(HOUR_SECS));
-        let max = self.bytes_max;
         let over = |sender: &u64| {
             self.spent
                 .get(sender)
@@ -83,6 +91,15 @@ mod tests {
             "a refused one charges nobody"
         );
         assert!(budgets.charge(&[1], 1, 3_601));
+    }
+
+    #[test]
+    fn half_a_budget_is_left_to_what_must_be_kept() {
+        let mut budgets = Budgets::new(100);
+        assert!(budgets.charge_half(&[1], 60, 0));
+        assert!(!budgets.charge_half(&[1], 1, 0));
+        assert!(budgets.charge(&[1], 40, 0));
+        assert!(!budgets.charge(&[1], 1, 0));
     }
 
     #[test]

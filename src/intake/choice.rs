@@ -30,6 +30,19 @@ impl Intake {
 }
 
 impl Settings {
+    /// A device that was found before, by credentials that are not kept.
+    pub(super) fn named<'a>(
+        &'a self,
+        device: &'a str,
+        at: Timestamp,
+    ) -> (Cow<'a, str>, Option<Entry<'a>>) {
+        let entry = self.knowledge.inventory.lookup(device, at);
+        (
+            Cow::Borrowed(entry.map_or(device, |entry| entry.id())),
+            entry,
+        )
+    }
+
     /// The device's name, and what the inventory knows of it at a time.
     pub(super) fn name<'a>(
         &'a self,

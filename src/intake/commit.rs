@@ -163,6 +163,9 @@ impl Intake {
                 set(state.dedup.content(), &content, appended.then_some(own.log));
             }
         }
+        if let (true, Some(recovers)) = (appended, plan.recovers) {
+            self.recovered.note(recovers, own.log);
+        }
         let kept = plan.rejects_end > 0 && own.rejects != 0;
         if plan.append_rejects
             && let Some(key) = taken.parts_key
@@ -184,7 +187,7 @@ impl Intake {
     }
 
     /// The original of a duplicate may be in flight.
-    fn wait_for(&self, ticket: Ticket, waiter: &Arc<Notify>) {
+    pub(super) fn wait_for(&self, ticket: Ticket, waiter: &Arc<Notify>) {
         for (log, sequence) in [(&self.log, ticket.log), (&self.rejects, ticket.rejects)] {
             if log.settled(sequence) == Settled::Pending {
                 log.notify_settled(sequence, waiter);

@@ -129,6 +129,15 @@ impl Dedup {
         Some(delivered.original)
     }
 
+    /// Is the message that was rejected at `rejects` still the last one of its id, and nothing of it
+    /// logged? Then, is the id open?
+    pub(super) fn rejected_as(&mut self, key: &RedeliveryKey, rejects: u64) -> Option<bool> {
+        let delivered = self.ids(key).get(&packet_id(key))?.0;
+        let original = Original { log: 0, rejects };
+        let same = delivered.payload == key.payload && delivered.original == original;
+        same.then_some(delivered.open)
+    }
+
     fn ids(&mut self, key: &RedeliveryKey) -> &mut Aged<PacketId, Delivered> {
         if key.exchange {
             &mut self.exchanges

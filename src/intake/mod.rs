@@ -10,6 +10,7 @@
 //! A [`Ticket`] names a sequence in each of the two logs; the answer waits for both.
 //!
 //! There is no channel between decode and append: it would be a second buffer, with a loss of its own.
+mod again;
 mod aged;
 mod append;
 mod budget;
@@ -29,8 +30,10 @@ mod plan;
 mod preview;
 mod push;
 mod rebuild;
+mod recovered;
 mod reject;
 mod report;
+mod retry;
 mod route;
 mod settings;
 mod settle;
@@ -50,6 +53,8 @@ pub use pending::Pending;
 pub use preview::{Assumed, Kept, Piece, Place, Preview, preview, quality_name};
 pub use push::{Carrier, Proof, Push, Scheme};
 pub use rebuild::Rebuilt;
+pub use recovered::Marks;
+pub use retry::{Fate, Had, Rejected, Retried, RetryError};
 pub use route::{PUSH, Routes, Shape, Target};
 pub use settle::{Stats, settle_log, settle_rejects};
 pub use sightings::Sighting;
@@ -110,6 +115,7 @@ pub struct Intake {
     state: Mutex<State>,
     stats: Stats,
     sightings: sightings::Sightings,
+    recovered: recovered::Recovered,
     /// For appends that nobody waits for.
     nobody: Arc<Notify>,
 }
@@ -149,6 +155,7 @@ impl Intake {
             state: Mutex::new(state),
             stats: Stats::default(),
             sightings: sightings::Sightings::default(),
+            recovered: recovered::Recovered::default(),
             nobody: Arc::new(Notify::new()),
         }
     }

@@ -67,6 +67,8 @@ pub(super) struct Record {
 pub(super) struct Part {
     pub(super) reason: Reason,
     pub(super) body: Range<usize>,
+    /// Where the body ends if of the payload no more than its beginning is kept.
+    pub(super) short: usize,
 }
 
 impl Pending {

@@ -4,8 +4,9 @@ use super::commit::State;
 use super::dedup::Original;
 use super::pending::{Part, Pending, Taken};
 use super::uplink::Refusal;
+use crate::log::record::Recovers;
 use crate::log::{Log, Settled};
-use crate::model::Source;
+use crate::model::{Reject, Source};
 use std::sync::atomic::Ordering;
 
 /// Marks a sequence that is not known yet: the rest is the uplink's place in the batch. Real ones
@@ -26,6 +27,8 @@ pub(super) struct Plan {
     /// As what it is counted before anything is appended.
     pub(super) counted: Class,
     pub(super) refused: Option<Refusal>,
+    /// It was rejected when it came first, and is not now.
+    pub(super) recovers: Option<Recovers>,
     /// Offsets of its last record in the batches, from 1.
     pub(super) log_end: u64,
     pub(super) rejects_end: u64,
@@ -82,7 +85,7 @@ impl Intake {
         now: u32,
     ) -> Plan {
         let mut plan = Plan::default();
-        let (records, parts) = (&mut pending.records, &pending.parts);
+        let (records, parts) = (&mut pending.records, &mut pending.parts);
         let Some(taken) = pending.uplinks.get(own) else {
             return plan;
         };
@@ -118,6 +121,9 @@ impl Intake {
                 refused: Some(Refusal::Budget),
                 ..Plan::default()
             };
+        }
+        if plan.append_rejects {
+            keep_rest(taken, parts, state, now);
         }
         let mut said = false;
         for record in records {
@@ -161,6 +167,9 @@ impl Intake {
         }
         if alive(&self.rejects, first.rejects) {
             plan.found(own, first.rejects, rejects_half);
+            if !records && first.rejects & IN_BATCH == 0 {
+                plan.recovers = Recovers::new([first.rejects | Reject::WHOLE]);
+            }
         }
         (records, parts || (records && taken.parts.is_empty()))
     }
@@ -169,11 +178,31 @@ impl Intake {
 /// May the sender cause these rejects?
 fn charge(taken: &Taken, parts: &[Part], state: &mut State, now: u32) -> bool {
     let parts = parts.get(taken.parts.clone()).unwrap_or_default();
-    let bytes: usize = parts.iter().map(|part| part.body.len()).sum();
+    let bytes: usize = parts.iter().map(|part| part.short - part.body.start).sum();
     let (address, device) = taken.senders;
     match device {
         None => state.budgets.charge(&[address], bytes as u64, now),
         Some(device) => state.budgets.charge(&[address, device], bytes as u64, now),
+    }
+}
+
+/// A payload is kept beyond its beginning, for a retry, while its sender has half of his budget left:
+/// what serves a retry is never a reason to refuse an uplink.
+fn keep_rest(taken: &Taken, parts: &mut [Part], state: &mut State, now: u32) {
+    let parts = parts.get_mut(taken.parts.clone()).unwrap_or_default();
+    let rest = |part: &Part| part.body.end.saturating_sub(part.short);
+    let bytes: usize = parts.iter().map(rest).sum();
+    if bytes == 0 {
+        return;
+    }
+    let (address, device) = taken.senders;
+    // The address of a broker is everybody's.
+    let address = (taken.source != Source::Broker || device.is_none()).then_some(address);
+    let senders: Vec<u64> = address.into_iter().chain(device).collect();
+    if !state.budgets.charge_half(&senders, bytes as u64, now) {
+        for part in parts {
+            part.body.end = part.short;
+        }
     }
 }
 

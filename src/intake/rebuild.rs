@@ -16,6 +16,8 @@ const READ_BYTES: usize = 4 << 20;
 pub struct Rebuilt {
     /// Records with a key.
     pub keys: u64,
+    /// Reports of retried rejects that had not been saved as such.
+    pub recovered: u64,
     /// Damaged places that were passed over; copies of what lay there may come twice.
     pub damaged: u64,
 }
@@ -91,6 +93,8 @@ impl Intake {
                 }
             }
         }
+        drop(state);
+        rebuilt.recovered = self.rebuild_marks()?;
         rebuilt.damaged = log.damaged + rejects.damaged;
         Ok(rebuilt)
     }

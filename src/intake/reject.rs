@@ -2,30 +2,44 @@
 use super::route;
 use super::uplink::Uplink;
 use crate::codecs::{Fault, Reason, quote};
+use crate::model::wire::put_bytes;
 use crate::model::{Reject, Source};
 use prost::Message;
 
 /// Longest topic, client id or device name that is kept, in bytes.
 const NAME_LEN_MAX: usize = 256;
 
-/// Appends a [`Reject`]. The user name is not kept: it may be an access token.
+/// What the rejects of one uplink have in common, and which of them this is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context<'a> {
+    pub(super) device: &'a str,
+    pub(super) profile: &'a str,
+    pub(super) route: &'a str,
+    pub(super) index: usize,
+    pub(super) of: usize,
+    /// Nothing of the uplink was taken.
+    pub(super) whole: bool,
+    /// Longest payload that is kept for a retry.
+    pub(super) payload_max: usize,
+}
+
+/// Appends a [`Reject`], and returns where it may be cut off: behind that lies what goes beyond
+/// [`Reject::RAW_MAX`] of a payload. The user name is not kept: it may be an access token.
 pub(super) fn encode(
     uplink: &Uplink<'_>,
-    device: &str,
-    profile: &str,
+    context: Context<'_>,
     fault: &Fault,
     out: &mut Vec<u8>,
-) {
-    let raw = uplink
-        .payload
-        .get(..Reject::RAW_MAX)
-        .unwrap_or(uplink.payload);
+) -> usize {
+    let first = uplink.payload.len().min(Reject::RAW_MAX);
+    let (raw, rest) = uplink.payload.split_at(first);
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let reject = Reject {
         received_at_ns: uplink.received_at.as_nanos(),
         source: uplink.source as u32,
         address: uplink.address.to_string(),
-        device_id: cut(device),
-        profile: cut(profile),
+        device_id: cut(context.device),
+        profile: cut(context.profile),
         topic: cut(&route::shown(uplink.topic)),
         reason: fault.reason.as_str().to_owned(),
         sentence: fault.sentence.clone(),
@@ -33,8 +47,24 @@ pub(super) fn encode(
         raw: raw.to_vec(),
         raw_len: uplink.payload.len() as u64,
         client: cut(uplink.client),
+        route: cut(context.route),
+        content_format: uplink.content_format.map_or(0, |ct| u32::from(ct) + 1),
+        index: number(context.index),
+        of: number(context.of),
+        whole: context.whole,
+        rest: Vec::new(),
     };
     out.extend_from_slice(&reject.encode_to_vec());
+    let short = out.len();
+    if context.index == 0 && uplink.payload.len() <= context.payload_max {
+        put_bytes(out, Reject::REST_FIELD, rest);
+    }
+    short
+}
+
+/// Was something of this name cut off when it was kept?
+pub(super) const fn may_be_cut(text: &str) -> bool {
+    text.len() + 3 >= NAME_LEN_MAX
 }
 
 pub(super) fn cut(text: &str) -> String {

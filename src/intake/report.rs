@@ -1,5 +1,6 @@
 //! One device's part of an uplink as a report, and the event that its clock may cause.
-use super::normalise::{ClockWrong, Context, Outcome, Register, normalise};
+use super::again::Again;
+use super::normalise::{ClockWrong, Context, Register, normalise};
 use super::pending::{Pending, Record, Scratch};
 use super::route::Target;
 use super::uplink::Uplink;
@@ -25,6 +26,8 @@ pub(super) struct Sender<'a> {
     pub(super) entry: Option<Entry<'a>>,
     pub(super) target: Target<'a>,
     pub(super) codec: Codec<'a>,
+    /// It is taken once more.
+    pub(super) again: Option<&'a Again<'a>>,
     /// Who carried it, or "".
     pub(super) via: &'a str,
 }
@@ -94,7 +97,7 @@ impl Intake {
             faults,
         );
         if !readings.is_empty() {
-            let draft = ReportDraft {
+            let mut draft = ReportDraft {
                 device_id: of.device,
                 kind: of.kind(),
                 district: of.district(),
@@ -105,7 +108,16 @@ impl Intake {
                 node: &self.node,
                 via: of.via,
             };
-            self.push_report(&draft, outcome, &mut scratch.hashed, pending, faults);
+            // Of all that it says, also where only a part of that is wanted.
+            let key = outcome
+                .dated
+                .then(|| content_key(&draft, self.seed, &mut scratch.hashed));
+            if let Some(again) = sender.again {
+                again.keep(&mut draft, outcome.dated, decoded, &scratch.origins);
+            }
+            if !draft.readings.is_empty() {
+                self.push_report(&draft, key, outcome.clock, pending, faults);
+            }
             readings = draft.readings;
         }
         scratch.readings = recycle(readings, |_| NO_READING);
@@ -114,8 +126,8 @@ impl Intake {
     fn push_report(
         &self,
         draft: &ReportDraft<'_>,
-        outcome: Outcome,
-        hashed: &mut Vec<u8>,
+        content: Option<u128>,
+        clock: Option<ClockWrong>,
         pending: &mut Pending,
         faults: &mut Faults,
     ) {
@@ -133,7 +145,6 @@ impl Intake {
             ));
             return;
         }
-        let content = outcome.dated.then(|| content_key(draft, self.seed, hashed));
         pending.records.push(Record {
             kind: Kind::Report,
             content,
@@ -141,7 +152,7 @@ impl Intake {
             clock: None,
             skip: false,
         });
-        if let Some(wrong) = outcome.clock {
+        if let Some(wrong) = clock {
             self.push_clock(draft, wrong, pending);
         }
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Lanes per purpose: as many as there may be sources.
 const STRIDE: usize = 8;
 const _: () = assert!(
-    Source::ALL.len() <= STRIDE && 3 * STRIDE <= LANES,
+    Source::ALL.len() <= STRIDE && 4 * STRIDE <= LANES,
     "a lane is missing"
 );
 
@@ -21,6 +21,11 @@ pub(super) const fn lane(source: Source, unassured: bool) -> usize {
 /// The lane of reject parts.
 pub(super) const fn lane_of_parts(source: Source) -> usize {
     source.index() + 2 * STRIDE
+}
+
+/// The lane of rejects that have become reports.
+pub(super) const fn lane_of_recovered(source: Source) -> usize {
+    source.index() + 3 * STRIDE
 }
 
 /// For the log of reports and events.
@@ -39,7 +44,8 @@ fn settle(accounting: &Accounting, weights: &[u64; LANES], durable: bool, reject
         let assured = weight(lane(source, false));
         let unassured = weight(lane(source, true));
         let parts = weight(lane_of_parts(source));
-        if assured + unassured + parts == 0 {
+        let recovered = weight(lane_of_recovered(source));
+        if assured + unassured + parts + recovered == 0 {
             continue;
         }
         accounting.update(source, |counts| {
@@ -52,6 +58,7 @@ fn settle(accounting: &Accounting, weights: &[u64; LANES], durable: bool, reject
                 counts.reject_parts += parts;
             } else {
                 counts.logged += assured + unassured;
+                counts.recovered += recovered;
             }
         });
     }

@@ -1,4 +1,5 @@
 //! Decodes, normalises and encodes one uplink. Holds no lock and does no IO.
+use super::again::Again;
 use super::dedup::Transmission;
 use super::pending::{Part, Pending, Record, Taken};
 use super::report::Sender;
@@ -18,12 +19,22 @@ impl Intake {
     /// Decodes, normalises and encodes one uplink into `pending`. Returns what is wrong with it, the
     /// first thing, where nothing of it can be used.
     pub fn take(&self, uplink: &Uplink<'_>, pending: &mut Pending) -> Option<Fault> {
+        self.take_again(uplink, None, pending)
+    }
+
+    /// As [`Intake::take`]; `again`: it was rejected before, and this is wanted of it.
+    pub(super) fn take_again(
+        &self,
+        uplink: &Uplink<'_>,
+        again: Option<&Again<'_>>,
+        pending: &mut Pending,
+    ) -> Option<Fault> {
         let settings = self.settings();
         let records = pending.records.len();
         let mut faults = Faults::default();
         let mut seen = Seen::default();
         let mut rejected = Verdict::RejectedPayload;
-        if let Err(fault) = self.read(uplink, &settings, pending, &mut faults, &mut seen) {
+        if let Err(fault) = self.read(uplink, again, &settings, pending, &mut faults, &mut seen) {
             if fault.reason.is_authorisation() {
                 rejected = Verdict::RejectedNotAuthorised;
             }
@@ -96,14 +107,26 @@ impl Intake {
         pending: &mut Pending,
         taken: &mut Taken,
     ) {
-        let (device, profile) = (&*seen.device, seen.profile);
+        let device = &*seen.device;
         let summary = faults.summary();
+        let mut context = reject::Context {
+            device,
+            profile: seen.profile,
+            route: seen.route,
+            index: 0,
+            of: faults.list().len() + usize::from(summary.is_some()),
+            whole: taken.records.is_empty(),
+            payload_max: self.config.payload_max,
+        };
         for fault in faults.list().iter().chain(&summary) {
-            let body = pending.body(|out| reject::encode(uplink, device, profile, fault, out));
+            let mut short = 0;
+            let body = pending.body(|out| short = reject::encode(uplink, context, fault, out));
             pending.parts.push(Part {
                 reason: fault.reason,
                 body,
+                short,
             });
+            context.index += 1;
         }
         taken.parts.end = pending.parts.len();
         let hash = |bytes: &[u8]| xxh3_64_with_seed(bytes, self.seed);
@@ -130,6 +153,7 @@ impl Intake {
     fn read<'a>(
         &'a self,
         uplink: &Uplink<'a>,
+        again: Option<&'a Again<'a>>,
         settings: &'a Settings,
         pending: &mut Pending,
         faults: &mut Faults,
@@ -139,8 +163,11 @@ impl Intake {
             .routes
             .find(uplink.topic, uplink.source)
             .ok_or_else(|| reject::no_route(uplink.source, uplink.topic))?;
-        let (device, entry) =
-            settings.name(&target, (uplink.client, uplink.user), uplink.received_at);
+        let known = again.filter(|again| again.knows(&target));
+        let (device, entry) = match known {
+            Some(again) => settings.named(again.device, uplink.received_at),
+            None => settings.name(&target, (uplink.client, uplink.user), uplink.received_at),
+        };
         seen.device = device;
         seen.profile = target.profile;
         seen.route = target.route;
@@ -168,6 +195,7 @@ impl Intake {
             entry,
             target,
             codec,
+            again,
             via: "",
         };
         match target.shape {

@@ -7,6 +7,7 @@ mod identity;
 mod model;
 mod packs;
 mod refusals;
+mod retries;
 mod shapes;
 mod times;
 
@@ -37,6 +38,8 @@ struct Setup {
     unknown: crate::inventory::Unknown,
     config: Config,
     min_free: u64,
+    /// `[[metric]]`.
+    metrics: &'static str,
 }
 
 impl Default for Setup {
@@ -47,6 +50,7 @@ impl Default for Setup {
             unknown: crate::inventory::Unknown::Accept,
             config: Config::default(),
             min_free: 0,
+            metrics: "",
         }
     }
 }
@@ -78,13 +82,18 @@ fn open(dir: &std::path::Path, setup: &Setup, clock: &Clock) -> Intake {
         };
         Log::open(&dir.join(name), options, clock.clone(), settle).unwrap()
     };
-    let catalogue = Arc::new(Catalogue::shipped());
     let mut problems = Vec::new();
+    let mut catalogue = Catalogue::shipped();
+    let table = toml::from_str(setup.metrics).unwrap();
+    let mut top = crate::model::settings::Section::new("", table, &mut problems);
+    catalogue.extend(&mut top);
+    let catalogue = Arc::new(catalogue);
     let table = toml::from_str(setup.routes).unwrap();
     let mut top = crate::model::settings::Section::new("", table, &mut problems);
     let routes = Routes::read(&mut top, &catalogue);
     assert!(problems.is_empty(), "{problems:?}");
-    Intake::new(Parts {
+    let state = crate::state::State::open(&dir.join("state")).unwrap();
+    let intake = Intake::new(Parts {
         catalogue,
         routes,
         knowledge: Arc::new(Knowledge::nothing(setup.unknown)),
@@ -95,7 +104,9 @@ fn open(dir: &std::path::Path, setup: &Setup, clock: &Clock) -> Intake {
         accounting,
         clock: clock.clone(),
         config: setup.config.clone(),
-    })
+    });
+    intake.keep_marks_in(&Arc::new(state));
+    intake
 }
 
 impl Rig {
@@ -154,6 +165,7 @@ impl Rig {
     /// Ends the process, so to speak, and starts it again.
     fn restart(mut self) -> Self {
         self.close();
+        self.intake.recovered.close();
         self.intake = open(self.dir.path(), &self.setup, &self.clock);
         self.intake.rebuild().unwrap();
         self

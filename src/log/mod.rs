@@ -41,8 +41,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Lanes of weight that a batch carries to [`Settle`]. What a lane means is the caller's affair;
-/// intake has three for each source: assured uplinks, unassured ones, reject parts.
-pub const LANES: usize = 24;
+/// intake has four for each source: assured uplinks, unassured ones, reject parts, recovered rejects.
+pub const LANES: usize = 32;
 
 /// A log's random name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

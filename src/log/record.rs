@@ -1,7 +1,7 @@
 //! A record's bytes inside a frame.
 //!
 //! ```text
-//! record  := len:varint kind:u8 flags:u8 [content key: 16] [redelivery key: 18] [arrival] body
+//! record  := len:varint kind:u8 flags:u8 [content key: 16] [redelivery key: 18] [recovers: 16] [arrival] body
 //! arrival := len:varint protobuf: Arrival
 //! body    := protobuf: Report (without sequence) | Reject | Event | nothing
 //! ```
@@ -59,6 +59,39 @@ pub struct Keys {
     pub redelivery: Option<RedeliveryKey>,
     /// The transmission was `QoS` 2: its packet id is open until released.
     pub exactly_once: bool,
+    /// The rejects that this record's uplink had become before.
+    pub recovers: Option<Recovers>,
+}
+
+/// Rejects that have become reports. It lies in the record of a report, so that there is no moment at
+/// which a crash could keep the one and lose the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovers {
+    /// A sequence in the log of rejects, or [`crate::model::Reject::mark`] of a whole uplink.
+    pub first: u64,
+    /// Bit n: the reject n sequences behind `first`.
+    pub set: u64,
+}
+
+impl Recovers {
+    /// Those of `sequences` that lie less than 64 behind the first of them; `None` if there is none.
+    pub fn new(sequences: impl IntoIterator<Item = u64>) -> Option<Self> {
+        let mut sequences = sequences.into_iter();
+        let first = sequences.next()?;
+        let bit = |sequence: u64| {
+            let behind = u32::try_from(sequence.checked_sub(first)?).ok()?;
+            1_u64.checked_shl(behind)
+        };
+        let set = sequences.filter_map(bit).fold(1, |set, bit| set | bit);
+        Some(Self { first, set })
+    }
+
+    /// Their sequences.
+    pub fn sequences(self) -> impl Iterator<Item = u64> {
+        let is_set = move |behind: &u64| self.set >> behind & 1 == 1;
+        let at = move |behind| self.first.saturating_add(behind);
+        (0..u64::from(u64::BITS)).filter(is_set).map(at)
+    }
 }
 
 const HAS_CONTENT: u8 = 1;
@@ -67,6 +100,7 @@ const EXACTLY_ONCE: u8 = 4;
 const HAS_ARRIVAL: u8 = 8;
 const GOES_ON: u8 = 16;
 const EXCHANGE: u8 = 32;
+const HAS_RECOVERS: u8 = 64;
 
 /// How a record's uplink arrived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,6 +145,10 @@ pub fn put(out: &mut Vec<u8>, kind: Kind, keys: &Keys, arrived: Arrived<'_>, bod
     if keys.exactly_once {
         flags |= EXACTLY_ONCE;
     }
+    if keys.recovers.is_some() {
+        flags |= HAS_RECOVERS;
+        len += 16;
+    }
     match arrived {
         Arrived::Not => {}
         Arrived::Here(arrival) => {
@@ -128,6 +166,10 @@ pub fn put(out: &mut Vec<u8>, kind: Kind, keys: &Keys, arrived: Arrived<'_>, bod
         out.extend_from_slice(&key.session.to_le_bytes());
         out.extend_from_slice(&key.packet_id.to_le_bytes());
         out.extend_from_slice(&key.payload.to_le_bytes());
+    }
+    if let Some(recovers) = keys.recovers {
+        out.extend_from_slice(&recovers.first.to_le_bytes());
+        out.extend_from_slice(&recovers.set.to_le_bytes());
     }
     if let Arrived::Here(arrival) = arrived {
         put_varint(out, arrival.len() as u64);
@@ -172,6 +214,15 @@ fn parse(record: &[u8]) -> Option<RecordView<'_>> {
         });
         rest = tail;
     }
+    if flags & HAS_RECOVERS != 0 {
+        let (first, tail) = rest.split_first_chunk()?;
+        let (set, tail) = tail.split_first_chunk()?;
+        keys.recovers = Some(Recovers {
+            first: u64::from_le_bytes(*first),
+            set: u64::from_le_bytes(*set),
+        });
+        rest = tail;
+    }
     let mut arrived = Arrived::Not;
     if flags & HAS_ARRIVAL != 0 {
         let mut fields = Fields::new(rest);
@@ -200,9 +251,11 @@ mod tests {
             any::<Option<u128>>(),
             any::<Option<(u64, u16, u64, bool)>>(),
             any::<bool>(),
+            any::<Option<(u64, u64)>>(),
         )
-            .prop_map(|(content, redelivery, exactly_once)| Keys {
+            .prop_map(|(content, redelivery, exactly_once, recovers)| Keys {
                 content,
+                recovers: recovers.map(|(first, set)| Recovers { first, set }),
                 redelivery: redelivery.map(|(session, packet_id, payload, exchange)| {
                     RedeliveryKey {
                         session,
@@ -213,6 +266,14 @@ mod tests {
                 }),
                 exactly_once,
             })
+    }
+
+    #[test]
+    fn rejects_of_one_uplink_are_named_by_bits() {
+        assert_eq!(Recovers::new([]), None);
+        let some = Recovers::new([7, 8, 39, 70, 71]).expect("not empty");
+        let named: Vec<u64> = some.sequences().collect();
+        assert_eq!(named, [7, 8, 39, 70], "71 is too far behind");
     }
 
     proptest! {

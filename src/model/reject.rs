@@ -40,9 +40,60 @@ pub struct Reject {
     /// MQTT client id or the like.
     #[prost(string, tag = "12")]
     pub client: String,
+    /// The pattern that led to the device, if one did.
+    #[prost(string, tag = "13")]
+    pub route: String,
+    /// One more than the `CoAP` Content-Format (RFC 7252 §12.3); 0: none was given.
+    #[prost(uint32, tag = "14")]
+    pub content_format: u32,
+    /// 0-based place among the rejects of its uplink, which lie one behind the other in the log.
+    #[prost(uint32, tag = "15")]
+    pub index: u32,
+    /// How many rejects its uplink has; 0 in logs of before this was noted.
+    #[prost(uint32, tag = "16")]
+    pub of: u32,
+    /// Nothing of the uplink was taken, even if this names a part.
+    #[prost(bool, tag = "17")]
+    pub whole: bool,
+    /// Of the first reject of an uplink, what follows `raw` in the payload; empty where it was not kept.
+    /// The last field, so that it can be left off what is encoded already.
+    #[prost(bytes = "vec", tag = "20")]
+    pub rest: Vec<u8>,
 }
 
 impl Reject {
     /// How much of a payload is kept, in bytes.
     pub const RAW_MAX: usize = 4096;
+    /// Marks an uplink as a whole: no sequence is that large.
+    pub const WHOLE: u64 = 1 << 63;
+    /// The field number of `rest`.
+    pub const REST_FIELD: u32 = 20;
+
+    /// Was nothing of its uplink taken?
+    pub const fn is_whole(&self) -> bool {
+        self.whole || (self.of == 0 && self.part.is_empty())
+    }
+
+    /// First and last sequence of the uplink's rejects, this one lying at `sequence`.
+    pub fn uplink(&self, sequence: u64) -> (u64, u64) {
+        let of = u64::from(self.of.max(1));
+        let first = sequence.saturating_sub(u64::from(self.index));
+        (first, first.saturating_add(of - 1))
+    }
+
+    /// Under which number it is noted that this reject, lying at `sequence`, was recovered: its own
+    /// sequence where its uplink was taken in part, else [`Reject::WHOLE`] and that of the uplink's last,
+    /// for all of them.
+    pub fn mark(&self, sequence: u64) -> u64 {
+        if self.is_whole() {
+            self.uplink(sequence).1 | Self::WHOLE
+        } else {
+            sequence
+        }
+    }
+
+    /// Is the payload kept as a whole, by this reject of its uplink?
+    pub fn has_payload(&self) -> bool {
+        (self.raw.len() + self.rest.len()) as u64 == self.raw_len
+    }
 }

@@ -21,7 +21,8 @@ pub struct Counts {
     pub in_flight: u64,
     /// Rejected parts of uplinks that gave reports, too.
     pub reject_parts: u64,
-    /// Rejects that a later retry turned into reports.
+    /// Rejected uplinks, and parts of uplinks, that a later retry turned into reports. They stay counted
+    /// as `rejected` and in `reject_parts`: that is what they were when they came.
     pub recovered: u64,
     /// Connections or datagrams whose bytes never became an uplink.
     pub protocol_errors: u64,

@@ -214,6 +214,42 @@ fn decode(city: &City, grant: &Grant) {
     }
 }
 
+fn reject_counts(city: &City, grant: &Grant) {
+    let summary = clean(city, grant, "/v1/rejects/summary?limit=1000").json();
+    let groups = array(&summary["byDevice"], "groups").iter();
+    let counted: BTreeSet<String> = groups.map(|group| text(&group["name"])).collect();
+    let page = clean(city, grant, "/v1/rejects").json();
+    let listed = array(&page, "rejects").iter();
+    let listed: BTreeSet<String> = listed.map(|reject| text(&reject["deviceId"])).collect();
+    assert_eq!(counted, listed, "{}", grant.name);
+}
+
+/// Each reject by its sequence: who does not see it hears that there is none.
+fn one_reject(city: &City, grant: &Grant) {
+    let all = city.get(&city.admin, "/v1/rejects").json();
+    let seen = clean(city, grant, "/v1/rejects").json();
+    let of = |page: &Value| -> BTreeSet<String> {
+        let rejects = array(page, "rejects").iter();
+        rejects.map(|reject| text(&reject["sequence"])).collect()
+    };
+    let seen = of(&seen);
+    for sequence in of(&all) {
+        let answer = clean(city, grant, &format!("/v1/rejects/{sequence}"));
+        if !seen.contains(&sequence) {
+            answer.problem(404);
+            continue;
+        }
+        let shown = answer.json();
+        let whole = grant.metrics.is_none() && grant.sees_all_devices();
+        assert_eq!(shown.get("now").is_some(), whole, "{}", grant.name);
+        assert!(
+            whole || text(&shown["payload"]).is_empty(),
+            "{}",
+            grant.name
+        );
+    }
+}
+
 /// What needs no more than the gateway, or to operate: served or refused as a whole.
 fn whole(city: &City, grant: &Grant, path: &str, method: &str, scope: &str) {
     let granted = match scope {
@@ -259,6 +295,8 @@ fn every_route_gives_what_is_granted_and_nothing_else() {
                     ("/v1/devices/{id}/timeline/{sequence}", "data") => entry(&city, grant),
                     ("/v1/strangers", "data") => strangers(&city, grant),
                     ("/v1/rejects", "data") => rejects(&city, grant),
+                    ("/v1/rejects/summary", "data") => reject_counts(&city, grant),
+                    ("/v1/rejects/{sequence}", "data") => one_reject(&city, grant),
                     ("/v1/decode", "data") => decode(&city, grant),
                     (path, scope) => panic!("no case for {method} {path} ({scope})"),
                 }

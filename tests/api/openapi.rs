@@ -41,6 +41,9 @@ async fn every_route_answers_as_it_says() {
     gateway.reject([refused("meter-7")]).await;
     gateway.clock().set(START.plus(Duration::from_secs(1)));
     seen(&gateway, 0).await;
+    let rejects = get(&gateway, "/v1/rejects").await.json();
+    let reject = rejects["rejects"][0]["sequence"].as_str().unwrap();
+    let reject = reject.parse().unwrap();
     let document = get(&gateway, "/openapi.json").await.json();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
@@ -54,6 +57,8 @@ async fn every_route_answers_as_it_says() {
             continue;
         };
         assert!(operation["summary"].is_string(), "{path}");
+        let of_rejects = path == "/v1/rejects/{sequence}";
+        let sequence = if of_rejects { reject } else { sequence };
         let target = target(path, operation, sequence);
         let answer = get(&gateway, &target).await;
         assert_eq!(answer.status, 200, "{target}: {}", answer.body);
@@ -78,9 +83,9 @@ async fn every_route_answers_as_it_says() {
                 .problem(400);
         }
         if responses.contains_key("404") {
-            get(&gateway, &target.replace("meter-7", "nobody"))
-                .await
-                .problem(404);
+            let reject = reject.to_string();
+            let nobody = target.replace("meter-7", "nobody").replace(&reject, "1");
+            get(&gateway, &nobody).await.problem(404);
         }
     }
 }

@@ -11,6 +11,7 @@ mod demo;
 mod devices;
 mod full;
 mod live;
+mod rejects;
 mod reload;
 mod stop;
 #[path = "../support/mod.rs"]

@@ -21,6 +21,7 @@ mod fjall;
 mod gateway;
 mod load;
 mod log;
+mod retry;
 mod shim;
 mod subscriber;
 #[path = "../support/mod.rs"]

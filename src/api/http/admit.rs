@@ -157,12 +157,13 @@ fn same_origin(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
 /// Where last values of many devices leave only if they are asked for.
 const LIST: &str = "/v1/devices";
 /// Routes by which readings leave; the audit log says who asked.
-const EXPORTS: [&str; 5] = [
+const EXPORTS: [&str; 6] = [
     "/v1/devices/{id}",
     "/v1/devices/{id}/readings",
     "/v1/devices/{id}/timeline",
     "/v1/devices/{id}/timeline/{sequence}",
     "/v1/rejects",
+    "/v1/rejects/{sequence}",
 ];
 
 /// Do readings leave with the answer to this request?

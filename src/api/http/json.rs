@@ -235,9 +235,26 @@ pub struct RejectJson {
     /// Bytes of the whole payload; `raw` has the first 4096.
     #[serde(serialize_with = "text_of_u64")]
     raw_len: u64,
+    /// The pattern that led to the device.
+    #[serde(skip_serializing_if = "is_default")]
+    route: String,
+    /// Nothing of its uplink was taken.
+    whole: bool,
+    /// The report that it has become; "0": one that was there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovered: Option<String>,
 }
 
 impl RejectJson {
+    /// The same with the report that it has become, if it has.
+    #[must_use]
+    pub fn recovered(self, by: Option<u64>) -> Self {
+        Self {
+            recovered: by.map(|sequence| sequence.to_string()),
+            ..self
+        }
+    }
+
     /// Of the reject at `sequence` in the log of rejects.
     pub fn new(sequence: u64, reject: Reject) -> Self {
         let source = Source::ALL
@@ -249,6 +266,8 @@ impl RejectJson {
             source: source.map_or("unspecified", Source::name),
             raw: STANDARD.encode(&reject.raw),
             raw_text: printable(&reject.raw),
+            whole: reject.is_whole(),
+            recovered: None,
             address: reject.address,
             client: reject.client,
             device_id: reject.device_id,
@@ -258,6 +277,7 @@ impl RejectJson {
             sentence: reject.sentence,
             part: reject.part,
             raw_len: reject.raw_len,
+            route: reject.route,
         }
     }
 }

@@ -69,6 +69,19 @@ const TOKEN: Parameter = parameter(
     "nextPageToken of the page before, with the same other parameters",
 );
 
+const ROUTE: Parameter = parameter(
+    "route",
+    Kind::Text,
+    "city/{device}",
+    "Only of this route's pattern; empty: those that no route led to",
+);
+const RECOVERED: Parameter = parameter(
+    "recovered",
+    Kind::Flag,
+    "false",
+    "Only those that a retry has turned into reports, or only the others",
+);
+
 /// All of them.
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -341,6 +354,8 @@ pub(super) const ROUTES: &[Route] = &[
                 "Only of this reason",
             ),
             parameter("device", Kind::Text, "meter-7", "Only of this device"),
+            ROUTE,
+            RECOVERED,
             FROM,
             TO,
             LIMIT,
@@ -348,5 +363,80 @@ pub(super) const ROUTES: &[Route] = &[
         ],
         answer: JSON,
         problems: &[400],
+    },
+    Route {
+        method: "get",
+        path: "/v1/rejects/summary",
+        handler: || get(rejects::summary),
+        needs: Needs::Data,
+        summary: "How many rejects there are, by reason, device and route, the largest groups of each",
+        parameters: &[
+            parameter(
+                "reason",
+                Kind::Text,
+                "unknown_metric",
+                "Only of this reason",
+            ),
+            parameter("device", Kind::Text, "meter-7", "Only of this device"),
+            ROUTE,
+            RECOVERED,
+            FROM,
+            TO,
+            LIMIT,
+        ],
+        answer: JSON,
+        problems: &[400],
+    },
+    Route {
+        method: "get",
+        path: "/v1/rejects/{sequence}",
+        handler: || get(rejects::show),
+        needs: Needs::Data,
+        summary: "One reject, all that is kept of its payload, and what it would become now",
+        parameters: &[parameter(
+            "sequence",
+            Kind::Number,
+            "1",
+            "The reject's sequence",
+        )],
+        answer: JSON,
+        problems: &[404],
+    },
+    Route {
+        method: "post",
+        path: "/v1/rejects/retry",
+        handler: || post(rejects::retry),
+        needs: Needs::Operate,
+        summary: "Takes rejected uplinks once more, as they came, by the routes, profiles and inventory of now; each becomes a report once at most. Needs a grant of all devices",
+        parameters: &[
+            parameter(
+                "sequence",
+                Kind::Texts,
+                "1",
+                "These; else a filter or all=true",
+            ),
+            parameter("reason", Kind::Text, "", "All of this reason"),
+            parameter("device", Kind::Text, "", "All of this device"),
+            parameter(
+                "route",
+                Kind::Text,
+                "",
+                "All that this route led to; empty: none did",
+            ),
+            parameter("from", Kind::Time, "", "All received at or after this"),
+            parameter("to", Kind::Time, "", "All received before this"),
+            parameter("all", Kind::Flag, "", "All"),
+            RECOVERED,
+            parameter(
+                "dry_run",
+                Kind::Flag,
+                "true",
+                "Say what would come of them, and change nothing",
+            ),
+            LIMIT,
+            TOKEN,
+        ],
+        answer: JSON,
+        problems: &[400, 503],
     },
 ];

@@ -146,6 +146,7 @@ fn failure(shared: &Shared, grant: &Grant, error: Error) -> Problem {
         Error::Unknown(name) => unknown(shared, grant, &name),
         Error::Gone(detail) => Problem::new(StatusCode::NOT_FOUND, detail),
         Error::Log(cause) => Problem::internal("the log cannot be read", &cause),
+        Error::Rejects(cause) => Problem::internal("the rejects cannot be read", &cause),
         Error::History(cause) => super::readings::failure(cause),
     }
 }

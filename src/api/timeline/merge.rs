@@ -152,6 +152,8 @@ fn refused(
         from: wanted.from,
         to: wanted.to,
         reason: None,
+        route: None,
+        recovered: None,
         grant: Arc::clone(&wanted.grant),
     };
     Ok(walk(
@@ -183,7 +185,7 @@ impl Merge<'_> {
         let mut refused = VecDeque::from(std::mem::take(&mut self.rejects.rejects));
         while self.entries.len() < limit && self.bytes < PAGE_BYTES_MAX {
             let timed = self.timed.front().map(|entry| entry.at);
-            let reject = refused.front().map(|(_, reject)| received(reject));
+            let reject = refused.front().map(|item| received(&item.reject));
             // What has not been looked at may be later than what has.
             let unseen_timed = self.reached.filter(|_| timed.is_none());
             let unseen_rejects = self.rejects.next.filter(|_| reject.is_none());
@@ -199,8 +201,8 @@ impl Merge<'_> {
                     if unseen_timed.is_some_and(|unseen| at < Some(unseen)) {
                         break;
                     }
-                    if let Some((sequence, reject)) = refused.pop_front() {
-                        self.take_reject(sequence, reject);
+                    if let Some(item) = refused.pop_front() {
+                        self.take_reject(item.sequence, item.reject);
                     }
                 }
             }
@@ -268,7 +270,7 @@ impl Merge<'_> {
             equal.saturating_add(before)
         };
         let head = self.rejects.rejects.first();
-        let rejects = head.map(|(sequence, _)| sequence + 1).or(self.rejects.next);
+        let rejects = head.map(|item| item.sequence + 1).or(self.rejects.next);
         (at.is_some() || rejects.is_some()).then(|| Place {
             at: at.unwrap_or(Timestamp::MIN),
             skip: at.map_or(0, shown),

@@ -21,6 +21,7 @@ pub use archive::Arrived;
 pub use decode::{Decoded, Which, entry};
 pub use merge::page;
 
+use super::rejects;
 use crate::access::Grant;
 use crate::devices::{Device, State};
 use crate::history::QueryError;
@@ -119,6 +120,9 @@ pub enum Error {
     /// The log.
     #[error(transparent)]
     Log(#[from] ReadError),
+    /// The rejects.
+    #[error(transparent)]
+    Rejects(#[from] rejects::Error),
     /// History.
     #[error(transparent)]
     History(#[from] QueryError),

@@ -228,6 +228,26 @@ fn a_late_one_is_not_late_less_after_a_restart() {
     assert_eq!(fed.state("a"), State::Offline);
 }
 
+/// A retried uplink comes late, with its time of reception.
+#[test]
+fn what_was_heard_long_ago_is_no_life_of_now() {
+    let mut fed = Fed::new();
+    each_minute(&mut fed, "a");
+    let last = fed.get("a", 600).last_seen;
+    fed.pass(600, 2_000);
+    assert_eq!(fed.state("a"), State::Offline);
+    let before = fed.get("a", 2_000);
+    for secs in [600, 540] {
+        fed.heard("a", secs);
+        let after = fed.get("a", 2_000);
+        assert_eq!(fed.state("a"), State::Offline, "{secs}");
+        assert_eq!(after.state_since, before.state_since);
+        assert_eq!(after.last_seen, last.max(at(secs)));
+    }
+    fed.heard("a", 2_001);
+    assert_eq!(fed.state("a"), State::Online);
+}
+
 #[test]
 fn children_are_counted_with_what_carries_them() {
     let mut fed = Fed::new();

@@ -48,6 +48,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
+impl Caller {
+    /// The grant of whoever may change something, which is noted; `None`: he may not.
+    pub fn operates(&self, shared: &Shared, detail: &str) -> Option<Arc<Grant>> {
+        let (grant, peer) = (self.pass.grant(), self.peer.ip());
+        let path = self.uri.path();
+        if grant.operate {
+            shared.audit(What::Operate, grant, peer, path, detail);
+            return Some(Arc::clone(grant));
+        }
+        shared.audit(What::Refused, grant, peer, path, "outside the grant");
+        None
+    }
+}
+
 /// What a request asks of every page.
 #[derive(Debug)]
 pub struct Asked {
@@ -179,6 +193,9 @@ pub fn redirect(target: &str) -> Response {
 fn export(path: &str) -> Option<&'static str> {
     if path == "/tunnel" {
         return Some("/tunnel");
+    }
+    if path == "/rejects" {
+        return Some("/rejects");
     }
     let mut parts = path.strip_prefix("/d/")?.split('/');
     parts.next()?;

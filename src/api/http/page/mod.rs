@@ -27,6 +27,7 @@ mod layout;
 mod list;
 mod live;
 pub mod login;
+mod rejects;
 mod row;
 mod sign;
 mod stranger;
@@ -72,6 +73,7 @@ pub fn routes() -> Router<Http> {
         .route("/new", get(new_page))
         .route("/decode", get(decode::ask).post(decode::show))
         .route("/strangers", get(strangers_page))
+        .route("/rejects", get(rejects::list).post(rejects::retry))
         .route("/tunnel", get(tunnel_page))
         .route("/login", get(login::form).post(login::log_in))
         .route("/logout", post(login::log_out))
@@ -271,7 +273,10 @@ async fn strangers_page(State(http): State<Http>, caller: Caller) -> Response {
             place: Place::Devices,
             status: StatusCode::OK,
             refresh_secs: None,
-            head: html! { h1 class="quiet" { (view.t(text::DEVICES)) } },
+            head: html! {
+                h1 class="quiet" { (view.t(text::DEVICES)) }
+                p { a href="/rejects" { (view.t(text::REFUSED_UPLINKS)) } }
+            },
             sections: stranger::sections(view, &strangers),
         })
     })

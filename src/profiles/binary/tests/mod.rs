@@ -8,6 +8,7 @@ use crate::profiles::{Around, Profile, Profiles, Spot, Trace};
 
 mod bounds;
 mod fields;
+mod parts;
 mod random;
 mod refused;
 mod vectors;

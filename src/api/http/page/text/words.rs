@@ -59,6 +59,19 @@ texts! {
     LAST_HEARD: "last heard", "最近收到";
     NEVER_HEARD: "never heard", "从未收到";
 
+    // What was refused.
+    REFUSED_UPLINKS: "Refused uplinks", "被拒收的消息";
+    REJECTS_LEAD: "They are kept with their bytes. Once their cause is mended, they can be taken with their own times.", "被拒收的消息连同原始内容一并保存。排除原因后可按原接收时间重新入库。";
+    REJECTS_RECOVERED: "recovered", "已恢复";
+    REJECTS_BEFORE: "there already", "已存在";
+    REJECTS_AGAIN: "refused again", "再次拒收";
+    REJECTS_CANNOT: "cannot be retried", "无法重试";
+    REJECTS_MORE: "There are more: press again.", "还有更多，请再次点击。";
+    REJECTS_RETRY: "Take these once more", "重新入库";
+    REJECTS_COUNTED: "By reason and device", "按原因和设备统计";
+    REJECTS_NEWEST: "Newest", "最新";
+    REJECTS_NONE: "Nothing was refused.", "没有被拒收的消息。";
+
     // First page.
     NEEDS_ATTENTION: "Needs attention", "需要处理";
     NOBODY_NEEDS: "Nothing is known that needs somebody.", "目前没有已知的待处理项。";
