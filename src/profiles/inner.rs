@@ -175,11 +175,6 @@ fn merge(inner: Decoded<'_>, outer: u32, out: &mut Decoded<'_>) {
         Some(group) => (group.device, group.clone().into_owned().time),
         None => (None, SentTime::Absent),
     };
-    if out.sender.is_none() && device.is_none() {
-        // The payload within says who sent both.
-        out.sender = inner.sender.map(owned);
-        out.via = inner.via.map(owned);
-    }
     out.devices.extend(inner.devices.into_iter().map(owned));
     for group in inner.groups {
         let own = group.into_owned();
