@@ -21,10 +21,7 @@ fn listed() -> [(Device, &'static str); 3] {
     [
         (device("zq-gas-x", "meter.gas", "370102"), "sn:1001"),
         (device("zq-heat-x", "meter.heat", "410105"), "sn:2002"),
-        (
-            device("zq-hub-x", "pole.environment", "370103"),
-            "sn:3003",
-        ),
+        (device("zq-hub-x", "pole.environment", "370103"), "sn:3003"),
     ]
 }
 
