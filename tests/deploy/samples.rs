@@ -1,5 +1,9 @@
 //! Every sample configuration is one, with the files that it names.
 use super::{path, run, said};
+use citygate::catalogue::Catalogue;
+use citygate::inventory::{self, Entry, Unknown};
+use citygate::model::Timestamp;
+use jiff::tz::TimeZone;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -97,8 +101,35 @@ fn a_file_that_is_named_and_missing_is_a_problem() {
     .unwrap();
     assert_eq!(checked.status.code(), Some(1));
     assert!(
-        said(&checked).starts_with("mqtt.users_file = "),
+        said(&checked).contains("sample.toml:11: mqtt.users_file = "),
         "{}",
         said(&checked)
     );
+}
+
+#[test]
+fn the_sample_inventory_is_one_with_a_meter_exchange() {
+    let zone = TimeZone::get("Asia/Shanghai").unwrap();
+    let catalogue = Catalogue::shipped();
+    let read = inventory::load(
+        &path("deploy/devices.csv"),
+        &catalogue,
+        &zone,
+        Unknown::Reject,
+    );
+    let devices = read.unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert_eq!(devices.devices(), 11);
+    let at = |text| Timestamp::parse(text, &zone).unwrap();
+    let id = |name, text| devices.lookup(name, at(text)).map(Entry::id);
+    let meter = "dlt645:000000000161";
+    assert_eq!(id(meter, "2026-03-01 09:59"), Some("em-88-main"));
+    assert_eq!(id(meter, "2026-03-01 10:00"), Some("em-88-main-2"));
+    assert_eq!(id("pole-0098", "2026-11-25"), None);
+    assert_eq!(devices.children("conc-7", at("2026-11-25")).count(), 4);
+    // Each profile needs no file.
+    let built_in: Vec<&str> = citygate::codecs::CODECS
+        .iter()
+        .map(|(name, _)| *name)
+        .collect();
+    assert!(devices.unknown_profiles(&built_in).is_empty());
 }

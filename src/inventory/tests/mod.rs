@@ -18,4 +18,5 @@ fn at(text: &str) -> Timestamp {
     Timestamp::parse(text, &TimeZone::get("Asia/Shanghai").unwrap()).unwrap()
 }
 
+mod model;
 mod rows;
