@@ -18,7 +18,7 @@ mod extended;
 mod syntax;
 mod thingsboard;
 
-pub use thingsboard::{Attributes, attributes, connection, gateway};
+pub use thingsboard::{Attributes, attributes, connection, gateway, thingsboard};
 
 use super::{Decoded, Fault, Group, Limits, Reason, Sample, Sent, SentTime, quote, too_many};
 pub(crate) use diagnose::{replace as literals, syntax as syntax_fault, utf8};

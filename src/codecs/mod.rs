@@ -35,6 +35,7 @@ pub const CODECS: &[(&str, Decode)] = &[
     ("json", json::decode),
     ("cbor", cbor::decode),
     ("senml", senml::decode),
+    ("thingsboard", json::thingsboard),
 ];
 
 /// The codec of a profile, with the profile's name out of the table.

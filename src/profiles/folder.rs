@@ -232,7 +232,7 @@ mod tests {
             "{three}"
         );
         assert!(
-            three.contains("no such profile; there are json, cbor, senml, a, b"),
+            three.contains("no such profile; there are json, cbor, senml, thingsboard, a, b"),
             "{three}"
         );
         write("e.toml", "name = 'e'\nversion = ");

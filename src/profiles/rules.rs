@@ -8,13 +8,14 @@ use crate::model::settings::Section;
 use std::borrow::Cow;
 
 /// `[device]` without its places: how a sent text becomes a name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Naming {
     prefix: Box<str>,
+    absent: Literals,
 }
 
 impl Naming {
-    /// Reads `prefix`.
+    /// Reads `prefix` and `absent`: texts that platforms write where they have no name.
     pub(super) fn read(section: &mut Section<'_>) -> Self {
         let rule = "must be at most 32 of A-Z a-z 0-9 . _ : -, such as \"imei:\"";
         let prefix = section.get("prefix", rule, |value| {
@@ -24,11 +25,15 @@ impl Naming {
         });
         Self {
             prefix: prefix.unwrap_or_default(),
+            absent: Literals::read(section, "absent"),
         }
     }
 
     /// The device's name; `None`: nothing was sent. Whether it is a device id is judged by intake.
     pub(super) fn name<'a>(&self, sent: Sent<'a>) -> Option<Cow<'a, str>> {
+        if self.absent.has(&sent) {
+            return None;
+        }
         let text = match as_text(sent)? {
             Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
             Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),

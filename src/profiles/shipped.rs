@@ -3,4 +3,54 @@
 //! To ship one: its file in `profiles/`, with fixtures, and a row here.
 
 /// File name and text.
-pub(super) const SHIPPED: &[(&str, &str)] = &[];
+pub(super) const SHIPPED: &[(&str, &str)] = &[
+    (
+        "ctwing-aep.toml",
+        include_str!("../../profiles/ctwing-aep.toml"),
+    ),
+    (
+        "dragino-dds-nb.toml",
+        include_str!("../../profiles/dragino-dds-nb.toml"),
+    ),
+    (
+        "dragino-s31-nb.toml",
+        include_str!("../../profiles/dragino-s31-nb.toml"),
+    ),
+    (
+        "dragino-s31-nb-v2.toml",
+        include_str!("../../profiles/dragino-s31-nb-v2.toml"),
+    ),
+    (
+        "huawei-oceanconnect.toml",
+        include_str!("../../profiles/huawei-oceanconnect.toml"),
+    ),
+    (
+        "milesight.toml",
+        include_str!("../../profiles/milesight.toml"),
+    ),
+    (
+        "milesight-am.toml",
+        include_str!("../../profiles/milesight-am.toml"),
+    ),
+    (
+        "milesight-em300.toml",
+        include_str!("../../profiles/milesight-em300.toml"),
+    ),
+    (
+        "milesight-em500-co2.toml",
+        include_str!("../../profiles/milesight-em500-co2.toml"),
+    ),
+    (
+        "milesight-nb.toml",
+        include_str!("../../profiles/milesight-nb.toml"),
+    ),
+    (
+        "milesight-vs.toml",
+        include_str!("../../profiles/milesight-vs.toml"),
+    ),
+    (
+        "milesight-ws.toml",
+        include_str!("../../profiles/milesight-ws.toml"),
+    ),
+    ("vega-nb.toml", include_str!("../../profiles/vega-nb.toml")),
+];

@@ -10,6 +10,7 @@ mod promises;
 mod proofs;
 #[path = "../support/mod.rs"]
 mod support;
+mod vendors;
 
 use std::fs;
 use std::path::Path;

@@ -268,3 +268,37 @@ proptest! {
         prop_assert!(decode(&text.as_bytes()[..cut], LIMITS, &mut Decoded::default()).is_err());
     }
 }
+
+#[test]
+fn thingsboard_tells_a_gateway_from_a_device() {
+    let devices = |text: &str| {
+        let mut out = Decoded::default();
+        thingsboard(text.as_bytes(), LIMITS, &mut out).unwrap();
+        (out.devices.len(), out.samples.len())
+    };
+    for (text, found) in [
+        (r#"{"temperature":22.5,"humidity":61}"#, (0, 2)),
+        (
+            r#"{"ts":1451649600512,"values":{"temperature":22.5}}"#,
+            (0, 1),
+        ),
+        (
+            r#"[{"ts":1451649600000,"values":{"temperature":22.5}}]"#,
+            (0, 1),
+        ),
+        (
+            r#"{"voltage":[{"value":230,"labels":{"phase":"a"}}]}"#,
+            (0, 1),
+        ),
+        (
+            r#" { "Device \"A" : [ {"ts":1483228800000,"values":{"temperature":42}}], "B":[{"values":{"temperature":1}}]}"#,
+            (2, 2),
+        ),
+        (
+            r#"{"A":[{"values":{"temperature":1,"humidity":2}}]}"#,
+            (1, 2),
+        ),
+    ] {
+        assert_eq!(devices(text), found, "{text}");
+    }
+}

@@ -37,6 +37,36 @@ pub fn gateway<'a>(payload: &'a [u8], limits: Limits, out: &mut Decoded<'a>) -> 
     finish(out)
 }
 
+/// Either of `ThingsBoard`'s shapes, for routes that say nothing of it: an object whose first member is an array
+/// of `{"ts"..` or `{"values"..` is a gateway's, everything else is one device's.
+///
+/// # Errors
+/// As [`super::decode`].
+pub fn thingsboard<'a>(
+    payload: &'a [u8],
+    limits: Limits,
+    out: &mut Decoded<'a>,
+) -> Result<(), Fault> {
+    let blank = |byte: &u8| byte.is_ascii_whitespace();
+    let mut bytes = payload.iter().filter(|byte| !blank(byte));
+    let object = bytes.next() == Some(&b'{') && bytes.next() == Some(&b'"');
+    let mut escaped = false;
+    let mut rest = bytes.skip_while(|byte| {
+        let within = escaped || **byte != b'"';
+        escaped = !escaped && **byte == b'\\';
+        within
+    });
+    let mut head = [0; 12];
+    for (at, byte) in head.iter_mut().zip(&mut rest) {
+        *at = *byte;
+    }
+    let carries = head.starts_with(b"\":[{\"ts\"") || head.starts_with(b"\":[{\"values\"");
+    if object && carries {
+        return gateway(payload, limits, out);
+    }
+    super::decode(payload, limits, out)
+}
+
 /// Not an object: says what it is, or why it is no JSON at all.
 fn array_or_fault(text: &str) -> Result<(), Fault> {
     if text.is_empty() {

@@ -163,10 +163,17 @@ fn device_of(section: &mut Section<'_>, level: Level<'_>, tree: &mut Tree) -> Op
         0 => optional(section, "via", tree),
         _ => None,
     };
+    let or = section.has("or").then(|| {
+        section.section("or", |or| {
+            let naming = Naming::read(or);
+            Some((source(or, level, tree)?, naming))
+        })
+    });
     Some(Device {
         source: source(section, level, tree)?,
         via,
         naming,
+        or: or.flatten(),
     })
 }
 

@@ -5,7 +5,7 @@ use super::tree::Slot;
 use crate::codecs::json::{array, members};
 use crate::codecs::{Decoded, Fault, Group, Note, Reason, Sent, SentTime, quote};
 use crate::profiles::map::{Labels, Place, as_text};
-use crate::profiles::rules::Condition;
+use crate::profiles::rules::{Condition, Naming};
 use crate::profiles::step::moved;
 use crate::profiles::time::TimeRule;
 use std::borrow::Cow;
@@ -87,14 +87,26 @@ impl<'r, 'a> Record<'r, 'a> {
         }
     }
 
+    fn name(
+        &mut self,
+        source: Source,
+        naming: &Naming,
+        text: &mut Text<'a, '_>,
+    ) -> Result<Option<Cow<'a, str>>, Fault> {
+        let sent = self.source(source, text);
+        let sent = sent.map_err(|fault| named(fault, "device"))?;
+        if let Source::Slot(slot) = source {
+            text.note(self.raw(slot), format_args!("device"));
+        }
+        Ok(sent.and_then(|sent| naming.name(sent)))
+    }
+
     /// Device and time.
     fn identify(&mut self, text: &mut Text<'a, '_>, out: &mut Decoded<'a>) -> Result<(), Fault> {
         if let Some(device) = &self.scope.device {
-            let sent = self.source(device.source, text);
-            let sent = sent.map_err(|fault| named(fault, "device"))?;
-            let name = sent.and_then(|sent| device.naming.name(sent));
-            if let Source::Slot(slot) = device.source {
-                text.note(self.raw(slot), format_args!("device"));
+            let mut name = self.name(device.source, &device.naming, text)?;
+            if let (None, Some((source, naming))) = (&name, &device.or) {
+                name = self.name(*source, naming, text)?;
             }
             if self.outside.at.is_some() {
                 self.outside.device = name.map_or(self.outside.device, |name| child(name, out));

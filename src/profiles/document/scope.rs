@@ -23,6 +23,8 @@ pub(super) struct Device {
     pub(super) source: Source,
     pub(super) via: Option<usize>,
     pub(super) naming: Naming,
+    /// `[device.or]`: where the first names nobody.
+    pub(super) or: Option<(Source, Naming)>,
 }
 
 /// `[[value]]`.
