@@ -89,8 +89,8 @@ pub(super) fn open(
     match snapshot {
         Ok(snapshot) if wrong.is_empty() => Ok(Files {
             users,
-            doors,
             snapshot,
+            doors,
         }),
         snapshot => {
             wrong.extend(snapshot.err().into_iter().flatten());
