@@ -21,7 +21,7 @@ const LIMITS: Limits = Limits {
 };
 
 /// Name, profile, payload.
-const MESSAGES_SENT: [(&str, &str, &[u8]); 9] = [
+const MESSAGES_SENT: [(&str, &str, &[u8]); 12] = [
     (
         "json, 2 readings",
         "json",
@@ -46,6 +46,21 @@ const MESSAGES_SENT: [(&str, &str, &[u8]); 9] = [
         "profile, 4 readings of 24 nested values",
         "nested",
         br#"{"Message":{"dev":"NB-11 v0.5","IMEI":"867723030711633","IMSI":"250990283462252","ICCID":"8970199170730496963","num":3,"UTC":1571227504},"CellStatus":{"EARFCN":1240,"PCID":26,"RSRP":-822,"RSRQ":-108,"RSSI":-744,"SNR":119},"Telemetry":{"reason":"time","UTC":1571227500,"bat":99,"temp":28,"RAW":43,"RAI":580,"s_magnet":0,"pulse1":0,"pulse2":0,"pulse3":0,"pulse4":0}}"#,
+    ),
+    (
+        "profile, fixed bytes, 4 readings",
+        "fixed",
+        b"\x6b\x03\xf6\x80\x08\xfd\x00\x7d\x00\x1f\x00\x12\xd6\x87",
+    ),
+    (
+        "profile, list of channel, type, value, 5 readings",
+        "items",
+        b"\x01\x75\x64\x03\x67\x19\x01\x04\x68\x73\x05\x7d\x67\x04\x06\x73\x68\x27",
+    ),
+    (
+        "profile, history in hex, 8 readings of 3 times",
+        "history",
+        b"f868411056758782000c0d0f0c0100000000300114023163199d3c0113023163199d120113023163199c5e",
     ),
     (
         "SenML JSON, 2 records",
@@ -119,10 +134,71 @@ path = "Telemetry.s_magnet"
 words = { "0" = false, "1" = true }
 "#;
 
+/// As a meter packs them.
+const FIXED: &str = r#"
+name = "fixed"
+version = "1"
+format = "binary"
+time = { at = 0, type = "u32", unit = "s" }
+value = [
+  { metric = "voltage", at = 4, type = "u16", scale = 0.1 },
+  { metric = "current", at = 6, type = "u16", scale = 0.01 },
+  { metric = "active_power", at = 8, type = "i16", scale = 0.01 },
+  { metric = "active_energy_import", at = 10, type = "u32", scale = 0.01 },
+]
+"#;
+
+/// As Milesight sends.
+const ITEMS: &str = r#"
+name = "items"
+version = "1"
+format = "binary"
+endian = "little"
+items = { key = 2 }
+item = [
+  { key = "0175", size = 1, value = [ { metric = "battery_level", type = "u8" } ] },
+  { key = "0367", size = 2, value = [ { metric = "air_temperature", type = "i16", scale = 0.1 } ] },
+  { key = "0468", size = 1, value = [ { metric = "relative_humidity", type = "u8", scale = 0.5 } ] },
+  { key = "057d", size = 2, value = [ { metric = "co2", type = "u16" } ] },
+  { key = "0673", size = 2, value = [ { metric = "air_pressure", type = "u16", scale = 0.1, unit = "hPa" } ] },
+]
+"#;
+
+/// As Dragino sends: now, and some records of before.
+const HISTORY: &str = r#"
+name = "history"
+version = "1"
+format = "binary"
+encoding = "hex"
+device = { at = 0, type = "digits", length = 8, prefix = "imei:" }
+time = { at = 23, type = "u32", unit = "s" }
+value = [
+  { metric = "battery_voltage", at = 10, type = "u16", scale = 0.001 },
+  { metric = "csq", at = 12, type = "u8" },
+  { metric = "air_temperature", at = 19, type = "i16", scale = 0.1 },
+  { metric = "relative_humidity", at = 21, type = "u16", scale = 0.1 },
+]
+[[repeat]]
+at = 27
+size = 8
+time = { at = 4, type = "u32", unit = "s" }
+value = [
+  { metric = "air_temperature", at = 0, type = "i16", scale = 0.1 },
+  { metric = "relative_humidity", at = 2, type = "u16", scale = 0.1 },
+]
+"#;
+
 fn profiles() -> Profiles {
     let catalogue = Catalogue::shipped();
     let parse = |(file, text)| Profile::parse(file, text, &catalogue).unwrap();
-    Profiles::of([("flat.toml", FLAT), ("nested.toml", NESTED)].map(parse)).unwrap()
+    let all = [
+        ("flat.toml", FLAT),
+        ("nested.toml", NESTED),
+        ("fixed.toml", FIXED),
+        ("items.toml", ITEMS),
+        ("history.toml", HISTORY),
+    ];
+    Profiles::of(all.map(parse)).unwrap()
 }
 
 fn main() {

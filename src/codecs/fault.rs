@@ -153,6 +153,11 @@ impl Faults {
         &self.list
     }
 
+    /// How many there are, those that were not kept included.
+    pub const fn len(&self) -> usize {
+        self.list.len() + self.more
+    }
+
     /// None?
     pub const fn is_empty(&self) -> bool {
         self.list.is_empty()

@@ -57,6 +57,11 @@ impl<'p> Section<'p> {
         self.table.contains_key(key)
     }
 
+    /// Is `key` present, and a table?
+    pub fn is_table(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(Value::is_table)
+    }
+
     /// Takes a value that `read` accepts; `None` where absent or wrong. `rule` says what it must be.
     pub fn get<T>(
         &mut self,

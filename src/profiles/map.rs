@@ -20,7 +20,7 @@ pub(super) struct Map {
     /// Of the samples; empty: the metric's.
     unit: Box<str>,
     scale: Option<Scale>,
-    /// Unit of what is sent, where it is scaled.
+    /// Unit of what is sent, the factor included.
     origin_unit: Box<str>,
     absent: Literals,
     skip: Literals,
@@ -62,6 +62,9 @@ pub(super) struct Place<'p> {
 type Bad = (Reason, String);
 type Made<'a> = (Sent<'a>, Option<AsSent<'a>>);
 
+/// Greatest amount up to which every whole number is a double: 2^53.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
 /// Most words of one value.
 const WORDS_MAX: usize = 64;
 
@@ -98,11 +101,10 @@ impl Map {
             metric: metric.name.clone(),
             kind: metric.kind_of_value.clone(),
             origin_unit: if scaled {
-                scale.unit(&unit)
+                scale.unit(&unit).into()
             } else {
-                String::new()
-            }
-            .into(),
+                unit.as_str().into()
+            },
             // Without a unit the catalogue's own number for "no value" holds.
             unit: if scaled || *unit != *metric.unit {
                 unit.into()
@@ -127,6 +129,11 @@ impl Map {
     /// Must it be there?
     pub(super) const fn is_required(&self) -> bool {
         self.required
+    }
+
+    /// Does a sent value mean that there is none?
+    pub(super) fn means_none(&self, sent: &Sent<'_>) -> bool {
+        self.absent.has(sent) || self.skip.has(sent)
     }
 
     /// Puts what a sent value becomes into `out`: a sample, a bad part, or nothing. `more` are labels
@@ -258,15 +265,19 @@ impl Map {
             // Intake says what is wrong with it.
             other => return Ok((other, None)),
         };
-        let Some(scale) = &self.scale else {
-            return Ok((Sent::Number(number, text), None));
-        };
-        let scaled = scale.apply(number, literal::plain(&text).unwrap_or_default());
-        let origin = AsSent {
-            text: written(number, text),
+        let origin = |text| AsSent {
+            text,
             unit: Cow::Borrowed(&self.origin_unit),
         };
-        Ok((Sent::Number(scaled, Cow::Borrowed("")), Some(origin)))
+        let Some(scale) = &self.scale else {
+            // A counter of 64 bits: the double is near, the digits are right.
+            let long = number.abs() > EXACT_MAX && !text.is_empty();
+            let digits = long.then(|| origin(text.clone()));
+            return Ok((Sent::Number(number, text), digits));
+        };
+        let scaled = scale.apply(number, literal::plain(&text).unwrap_or_default());
+        let sent = origin(written(number, text));
+        Ok((Sent::Number(scaled, Cow::Borrowed("")), Some(sent)))
     }
 }
 

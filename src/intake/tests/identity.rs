@@ -49,8 +49,14 @@ fn rig(unknown: Unknown) -> Rig {
 fn know(rig: &mut Rig, devices: &str, unknown: Unknown) {
     let catalogue = Catalogue::shipped();
     let profile = Profile::parse("profiles/vendor.toml", VENDOR, &catalogue).unwrap();
-    let inventory =
-        Inventory::of_csv("devices.csv", devices, &catalogue, &TimeZone::UTC, unknown).unwrap();
+    let inventory = Inventory::of_csv(
+        "devices.csv".as_ref(),
+        devices,
+        &catalogue,
+        &TimeZone::UTC,
+        unknown,
+    )
+    .unwrap();
     let routes = rig.intake.settings().routes.clone();
     let knowledge = Knowledge {
         inventory,
