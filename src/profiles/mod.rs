@@ -5,11 +5,6 @@
 //! ```
 //! A profile is data, not a program: it has no loops, no expressions and no patterns to match, so what
 //! it costs is bounded by its own length and the payload's.
-#![allow(
-    dead_code,
-    clippy::unused_self,
-    reason = "the layouts that use the shared parts are being built"
-)]
 mod binary;
 mod config;
 mod document;
