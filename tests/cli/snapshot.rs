@@ -1,5 +1,6 @@
 //! Inventory and profiles under a running gateway: read again at a change, refused with mistakes in them
 //! or with devices missing, and swapped as a whole.
+#![allow(clippy::float_cmp, reason = "counts are whole numbers")]
 use super::live::{count, wait_for};
 use super::reload::{metric, told};
 use super::support::{Gateway, Ports};

@@ -97,6 +97,7 @@ impl<'a> Decoded<'a> {
     }
 
     /// For the command.
+    #[must_use]
     pub fn with_device(mut self) -> Self {
         for reading in &mut self.readings {
             reading.device = reading.device_id;
