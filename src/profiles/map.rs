@@ -155,7 +155,7 @@ impl Map {
         if out.samples.len() >= limits.readings_max {
             return Err(too_many(limits));
         }
-        if self.direct && matches!(sent, Sent::Number(..)) {
+        if self.direct && matches!(&sent, Sent::Number(number, _) if number.abs() <= EXACT_MAX) {
             out.samples.push(self.sample(sent, None, more, place));
             return Ok(());
         }

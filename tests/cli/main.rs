@@ -10,6 +10,7 @@ mod coap;
 mod demo;
 mod devices;
 mod explain;
+mod five_minutes;
 mod full;
 mod live;
 mod rejects;
