@@ -1,6 +1,6 @@
 //! Reloads under load: every uplink sees one snapshot, none is lost or doubled, and old snapshots go.
 #![allow(clippy::float_cmp, reason = "counts are whole numbers")]
-use super::live::count;
+use super::live::{count, wait_for};
 use super::reload::metric;
 use super::snapshot::{City, replace};
 use super::{citygate, piped};
@@ -23,7 +23,7 @@ const CHILDREN: usize = 3;
 const UPLINKS: usize = 10_000;
 const WINDOW: usize = 500;
 /// Devices that only make the inventory larger.
-const OTHERS: usize = 20_000;
+const OTHERS: usize = 5_000;
 /// What the two versions of the inventory say of every device.
 const VERSIONS: [(&str, &str); 2] = [("meter.water", "370102"), ("meter.gas", "370103")];
 
@@ -132,7 +132,7 @@ fn uplinks_under_reloads_see_one_snapshot_each_and_none_is_lost_or_doubled() {
         "citygate_config_reloads_total{outcome=\"loaded\"}",
     );
     println!("{acked} uplinks in {took:?}, {loaded:?} reloads");
-    assert!(loaded > Some(5.0), "{loaded:?}");
+    assert!(loaded > Some(3.0), "{loaded:?}");
     assert_eq!(acked, CONNECTIONS * UPLINKS);
     assert_eq!(count(&city.gateway, "logged"), acked as u64);
     assert_eq!(count(&city.gateway, "received"), acked as u64);
@@ -195,13 +195,16 @@ fn snapshots_of_before_go_and_memory_does_not_grow() {
         for _ in 0..times {
             assert_eq!(city.reload(&[]).code, 0);
         }
-        assert_eq!(city.metric("citygate_snapshots_retired"), 0.0);
+        // The registry holds one until it has brought the next in.
+        wait_for("old snapshots to go", || {
+            city.metric("citygate_snapshots_retired") == 0.0
+        });
         resident(city.gateway.child.id())
     };
     let first = reload(10);
     let last = reload(30);
     println!("{first} bytes resident after 10 reloads, {last} after 40");
     assert_eq!(city.metric("citygate_snapshot_generation"), 41.0);
-    // A snapshot is some 3 MB: thirty that stay would be a hundred.
-    assert!(last < first + (20 << 20), "{first} then {last}");
+    // A snapshot is some 0.7 MB: thirty that stay would be twenty.
+    assert!(last < first + (10 << 20), "{first} then {last}");
 }

@@ -44,8 +44,8 @@ fn the_help_lists_every_command_and_no_other() {
     assert_eq!(
         listed,
         [
-            "run", "demo", "check", "ready", "decode", "simulate", "tap", "stores", "log",
-            "access", "token", "help"
+            "run", "demo", "check", "ready", "decode", "simulate", "reload", "tap", "explain",
+            "stores", "rejects", "log", "access", "token", "help"
         ]
     );
 }
