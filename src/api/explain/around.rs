@@ -62,7 +62,7 @@ pub(super) fn parent(
     Some(Parent {
         id: (*parent.id).to_owned(),
         state: parent.state.word().to_owned(),
-        last_heard: heard.then_some(parent.last_seen),
+        last_heard: (heard && parent.last_seen.as_nanos() > 0).then_some(parent.last_seen),
         children: parent.children,
         silent: parent.children_silent,
         say: String::new(),

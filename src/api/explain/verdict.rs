@@ -92,6 +92,14 @@ pub enum Cause {
         silent: u32,
         of: u32,
     },
+    /// What carries it is heard, and nothing that it carries.
+    Bus { id: String, of: u32 },
+    /// What carries it is not due yet, was not heard since either, and all that it carries is silent.
+    Deserted {
+        id: String,
+        since: Option<Timestamp>,
+        of: u32,
+    },
     /// The link to the broker is not up.
     Link {
         name: String,
@@ -99,11 +107,8 @@ pub enum Cause {
         since: Timestamp,
         error: String,
     },
-    /// The gateway was not running when it was due, and has heard nothing of it since.
-    Stopped {
-        from: Option<Timestamp>,
-        to: Timestamp,
-    },
+    /// It was due between the last record before the gateway's start and that start.
+    Restarted { from: Timestamp, to: Timestamp },
     /// All others of its cell are silent.
     Cell { cell: String, silent: u64 },
     /// All others that come in the same way are silent.
@@ -212,13 +217,13 @@ fn cause(story: &Story, will: bool) -> Cause {
     if let Some(stranger) = story.strangers.iter().find(own) {
         return as_stranger(stranger);
     }
-    if let Some(cause) = story.parent.as_ref().and_then(silent_parent) {
+    if let Some(cause) = story.parent.as_ref().and_then(|p| silent_parent(p, since)) {
         return cause;
     }
     if let Some(cause) = story.link.as_ref().and_then(broken_link) {
         return cause;
     }
-    if let Some(cause) = story.gateway.as_ref().and_then(|life| stopped(life, since)) {
+    if let Some(cause) = restarted(story) {
         return cause;
     }
     if let Some(cell) = &story.cell
@@ -257,15 +262,29 @@ fn as_stranger(stranger: &Stranger) -> Cause {
     }
 }
 
-/// A parent speaks by what it carries: heard with none of its children, it is silent, too.
-fn silent_parent(parent: &Parent) -> Option<Cause> {
-    let silent = ["late", "offline"].contains(&parent.state.as_str());
-    let deserted = parent.children > 1 && parent.silent == parent.children;
-    (silent || deserted).then(|| Cause::Parent {
-        id: parent.id.clone(),
-        since: parent.last_heard.unwrap_or_default(),
-        silent: parent.silent,
-        of: parent.children,
+/// Of a parent that is heard, its children's silence lies between it and them.
+fn silent_parent(parent: &Parent, since: Option<Timestamp>) -> Option<Cause> {
+    let id = parent.id.clone();
+    if ["late", "offline"].contains(&parent.state.as_str()) {
+        return Some(Cause::Parent {
+            id,
+            since: parent.last_heard.unwrap_or_default(),
+            silent: parent.silent,
+            of: parent.children,
+        });
+    }
+    if parent.children < 2 || parent.silent < parent.children {
+        return None;
+    }
+    let of = parent.children;
+    // What it carries is a sign of life of itself, too: only a later one shows that it lives.
+    let is_heard = ["online", "sleeping"].contains(&parent.state.as_str())
+        && parent.last_heard.is_some_and(|at| Some(at) > since);
+    Some(if is_heard {
+        Cause::Bus { id, of }
+    } else {
+        let since = parent.last_heard;
+        Cause::Deserted { id, since, of }
     })
 }
 
@@ -279,14 +298,16 @@ fn broken_link(link: &Link) -> Option<Cause> {
     })
 }
 
-/// Started after the device was heard last: what it sent before, nobody has heard.
-fn stopped(life: &Life, since: Option<Timestamp>) -> Option<Cause> {
-    let since = since?;
-    let from = life.record_before.map_or(since, |at| at.max(since));
-    (since < life.started && life.started.since(from) >= STOPPED_MIN).then_some(Cause::Stopped {
-        from: life.record_before,
-        to: life.started,
-    })
+/// Due while nothing was recorded, and not once more since. No record does not say that the gateway was
+/// down, so no more is said than when it started.
+fn restarted(story: &Story) -> Option<Cause> {
+    let (life, expected) = (story.gateway.as_ref()?, story.expected.as_ref()?);
+    let (from, to) = (life.record_before?, life.started);
+    let every = Duration::try_from_secs_f64(expected.every_secs?).ok()?;
+    let missed = (from..=to).contains(&expected.next?) && to.since(from) >= STOPPED_MIN;
+    // As long as a device is not late: then it would have come again.
+    let again = every.saturating_mul(3) / 2;
+    (missed && story.at.since(to) <= again).then_some(Cause::Restarted { from, to })
 }
 
 const fn all_silent(others: &Others) -> bool {

@@ -22,6 +22,7 @@ fn story(state: &str) -> Story {
         }),
         expected: Some(Expected {
             every_secs: Some(900.0),
+            next: Some(at("09:55:00")),
             ..Expected::default()
         }),
         uplinks: vec![uplink()],
@@ -161,9 +162,20 @@ fn a_silence_is_told_with_what_is_silent_beside_it() {
             "Its concentrator c-1 is silent since 09:39:00, with 37 of its 38 devices: look at the concentrator.",
         ),
         (
-            // Heard by nobody but itself, and all that it carries is silent.
+            // Heard since by itself, and all that it carries is silent.
+            &|s| {
+                let last_heard = Some(at("09:59:55"));
+                s.parent = Some(Parent {
+                    last_heard,
+                    ..parent("online", 38, 38)
+                });
+            },
+            "Its concentrator c-1 is heard, but all 38 devices that it carries are silent: look at the bus between them.",
+        ),
+        (
+            // Not due yet, and heard last when they were.
             &|s| s.parent = Some(parent("online", 38, 38)),
-            "Its concentrator c-1 is silent since 09:39:00, with 38 of its 38 devices: look at the concentrator.",
+            "Its concentrator c-1 was not heard since either (last at 09:39:00), and all 38 devices that it carries are silent: look at the concentrator.",
         ),
         (
             &|s| s.parent = Some(parent("online", 1, 38)),
@@ -181,12 +193,12 @@ fn a_silence_is_told_with_what_is_silent_beside_it() {
         (
             &|s| {
                 s.gateway = Some(Life {
-                    started: at("09:55:00"),
+                    started: at("09:56:00"),
                     record_before: Some(at("09:41:30")),
                     say: String::new(),
                 });
             },
-            "The gateway itself was down: nothing was recorded from 09:41:30 to its start at 09:55:00.",
+            "The gateway was restarted at 09:56:00; the last record before is of 09:41:30.",
         ),
         (
             &|s| {
@@ -228,10 +240,20 @@ fn a_silence_is_told_with_what_is_silent_beside_it() {
 #[test]
 fn a_gateway_that_was_there_is_not_blamed() {
     let mut silent = story("offline");
-    for (started, before) in [("09:30:00", "09:10:00"), ("09:40:05", "09:40:00")] {
+    let due = silent.expected.clone();
+    for (started, before) in [
+        ("09:30:00", Some("09:10:00")),
+        ("09:40:05", Some("09:40:00")),
+        // It is due at 09:55: after the start, before the last record, within less than devices send again.
+        ("09:54:59", Some("09:41:00")),
+        ("09:58:00", Some("09:55:01")),
+        ("09:55:04", Some("09:54:55")),
+        // There is no record before.
+        ("09:56:00", None),
+    ] {
         silent.gateway = Some(Life {
             started: at(started),
-            record_before: Some(at(before)),
+            record_before: before.map(at),
             say: String::new(),
         });
         assert!(
@@ -239,6 +261,24 @@ fn a_gateway_that_was_there_is_not_blamed() {
             "{started}"
         );
     }
+    silent.gateway = Some(Life {
+        started: at("09:56:00"),
+        record_before: Some(at("09:41:30")),
+        say: String::new(),
+    });
+    assert!(said(silent.clone()).contains("was restarted at"));
+    silent.expected = Some(Expected {
+        every_secs: None,
+        ..due.unwrap()
+    });
+    assert!(said(silent.clone()).contains("Others are heard"));
+    // It was due once more since then.
+    silent.expected = Some(Expected {
+        every_secs: Some(60.0),
+        next: Some(at("09:55:00")),
+        ..Expected::default()
+    });
+    assert!(said(silent).contains("Others are heard"));
 }
 
 #[test]
@@ -295,10 +335,19 @@ fn whoever_never_came_is_told_as_far_as_the_logs_reach() {
 fn every_sentence_is_there_in_chinese() {
     let mut silent = story("late");
     silent.parent = Some(parent("late", 37, 38));
-    let said = said_to(silent, true, false, Lang::Zh);
+    let parents = said_to(silent, true, false, Lang::Zh);
     assert_eq!(
-        said,
+        parents,
         "自 09:40:00 起静默，应每 15 分钟上报一次。其集中器 c-1 自 09:39:00 起静默，其下 38 台设备中有 37 台静默：请检查集中器。"
+    );
+    let mut bus = story("late");
+    bus.parent = Some(Parent {
+        last_heard: Some(at("09:59:55")),
+        ..parent("online", 38, 38)
+    });
+    assert!(
+        said_to(bus, true, false, Lang::Zh)
+            .ends_with("其集中器 c-1 在线，但其下 38 台设备全部静默：请检查它们之间的总线。")
     );
 }
 
