@@ -2,7 +2,7 @@
 //!
 //! Whatever is said was seen: a silence *goes together* with what else is silent, and what is heard
 //! around it says where not to look.
-use super::{Life, Link, Others, Parent, Story, Stranger, Uplink};
+use super::{Link, Others, Parent, Story, Stranger, Uplink};
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -24,10 +24,11 @@ pub enum Verdict {
     /// No device of this name is known, or none that the caller may see.
     #[default]
     Hidden,
-    /// Nothing of this name ever came, as far back as the logs reach.
+    /// Nothing of this name ever came, as far back as the logs were looked through.
     Unknown { since: Timestamp },
-    /// The inventory knows it, and nothing of it ever came, as far back as the logs reach.
-    Never { since: Timestamp },
+    /// The inventory knows it, and nothing of it ever came, as far back as the logs were looked through;
+    /// `aliases`: under its other names neither.
+    Never { since: Timestamp, aliases: bool },
     /// Only ever refused.
     OnlyRefused {
         last: Timestamp,
@@ -131,13 +132,16 @@ pub(super) fn judge(story: &Story, reach: Timestamp, all: bool, will: bool) -> V
             None => Verdict::Hidden,
         };
     };
-    let last = story.uplinks.first();
+    let last = last(story);
     match device.state.as_str() {
         "retired" => Verdict::Retired,
         "never" => match (own_stranger(story), last) {
             (Some(stranger), _) => only_refused(stranger),
             (None, Some(last)) if !last.accepted => refused(last),
-            (None, _) => Verdict::Never { since: reach },
+            (None, _) => Verdict::Never {
+                since: reach,
+                aliases: false,
+            },
         },
         "late" | "offline" => Verdict::Silent {
             since: device.last_heard.unwrap_or(device.state_since),
@@ -146,6 +150,11 @@ pub(super) fn judge(story: &Story, reach: Timestamp, all: bool, will: bool) -> V
         },
         _ => heard(story, device.last_heard.unwrap_or(device.state_since)),
     }
+}
+
+/// The last uplink, those apart that were recovered.
+fn last(story: &Story) -> Option<&Uplink> {
+    story.uplinks.iter().find(|uplink| uplink.counts())
 }
 
 fn own_stranger(story: &Story) -> Option<&Stranger> {
@@ -163,7 +172,8 @@ fn only_refused(stranger: &Stranger) -> Verdict {
 }
 
 fn refused(uplink: &Uplink) -> Verdict {
-    let first = uplink.refused.first().cloned().unwrap_or_default();
+    let mut standing = uplink.refused.iter().filter(|refused| refused.stands());
+    let first = standing.next().cloned().unwrap_or_default();
     Verdict::Refused {
         at: uplink.at,
         reason: first.reason,
@@ -172,16 +182,17 @@ fn refused(uplink: &Uplink) -> Verdict {
 }
 
 fn heard(story: &Story, at: Timestamp) -> Verdict {
-    let Some(last) = story.uplinks.first() else {
+    let Some(last) = last(story) else {
         return Verdict::Heard { at };
     };
     if !last.accepted {
         return refused(last);
     }
-    if let Some(first) = last.refused.first() {
+    let parts = || last.refused.iter().filter(|refused| refused.stands());
+    if let Some(first) = parts().next() {
         return Verdict::Parts {
             at,
-            parts: last.refused.len(),
+            parts: parts().count(),
             reason: first.reason.clone(),
             sentence: first.sentence.clone(),
         };
@@ -238,7 +249,7 @@ fn cause(story: &Story, will: bool) -> Cause {
         && all_silent(&link.others)
     {
         return Cause::Way {
-            source: link.name.clone(),
+            source: link.counted_by.clone(),
             silent: link.others.silent,
         };
     }
@@ -327,7 +338,7 @@ fn alone(story: &Story) -> Cause {
     let cell = story.cell.as_ref();
     let cell = cell.map(|cell| (cell.others.heard, format!("cell {}", cell.id)));
     let way = story.link.as_ref();
-    let way = way.map(|link| (link.others.heard, link.name.clone()));
+    let way = way.map(|link| (link.others.heard, link.counted_by.clone()));
     let mut around = [cell, way].into_iter().flatten();
     let heard = around.find(|(heard, _)| *heard > 0);
     heard.map_or(Cause::Nothing, |(heard, by)| Cause::Alone { heard, by })

@@ -1,7 +1,7 @@
 //! Situations and the sentences that they lead to.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 use super::*;
-use crate::api::explain::{Cell, Expected, Passage, Refused, Subject};
+use crate::api::explain::{Cell, Expected, Life, Passage, Refused, Subject};
 use crate::api::http::{Lang, Teller, tell};
 use jiff::tz::TimeZone;
 
@@ -42,6 +42,7 @@ fn uplink() -> Uplink {
 fn link(name: &str, state: &str, (heard, silent): (u64, u64)) -> Link {
     Link {
         name: name.to_owned(),
+        counted_by: name.to_owned(),
         state: state.to_owned(),
         since: Some(at("09:38:00")),
         others: others(heard, silent),
@@ -99,7 +100,7 @@ fn said_to(mut story: Story, all: bool, will: bool, lang: Lang) -> String {
     let teller = Teller {
         lang,
         now: at("10:00:00"),
-        zone: &TimeZone::UTC,
+        zone: Some(&TimeZone::UTC),
     };
     tell(&mut story, &teller);
     story.sentence
@@ -122,15 +123,37 @@ fn what_is_heard_is_judged_by_its_last_uplink() {
         },
     );
     assert_eq!(
-        said(refused),
+        said(refused.clone()),
         "Heard 2 min ago; its last uplink was refused: unit kWh is not m3."
     );
+    // What was recovered, and what a store did not want of an uplink that was accepted.
+    let mut recovered = refused.clone();
+    recovered.uplinks[0].refused[0].recovered = Some("7".to_owned());
+    refused.uplinks[0].refused[0].reason = "store_rejected".to_owned();
+    for story in [recovered, refused] {
+        assert_eq!(
+            said(story),
+            "Heard 20 min ago; its last uplink was accepted."
+        );
+    }
     let mut parts = heard.clone();
     parts.uplinks[0].refused = vec![refusal("volume")];
     assert_eq!(
         said(parts),
         "Heard 20 min ago and accepted, but for a part of its last uplink: unit kWh is not m3."
     );
+    let mut mended = heard.clone();
+    let back = Some("8".to_owned());
+    mended.uplinks[0].refused = vec![
+        Refused {
+            recovered: back,
+            ..refusal("volume")
+        },
+        refusal("power"),
+    ];
+    assert!(said(mended.clone()).contains("but for a part of"));
+    mended.uplinks[0].refused.pop();
+    assert!(said(mended).ends_with("its last uplink was accepted."));
     let mut waiting = heard;
     waiting.uplinks[0].passages.push(Passage {
         reader: "vm".to_owned(),
@@ -213,6 +236,16 @@ fn a_silence_is_told_with_what_is_silent_beside_it() {
         (
             &|s| s.link = Some(link("coap", "listening", (0, 9))),
             "All 9 other devices that come in by coap are silent, too: look at what lies between them and the gateway.",
+        ),
+        (
+            // One of several links: those of all of them were counted.
+            &|s| {
+                s.link = Some(Link {
+                    counted_by: "broker".to_owned(),
+                    ..link("city/0", "connected", (12, 3))
+                });
+            },
+            "Others are heard (12 by broker): look at the device itself, its power, antenna and SIM card.",
         ),
         (
             &|s| s.strangers.push(stranger("imei-5", "alias")),
@@ -299,7 +332,7 @@ fn whoever_never_came_is_told_as_far_as_the_logs_reach() {
         asked: "m-1".to_owned(),
         ..Story::default()
     };
-    let since = "since 02:00:00, as far back as its logs reach.";
+    let since = "since 02:00:00, as far back as its logs were looked through.";
     assert_eq!(
         said(unknown.clone()),
         format!("Never heard. No uplink with this name has reached this gateway {since}")
@@ -312,9 +345,7 @@ fn whoever_never_came_is_told_as_far_as_the_logs_reach() {
     never.uplinks.clear();
     assert_eq!(
         said(never.clone()),
-        format!(
-            "Never heard. No uplink with this name or its aliases has reached this gateway {since}"
-        )
+        format!("Never heard. No uplink with this name has reached this gateway {since}")
     );
     never.strangers.push(stranger("m-1", "name"));
     let refused = "Heard and never accepted: refused 3 times, last 2 min ago: \
@@ -348,6 +379,63 @@ fn every_sentence_is_there_in_chinese() {
     assert!(
         said_to(bus, true, false, Lang::Zh)
             .ends_with("其集中器 c-1 在线，但其下 38 台设备全部静默：请检查它们之间的总线。")
+    );
+}
+
+/// What leaves the gateway has one kind of times; a mark is a place, not a delivery.
+#[test]
+fn passages_are_places_and_times_whole() {
+    let mut told = story("online");
+    let passage = |reader: &str| Passage {
+        reader: reader.to_owned(),
+        passed: true,
+        by: Some(at("09:40:01")),
+        ..Passage::default()
+    };
+    told.uplinks[0].passages = vec![
+        passage("log"),
+        passage("vm"),
+        Passage {
+            after: Some(at("09:40:00")),
+            kept_since: Some(at("08:00:00")),
+            ..passage("history")
+        },
+        Passage {
+            before_start: Some(at("09:50:00")),
+            ..passage("registry")
+        },
+        Passage {
+            passed: false,
+            ..passage("history")
+        },
+    ];
+    told.link = Some(Link {
+        counted_by: "broker".to_owned(),
+        ..link("city/0", "connected", (12, 3))
+    });
+    let teller = Teller {
+        lang: Lang::En,
+        now: at("10:00:00"),
+        zone: None,
+    };
+    tell(&mut told, &teller);
+    let said: Vec<&str> = told.uplinks[0].passages.iter().map(|p| &*p.say).collect();
+    assert_eq!(
+        said,
+        [
+            "durable in the log at 2026-11-25T09:40:01Z",
+            "vm is past it since 2026-11-25T09:40:01Z",
+            "history is past it since a time between 2026-11-25T09:40:00Z and 2026-11-25T09:40:01Z, \
+             and keeps nothing that was observed before 2026-11-25T08:00:00Z",
+            "the device registry is past it since before the last start at 2026-11-25T09:50:00Z",
+            "history is not yet past it",
+        ]
+    );
+    assert!(
+        told.link
+            .unwrap()
+            .say
+            .contains("that come in by any broker, 12 are heard")
     );
 }
 

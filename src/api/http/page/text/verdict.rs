@@ -16,13 +16,17 @@ pub(super) fn verdict(verdict: &Verdict, t: &Teller<'_>) -> String {
             )
             .to_owned(),
         Verdict::Unknown { since } => t.pick(
-            format!("Never heard. No uplink with this name has reached this gateway since {}, as far back as its logs reach.", t.clock(*since)),
-            format!("从未收到。自 {}（日志可追溯的最早时间）以来，没有以此名称到达本网关的上报。", t.clock(*since)),
+            format!("Never heard. No uplink with this name has reached this gateway since {}, as far back as its logs were looked through.", t.clock(*since)),
+            format!("从未收到。自 {}（已查日志的最早时间）以来，没有以此名称到达本网关的上报。", t.clock(*since)),
         ),
-        Verdict::Never { since } => t.pick(
-            format!("Never heard. No uplink with this name or its aliases has reached this gateway since {}, as far back as its logs reach.", t.clock(*since)),
-            format!("从未收到。自 {}（日志可追溯的最早时间）以来，没有以其名称或别名到达本网关的上报。", t.clock(*since)),
-        ),
+        Verdict::Never { since, aliases } => {
+            let (name, zh) = if *aliases { (" or its aliases", "或别名") } else { ("", "") };
+            let since = t.clock(*since);
+            t.pick(
+                format!("Never heard. No uplink with this name{name} has reached this gateway since {since}, as far back as its logs were looked through."),
+                format!("从未收到。自 {since}（已查日志的最早时间）以来，没有以其名称{zh}到达本网关的上报。"),
+            )
+        }
         Verdict::OnlyRefused { last, times, reason, sentence } => {
             let why = t.reason(reason, sentence);
             t.pick(
