@@ -272,6 +272,11 @@ fn an_unknown_name_leads_to_those_like_it() {
     publish(ports, "x", "city/metre-78/json", "garbage");
     wait_for_verdict(ports, "meter-77", "heard");
     wait_for_verdict(ports, "metre-78", "only_refused");
+    // The rejects say so at once, the registry's table of strangers a moment later.
+    wait_for("the stranger", || {
+        let strangers = &story(ports, "meter-78").0["strangers"];
+        strangers.as_array().is_some_and(|found| !found.is_empty())
+    });
     let done = explain(ports, "meter-78");
     assert_eq!(done.code, 1);
     assert!(
