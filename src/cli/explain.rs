@@ -16,7 +16,8 @@ Says in one sentence how the device is, then what became of its last uplinks (wh
 profile read it, which readings it gave or why it was refused, who had it when), and of a silent device what was
 expected and what goes on around it. Shows what the token in CITYGATE_TOKEN grants.
 
-Exit code 0 if it was heard and accepted lately, 1 if it is silent, refused or unknown.";
+Times are in UTC. Exit code 0 if it was heard lately and its last uplink accepted, also if parts of that were
+refused or a store is behind (verdict.code of --json: parts, undelivered); 1 if it is silent, refused or unknown.";
 
 /// Most that can be asked for.
 const UPLINKS_MAX: u64 = crate::api::explain::UPLINKS_MAX as u64;
@@ -118,8 +119,11 @@ fn lines(story: &Story) -> Vec<String> {
 }
 
 fn uplink_lines(uplink: &Uplink, lines: &mut Vec<String>) {
+    let is_recovered = |refused: &Refused| refused.recovered.is_some();
     let became = if uplink.accepted {
         "accepted"
+    } else if uplink.refused.iter().all(is_recovered) {
+        "refused, and recovered"
     } else {
         "refused"
     };
@@ -213,7 +217,9 @@ fn refused_lines(refused: &Refused, lines: &mut Vec<String>) {
         &refused.sentence
     };
     lines.push(format!("  refused {part} {sentence} ({})", refused.reason));
-    if !refused.advice.is_empty() {
+    if refused.recovered.is_some() {
+        lines.push(format!("           {}", refused.recovered_as()));
+    } else if !refused.advice.is_empty() {
         lines.push(format!("           {}", refused.advice));
     }
 }

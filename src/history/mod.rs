@@ -128,6 +128,11 @@ impl History {
         Query::new(Arc::clone(&self.shared), selection, from, to)
     }
 
+    /// Readings observed before this are not kept.
+    pub fn keeps_since(&self, now: Timestamp) -> Timestamp {
+        now.minus(self.shared.config.retain)
+    }
+
     /// When it passed which record.
     pub fn marks(&self) -> &Marks {
         &self.shared.marks

@@ -165,8 +165,8 @@ fn uplinks_over_mqtt_and_coap_are_told_from_arrival_to_readers() {
         "reading  voltage = 231 V (sent as 0.231 kV), good",
         "reading  current = no value A, not_available: the device says that it has no value",
         "outside what is plausible",
-        "in the device registry at ",
-        "in history at ",
+        "the device registry is past it since ",
+        "history is past it since ",
     ] {
         assert!(done.out.contains(part), "{part}: {}", done.out);
     }
@@ -193,8 +193,8 @@ fn what_is_refused_is_told_with_what_to_do() {
     assert_eq!(code, 1);
     let last = &refused["uplinks"][0];
     assert_eq!(
-        (&last["accepted"], &last["routeIsTodays"]),
-        (&false.into(), &true.into())
+        (&last["accepted"], &last["routeIsTodays"], &last["route"]),
+        (&false.into(), &false.into(), &"plant/+/{device}/up".into())
     );
     assert_eq!(last["refused"][0]["reason"], "unit_mismatch");
     assert!(
@@ -272,6 +272,11 @@ fn an_unknown_name_leads_to_those_like_it() {
     publish(ports, "x", "city/metre-78/json", "garbage");
     wait_for_verdict(ports, "meter-77", "heard");
     wait_for_verdict(ports, "metre-78", "only_refused");
+    // The rejects say so at once, the registry's table of strangers a moment later.
+    wait_for("the stranger", || {
+        let strangers = &story(ports, "meter-78").0["strangers"];
+        strangers.as_array().is_some_and(|found| !found.is_empty())
+    });
     let done = explain(ports, "meter-78");
     assert_eq!(done.code, 1);
     assert!(
@@ -369,7 +374,7 @@ fn a_store_that_is_away_is_named_and_the_delivery_is_told_when_it_is_back() {
     });
     assert!(said["by"].is_string(), "{said}");
     let say = said["say"].as_str().unwrap();
-    assert!(say.starts_with("delivered to vm "), "{say}");
+    assert!(say.starts_with("vm is past it since "), "{say}");
     wait_for_verdict(ports, "m-1", "heard");
 
     // After a restart the marks are gone, and that is said.
@@ -382,7 +387,7 @@ fn a_store_that_is_away_is_named_and_the_delivery_is_told_when_it_is_back() {
     });
     let say = told["say"].as_str().unwrap();
     assert!(
-        say.starts_with("delivered to vm before the last start at "),
+        say.starts_with("vm is past it since before the last start at "),
         "{say}"
     );
     let (told, _) = story(ports, "m-1");

@@ -20,7 +20,7 @@ assert.match(await text(page, "#uplink2"), /231\.5/);
 assert.match(await text(page, "#uplink2"), /outside what is plausible/);
 assert.match(await text(page, "#uplink2"), /meter\/meter-7/);
 assert.match(await text(page, "#uplink2"), /durable in the log at/);
-assert.match(await text(page, "#uplink2"), /in history at/);
+assert.match(await text(page, "#uplink2"), /history is past it since/);
 assert.match(await text(page, "#around"), /MQTT|mqtt/);
 await fits(page);
 await shot(page, "explain-360");

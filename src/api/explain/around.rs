@@ -62,7 +62,7 @@ pub(super) fn parent(
     Some(Parent {
         id: (*parent.id).to_owned(),
         state: parent.state.word().to_owned(),
-        last_heard: heard.then_some(parent.last_seen),
+        last_heard: (heard && parent.last_seen.as_nanos() > 0).then_some(parent.last_seen),
         children: parent.children,
         silent: parent.children_silent,
         say: String::new(),
@@ -90,6 +90,7 @@ pub(super) fn link(shared: &Shared, grant: &Grant, device: &Device, topic: &str)
     let seen = shared.devices.seen_by(grant);
     let mut link = Link {
         name: source.name().to_owned(),
+        counted_by: source.name().to_owned(),
         others: others(seen.by_source(&device.id, source)),
         ..Link::default()
     };
@@ -103,6 +104,7 @@ pub(super) fn link(shared: &Shared, grant: &Grant, device: &Device, topic: &str)
         Source::Broker => match link_of(shared.links.states(), topic) {
             Some(state) => {
                 link.name = state.name();
+                link.counted_by = counted_by(&link.name, shared.links.states().len());
                 state.phase.name().clone_into(&mut link.state);
                 link.since = Some(state.since);
                 link.last_error = state.last_error;
@@ -129,6 +131,15 @@ fn link_of(links: Vec<LinkState>, topic: &str) -> Option<LinkState> {
     let links = links.into_iter();
     let of_topic = links.filter(|link| topic.is_empty() || link.brings(topic));
     of_topic.max_by_key(|link| link.phase.name() == "connected")
+}
+
+/// Of a device it is kept that a link brought it, and not which: several are counted together.
+fn counted_by(link: &str, links: usize) -> String {
+    if links == 1 {
+        link.to_owned()
+    } else {
+        Source::Broker.name().to_owned()
+    }
 }
 
 fn others(found: Neighbours) -> Others {
@@ -158,4 +169,15 @@ fn record_before(log: &Log, time: Timestamp) -> Option<Timestamp> {
     let frames = reader.read(1).ok()?;
     let at = frames.first().map(|frame| frame.appended_at)?;
     (at < time).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_of_several_links_are_the_brokers() {
+        assert_eq!(counted_by("city/0", 1), "city/0");
+        assert_eq!(counted_by("city/0", 2), "broker");
+    }
 }

@@ -33,8 +33,8 @@ pub(super) fn uplinks(
     for entry in &page.entries {
         let uplink = match &entry.what {
             What::Uplink(uplink) => accepted(shared, device, entry, uplink),
-            What::Reject(reject) => {
-                let uplink = refused(shared, entry, reject);
+            What::Reject(reject, recovered) => {
+                let uplink = refused(shared, entry, reject, *recovered);
                 match uplinks.last_mut() {
                     // What is refused in part has both records, appended one beside the other.
                     Some(last) if is_one(last, &uplink) => {
@@ -67,13 +67,10 @@ pub(super) fn uplinks(
 
 /// Parts of one uplink: they were received at one moment.
 fn is_one(one: &Uplink, other: &Uplink) -> bool {
-    let parts = |uplink: &Uplink| {
-        uplink
-            .refused
-            .iter()
-            .all(|refused| !refused.part.is_empty())
-    };
-    one.at == other.at && parts(one) && parts(other)
+    let all = |is: fn(&Refused) -> bool| one.refused.iter().chain(&other.refused).all(is);
+    // What was refused as a whole is no part of a report, were it the one that it became.
+    let apart = one.accepted != other.accepted && !all(|refused| !refused.whole);
+    one.at == other.at && all(|refused| !refused.part.is_empty()) && !apart
 }
 
 fn join(one: &mut Uplink, mut parts: Uplink) {
@@ -114,11 +111,12 @@ fn accepted(shared: &Shared, device: &Device, entry: &Entry, of: &timeline::Upli
     uplink
 }
 
-fn refused(shared: &Shared, entry: &Entry, reject: &Reject) -> Uplink {
+fn refused(shared: &Shared, entry: &Entry, reject: &Reject, recovered: Option<u64>) -> Uplink {
     let source = Source::ALL
         .into_iter()
         .find(|source| *source as u32 == reject.source);
-    let route = source.and_then(|source| shared.intake.route_of(&reject.topic, source));
+    let todays = || shared.intake.route_of(&reject.topic, source?);
+    let (route, route_is_todays) = route(reject, todays);
     Uplink {
         at: entry.at,
         sequence: entry.sequence,
@@ -126,8 +124,8 @@ fn refused(shared: &Shared, entry: &Entry, reject: &Reject) -> Uplink {
         address: reject.address.clone(),
         topic: reject.topic.clone(),
         client: reject.client.clone(),
-        route_is_todays: route.is_some(),
-        route: route.unwrap_or_default(),
+        route_is_todays,
+        route,
         profile: reject.profile.clone(),
         device: reject.device_id.clone(),
         refused: vec![Refused {
@@ -135,10 +133,23 @@ fn refused(shared: &Shared, entry: &Entry, reject: &Reject) -> Uplink {
             reason: reject.reason.clone(),
             sentence: reject.sentence.clone(),
             sequence: entry.sequence,
+            whole: reject.is_whole(),
+            recovered: recovered.map(|report| report.to_string()),
             ..Refused::default()
         }],
         ..Uplink::default()
     }
+}
+
+/// The pattern that led to the device; of old logs, which kept none, today's, and true.
+fn route(reject: &Reject, todays: impl FnOnce() -> Option<String>) -> (String, bool) {
+    // A reject that counts its uplink's rejects was written by one that keeps the route, too.
+    if !reject.route.is_empty() || reject.of > 0 {
+        return (reject.route.clone(), false);
+    }
+    let todays = todays();
+    let found = todays.is_some();
+    (todays.unwrap_or_default(), found)
 }
 
 fn source_name(number: i64) -> String {
@@ -302,6 +313,54 @@ mod tests {
             let uplink = uplink(route, topic, client, via);
             assert_eq!(named_by(&uplink), named, "{route} {topic}");
         }
+    }
+
+    #[test]
+    fn the_route_of_a_reject_is_the_one_that_was_kept() {
+        let of = |route: &str, of: u32| Reject {
+            route: route.to_owned(),
+            of,
+            ..Reject::default()
+        };
+        let todays = || Some("now/{device}".to_owned());
+        let found = |reject: &Reject| route(reject, todays);
+        assert_eq!(
+            found(&of("city/{device}", 1)),
+            ("city/{device}".to_owned(), false)
+        );
+        // No route led to it, though one would today.
+        assert_eq!(found(&of("", 1)), (String::new(), false));
+        assert_eq!(found(&of("", 0)), ("now/{device}".to_owned(), true));
+        assert_eq!(route(&of("", 0), || None), (String::new(), false));
+    }
+
+    #[test]
+    fn parts_join_their_report_and_a_whole_one_never() {
+        let at = Timestamp::from_secs(7);
+        let report = Uplink {
+            at,
+            accepted: true,
+            ..Uplink::default()
+        };
+        let reject = |part: &str, whole| Uplink {
+            at,
+            refused: vec![Refused {
+                part: part.to_owned(),
+                whole,
+                ..Refused::default()
+            }],
+            ..Uplink::default()
+        };
+        assert!(
+            is_one(&report, &reject("volts", false)) && is_one(&reject("volts", false), &report)
+        );
+        assert!(is_one(&reject("volts", true), &reject("amps", true)));
+        assert!(!is_one(&report, &reject("", true)) && !is_one(&reject("volts", true), &report));
+        let later = Uplink {
+            at: Timestamp::from_secs(8),
+            ..report
+        };
+        assert!(!is_one(&later, &reject("volts", false)));
     }
 
     #[test]

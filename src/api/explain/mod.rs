@@ -12,10 +12,12 @@
 //!   the gateway, names of tokens for those that may operate, strangers for those of all devices. Of a
 //!   device that is not granted the story is that of one that does not exist.
 //! - **Bounded**: a page of the timeline ([`ENTRIES_MAX`]), a frame of the log for each uplink and two
-//!   for the gateway's start, one look at the marks of each device (in `devices`), at [`STRANGERS_MAX`] strangers.
+//!   for the gateway's start, one look at the marks of each device (in `devices`), at [`STRANGERS_MAX`] strangers;
+//!   of who never came, a few walks through the rejects (`reach`).
 mod around;
 mod gather;
 mod passages;
+mod reach;
 mod story;
 mod strangers;
 mod uplink;
@@ -80,9 +82,17 @@ pub fn explain(
     story.gateway = grant.gateway.then(|| around::life(shared));
     let aliases = aliases(device.as_ref(), entry);
     story.strangers = strangers::strangers(shared, grant, name, device.as_ref(), &aliases);
-    let reach = shared.log.oldest().1.max(shared.rejects.oldest().1);
     let will = device.as_ref().is_some_and(|device| has_will(device, now));
-    story.verdict = verdict::judge(&story, reach, grant.sees_all_devices(), will);
+    let all = grant.sees_all_devices();
+    story.verdict = verdict::judge(&story, now, all, will);
+    if let Verdict::Unknown { .. } | Verdict::Never { .. } = story.verdict {
+        let reach = reach::look(shared, grant, id, &aliases)?;
+        story.strangers.extend(reach.found);
+        story.verdict = verdict::judge(&story, reach.since, all, will);
+        if let Verdict::Never { aliases, .. } = &mut story.verdict {
+            *aliases = reach.all;
+        }
+    }
     story.well = matches!(
         story.verdict,
         Verdict::Heard { .. } | Verdict::Parts { .. } | Verdict::Undelivered { .. }

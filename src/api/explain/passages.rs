@@ -1,7 +1,8 @@
 //! Who had an uplink when.
 //!
 //! The time of the append is in the log's frame; the readers' are in their marks ([`crate::telemetry::Marks`]), which
-//! are as exact as a second, less so for what is hours old, and of this process only.
+//! are as exact as a second, less so for what is hours old, and of this process only. A mark is a place: a store
+//! that is past an uplink has it or has refused it, and history forgets what was observed too long ago.
 use super::{Passage, Uplink};
 use crate::access::Grant;
 use crate::api::Shared;
@@ -59,8 +60,10 @@ impl<'s> Passages<'s> {
             passages.push(passage("registry", rejects.passed(uplink.sequence), at));
             return Ok(passages);
         }
-        let history = self.shared.history.marks();
-        passages.push(passage("history", history.passed(uplink.sequence), at));
+        let history = &self.shared.history;
+        let mut kept = passage("history", history.marks().passed(uplink.sequence), at);
+        kept.kept_since = too_old(uplink, history.keeps_since(self.shared.clock.now()));
+        passages.push(kept);
         passages.push(passage("registry", reports.passed(uplink.sequence), at));
         for (name, passed) in self.shared.stores.passed(uplink.sequence) {
             let mut passage = passage(name, passed, at);
@@ -150,6 +153,13 @@ fn passage(reader: &str, passed: Passed, durable: Option<Timestamp>) -> Passage 
     passage
 }
 
+/// Since when history keeps readings, if that is later than any of these was observed.
+fn too_old(uplink: &Uplink, keeps_since: Timestamp) -> Option<Timestamp> {
+    let mut readings = uplink.readings.iter();
+    let old = readings.any(|reading| reading.observed_at < keeps_since);
+    old.then_some(keeps_since)
+}
+
 /// What keeps a store, if anything does.
 fn trouble(passage: &mut Passage, look: &Look) {
     if !matches!(look.phase, Phase::Retrying | Phase::Alarm) {
@@ -164,9 +174,10 @@ fn trouble(passage: &mut Passage, look: &Look) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::explain::Reading;
 
     #[test]
-    fn marks_a_second_apart_are_one_time() {
+    fn marks_a_second_apart_are_one_time_and_history_forgets() {
         let at = |secs| Timestamp::from_secs(secs);
         let near = passage("history", Passed::Between(at(10), at(11)), None);
         assert_eq!(
@@ -181,6 +192,17 @@ mod tests {
         assert!(
             !passage("x", Passed::Not, None).passed && !passage("x", Passed::Unknown, None).passed
         );
+        let mut uplink = Uplink {
+            readings: vec![Reading {
+                observed_at: at(50),
+                ..Reading::default()
+            }],
+            ..Uplink::default()
+        };
+        assert_eq!(too_old(&uplink, at(50)), None);
+        assert_eq!(too_old(&uplink, at(51)), Some(at(51)));
+        uplink.readings.clear();
+        assert_eq!(too_old(&uplink, at(51)), None);
         let before = passage("x", Passed::Before(at(5)), None);
         assert_eq!((before.passed, before.before_start), (true, Some(at(5))));
     }

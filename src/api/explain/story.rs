@@ -161,6 +161,8 @@ pub struct Link {
     /// Why the gateway takes nothing now.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub refusing: String,
+    /// What those come in by that are counted: its name, or `broker` for all links if there are several.
+    pub counted_by: String,
     /// Other devices whose last uplink came the same way.
     pub others: Others,
     /// The same in words.

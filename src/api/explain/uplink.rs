@@ -1,4 +1,5 @@
 //! One uplink of a story: where it came from, what became of it, who had it when.
+use crate::codecs::Reason;
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,7 +29,7 @@ pub struct Uplink {
     /// The pattern that matched.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub route: String,
-    /// The pattern is the one that would match now: of a reject none is kept.
+    /// The pattern is the one that would match now: old logs kept none of a reject.
     pub route_is_todays: bool,
     /// What read it.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -58,6 +59,13 @@ pub struct Uplink {
     pub note: String,
     /// Who had it when.
     pub passages: Vec<Passage>,
+}
+
+impl Uplink {
+    /// Does it say how the device is? Not what a store refused of an accepted uplink, nor what was recovered.
+    pub(super) fn counts(&self) -> bool {
+        self.accepted || self.refused.iter().any(Refused::stands)
+    }
 }
 
 /// How an uplink names its device.
@@ -148,6 +156,27 @@ pub struct Refused {
     /// In the log of rejects.
     #[serde(with = "text")]
     pub sequence: u64,
+    /// Nothing of its uplink was taken.
+    pub whole: bool,
+    /// The report that it has become; "0": one that was there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<String>,
+}
+
+impl Refused {
+    /// Is it the device's, and refused until now?
+    pub(super) fn stands(&self) -> bool {
+        self.recovered.is_none() && self.reason != Reason::StoreRejected.as_str()
+    }
+
+    /// "recovered as report 7"; "" if it is not.
+    pub fn recovered_as(&self) -> String {
+        match self.recovered.as_deref() {
+            None => String::new(),
+            Some("0") => "recovered, and was there already".to_owned(),
+            Some(report) => format!("recovered as report {report}"),
+        }
+    }
 }
 
 /// A reader, and when it had an uplink.
@@ -156,7 +185,7 @@ pub struct Refused {
 pub struct Passage {
     /// `log`, `history`, `registry`, a store's name, or `subscribers`.
     pub reader: String,
-    /// Does it have it?
+    /// Is it past it? A store that is has it or has refused it; `log`: it lies there.
     pub passed: bool,
     /// The same in words.
     pub say: String,
@@ -169,6 +198,9 @@ pub struct Passage {
     /// It had passed before the gateway's last start, at this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before_start: Option<Timestamp>,
+    /// Of history: something of this uplink was observed before this, and such is not kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_since: Option<Timestamp>,
     /// Of a store, what keeps it from delivering.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub error: String,

@@ -2,7 +2,7 @@
 //!
 //! Whatever is said was seen: a silence *goes together* with what else is silent, and what is heard
 //! around it says where not to look.
-use super::{Life, Link, Others, Parent, Story, Stranger, Uplink};
+use super::{Link, Others, Parent, Story, Stranger, Uplink};
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -24,10 +24,11 @@ pub enum Verdict {
     /// No device of this name is known, or none that the caller may see.
     #[default]
     Hidden,
-    /// Nothing of this name ever came, as far back as the logs reach.
+    /// Nothing of this name ever came, as far back as the logs were looked through.
     Unknown { since: Timestamp },
-    /// The inventory knows it, and nothing of it ever came, as far back as the logs reach.
-    Never { since: Timestamp },
+    /// The inventory knows it, and nothing of it ever came, as far back as the logs were looked through;
+    /// `aliases`: under its other names neither.
+    Never { since: Timestamp, aliases: bool },
     /// Only ever refused.
     OnlyRefused {
         last: Timestamp,
@@ -92,6 +93,14 @@ pub enum Cause {
         silent: u32,
         of: u32,
     },
+    /// What carries it is heard, and nothing that it carries.
+    Bus { id: String, of: u32 },
+    /// What carries it is not due yet, was not heard since either, and all that it carries is silent.
+    Deserted {
+        id: String,
+        since: Option<Timestamp>,
+        of: u32,
+    },
     /// The link to the broker is not up.
     Link {
         name: String,
@@ -99,11 +108,8 @@ pub enum Cause {
         since: Timestamp,
         error: String,
     },
-    /// The gateway was not running when it was due, and has heard nothing of it since.
-    Stopped {
-        from: Option<Timestamp>,
-        to: Timestamp,
-    },
+    /// It was due between the last record before the gateway's start and that start.
+    Restarted { from: Timestamp, to: Timestamp },
     /// All others of its cell are silent.
     Cell { cell: String, silent: u64 },
     /// All others that come in the same way are silent.
@@ -126,13 +132,16 @@ pub(super) fn judge(story: &Story, reach: Timestamp, all: bool, will: bool) -> V
             None => Verdict::Hidden,
         };
     };
-    let last = story.uplinks.first();
+    let last = last(story);
     match device.state.as_str() {
         "retired" => Verdict::Retired,
         "never" => match (own_stranger(story), last) {
             (Some(stranger), _) => only_refused(stranger),
             (None, Some(last)) if !last.accepted => refused(last),
-            (None, _) => Verdict::Never { since: reach },
+            (None, _) => Verdict::Never {
+                since: reach,
+                aliases: false,
+            },
         },
         "late" | "offline" => Verdict::Silent {
             since: device.last_heard.unwrap_or(device.state_since),
@@ -141,6 +150,11 @@ pub(super) fn judge(story: &Story, reach: Timestamp, all: bool, will: bool) -> V
         },
         _ => heard(story, device.last_heard.unwrap_or(device.state_since)),
     }
+}
+
+/// The last uplink, those apart that were recovered.
+fn last(story: &Story) -> Option<&Uplink> {
+    story.uplinks.iter().find(|uplink| uplink.counts())
 }
 
 fn own_stranger(story: &Story) -> Option<&Stranger> {
@@ -158,7 +172,8 @@ fn only_refused(stranger: &Stranger) -> Verdict {
 }
 
 fn refused(uplink: &Uplink) -> Verdict {
-    let first = uplink.refused.first().cloned().unwrap_or_default();
+    let mut standing = uplink.refused.iter().filter(|refused| refused.stands());
+    let first = standing.next().cloned().unwrap_or_default();
     Verdict::Refused {
         at: uplink.at,
         reason: first.reason,
@@ -167,16 +182,17 @@ fn refused(uplink: &Uplink) -> Verdict {
 }
 
 fn heard(story: &Story, at: Timestamp) -> Verdict {
-    let Some(last) = story.uplinks.first() else {
+    let Some(last) = last(story) else {
         return Verdict::Heard { at };
     };
     if !last.accepted {
         return refused(last);
     }
-    if let Some(first) = last.refused.first() {
+    let parts = || last.refused.iter().filter(|refused| refused.stands());
+    if let Some(first) = parts().next() {
         return Verdict::Parts {
             at,
-            parts: last.refused.len(),
+            parts: parts().count(),
             reason: first.reason.clone(),
             sentence: first.sentence.clone(),
         };
@@ -212,13 +228,13 @@ fn cause(story: &Story, will: bool) -> Cause {
     if let Some(stranger) = story.strangers.iter().find(own) {
         return as_stranger(stranger);
     }
-    if let Some(cause) = story.parent.as_ref().and_then(silent_parent) {
+    if let Some(cause) = story.parent.as_ref().and_then(|p| silent_parent(p, since)) {
         return cause;
     }
     if let Some(cause) = story.link.as_ref().and_then(broken_link) {
         return cause;
     }
-    if let Some(cause) = story.gateway.as_ref().and_then(|life| stopped(life, since)) {
+    if let Some(cause) = restarted(story) {
         return cause;
     }
     if let Some(cell) = &story.cell
@@ -233,7 +249,7 @@ fn cause(story: &Story, will: bool) -> Cause {
         && all_silent(&link.others)
     {
         return Cause::Way {
-            source: link.name.clone(),
+            source: link.counted_by.clone(),
             silent: link.others.silent,
         };
     }
@@ -257,15 +273,29 @@ fn as_stranger(stranger: &Stranger) -> Cause {
     }
 }
 
-/// A parent speaks by what it carries: heard with none of its children, it is silent, too.
-fn silent_parent(parent: &Parent) -> Option<Cause> {
-    let silent = ["late", "offline"].contains(&parent.state.as_str());
-    let deserted = parent.children > 1 && parent.silent == parent.children;
-    (silent || deserted).then(|| Cause::Parent {
-        id: parent.id.clone(),
-        since: parent.last_heard.unwrap_or_default(),
-        silent: parent.silent,
-        of: parent.children,
+/// Of a parent that is heard, its children's silence lies between it and them.
+fn silent_parent(parent: &Parent, since: Option<Timestamp>) -> Option<Cause> {
+    let id = parent.id.clone();
+    if ["late", "offline"].contains(&parent.state.as_str()) {
+        return Some(Cause::Parent {
+            id,
+            since: parent.last_heard.unwrap_or_default(),
+            silent: parent.silent,
+            of: parent.children,
+        });
+    }
+    if parent.children < 2 || parent.silent < parent.children {
+        return None;
+    }
+    let of = parent.children;
+    // What it carries is a sign of life of itself, too: only a later one shows that it lives.
+    let is_heard = ["online", "sleeping"].contains(&parent.state.as_str())
+        && parent.last_heard.is_some_and(|at| Some(at) > since);
+    Some(if is_heard {
+        Cause::Bus { id, of }
+    } else {
+        let since = parent.last_heard;
+        Cause::Deserted { id, since, of }
     })
 }
 
@@ -279,14 +309,16 @@ fn broken_link(link: &Link) -> Option<Cause> {
     })
 }
 
-/// Started after the device was heard last: what it sent before, nobody has heard.
-fn stopped(life: &Life, since: Option<Timestamp>) -> Option<Cause> {
-    let since = since?;
-    let from = life.record_before.map_or(since, |at| at.max(since));
-    (since < life.started && life.started.since(from) >= STOPPED_MIN).then_some(Cause::Stopped {
-        from: life.record_before,
-        to: life.started,
-    })
+/// Due while nothing was recorded, and not once more since. No record does not say that the gateway was
+/// down, so no more is said than when it started.
+fn restarted(story: &Story) -> Option<Cause> {
+    let (life, expected) = (story.gateway.as_ref()?, story.expected.as_ref()?);
+    let (from, to) = (life.record_before?, life.started);
+    let every = Duration::try_from_secs_f64(expected.every_secs?).ok()?;
+    let missed = (from..=to).contains(&expected.next?) && to.since(from) >= STOPPED_MIN;
+    // As long as a device is not late: then it would have come again.
+    let again = every.saturating_mul(3) / 2;
+    (missed && story.at.since(to) <= again).then_some(Cause::Restarted { from, to })
 }
 
 const fn all_silent(others: &Others) -> bool {
@@ -306,7 +338,7 @@ fn alone(story: &Story) -> Cause {
     let cell = story.cell.as_ref();
     let cell = cell.map(|cell| (cell.others.heard, format!("cell {}", cell.id)));
     let way = story.link.as_ref();
-    let way = way.map(|link| (link.others.heard, link.name.clone()));
+    let way = way.map(|link| (link.others.heard, link.counted_by.clone()));
     let mut around = [cell, way].into_iter().flatten();
     let heard = around.find(|(heard, _)| *heard > 0);
     heard.map_or(Cause::Nothing, |(heard, by)| Cause::Alone { heard, by })

@@ -1,4 +1,5 @@
-//! `/v1/devices/{id}/explain`: the story of a device's last uplinks and of its silence, with sentences in English.
+//! `/v1/devices/{id}/explain`: the story of a device's last uplinks and of its silence, with sentences in English and
+//! times in UTC.
 //! A name that nobody knows has a story, too, so it is no 404.
 use super::Http;
 use super::devices::{Body, body, name};
@@ -29,7 +30,7 @@ pub async fn get(
         let teller = Teller {
             lang: Lang::En,
             now: story.at,
-            zone: &shared.zone,
+            zone: None,
         };
         tell(&mut story, &teller);
         body(&story)

@@ -105,10 +105,11 @@ impl<'a> From<&'a Entry> for EntryJson<'a> {
                 shown.arrival = uplink.arrived.as_ref().map(ArrivalJson::from);
                 shown.note = uplink.note;
             }
-            What::Reject(reject) => {
+            What::Reject(reject, recovered) => {
                 shown.r#type = "reject";
                 shown.log = "rejects";
-                shown.reject = Some(RejectJson::new(entry.sequence, (**reject).clone()));
+                let reject = RejectJson::new(entry.sequence, (**reject).clone());
+                shown.reject = Some(reject.recovered(*recovered));
             }
             What::Event(event, arrived) => {
                 shown.r#type = "event";

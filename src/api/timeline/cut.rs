@@ -30,7 +30,7 @@ impl Cut<'_> {
                 }
                 self.event(event)
             }
-            What::Reject(reject) => {
+            What::Reject(reject, _) => {
                 self.reject(reject);
                 true
             }

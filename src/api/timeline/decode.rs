@@ -5,6 +5,7 @@ use super::recent::{NOT_KEPT, entry_of};
 use super::{Entry, Error, What};
 use crate::access::Grant;
 use crate::api::Shared;
+use crate::api::rejects;
 use crate::intake::{self, Preview};
 use crate::log::record::Kind;
 use crate::model::{Reject, Source, Timestamp, proto};
@@ -63,6 +64,12 @@ pub fn entry(
         Kind::Report | Kind::Event | Kind::Release => entry_of(sequence, *kept),
     };
     let mut entry = entry.filter(|entry| is_of(entry, id)).ok_or_else(gone)?;
+    if let What::Reject(reject, recovered) = &mut entry.what {
+        let marks = shared.intake.marks().map_err(rejects::Error::from)?;
+        *recovered = marks
+            .find(reject.mark(sequence))
+            .map_err(rejects::Error::from)?;
+    }
     let kind = device.as_ref().map_or("unknown", |device| &*device.kind);
     let cut = shared.cut(grant);
     let whole = entry.clone();
@@ -72,7 +79,7 @@ pub fn entry(
     // An uplink's out of all bytes, if they may be read at all; what is not granted is left out behind.
     let readable = match &entry.what {
         What::Uplink(uplink) => uplink.arrived.is_some(),
-        What::Reject(_) | What::Event(..) | What::State(..) => false,
+        What::Reject(..) | What::Event(..) | What::State(..) => false,
     };
     let mut decoded = decoded(shared, if readable { &whole } else { &entry }, kind);
     cut.decoded(&mut decoded);
@@ -84,7 +91,7 @@ fn reject_of(sequence: u64, kept: &Kept) -> Option<Entry> {
     Some(Entry {
         at: Timestamp::from_nanos(reject.received_at_ns),
         sequence,
-        what: What::Reject(Box::new(reject)),
+        what: What::Reject(Box::new(reject), None),
     })
 }
 
@@ -92,7 +99,7 @@ fn reject_of(sequence: u64, kept: &Kept) -> Option<Entry> {
 fn is_of(entry: &Entry, id: &str) -> bool {
     match &entry.what {
         What::Uplink(uplink) => uplink.report.device_id == id || uplink.report.via == id,
-        What::Reject(reject) => reject.device_id == id,
+        What::Reject(reject, _) => reject.device_id == id,
         What::Event(event, _) => event.device_id == id,
         What::State(..) => false,
     }
@@ -129,8 +136,8 @@ fn bytes_of<'e>(entry: &'e Entry, kind: &'e str) -> Result<Bytes<'e>, &'static s
                 raw_len: arrived.raw_len,
             })
         }
-        What::Reject(reject) if reject.raw.is_empty() && reject.raw_len > 0 => Err(NOT_GRANTED),
-        What::Reject(reject) => Ok(Bytes {
+        What::Reject(reject, _) if reject.raw.is_empty() && reject.raw_len > 0 => Err(NOT_GRANTED),
+        What::Reject(reject, _) => Ok(Bytes {
             source: reject.source.into(),
             topic: &reject.topic,
             profile: &reject.profile,
@@ -165,7 +172,7 @@ fn decoded(shared: &Shared, entry: &Entry, kind: &str) -> Decoded {
     let kept = bytes.raw.len() as u64;
     if kept < bytes.raw_len {
         let limit = match &entry.what {
-            What::Reject(_) => "as of every reject",
+            What::Reject(..) => "as of every reject",
             What::Uplink(_) | What::Event(..) | What::State(..) => "as intake.keep_raw says",
         };
         return Decoded {

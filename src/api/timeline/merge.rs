@@ -5,7 +5,7 @@ use super::recent::{GONE, NOT_KEPT, recent};
 use super::{Entry, Error, Page, Place, Wanted, What};
 use crate::api::Shared;
 use crate::api::cut::Cut;
-use crate::api::rejects::{self, Found, walk};
+use crate::api::rejects::{self, Found, Item, walk};
 use crate::api::selection::Selection;
 use crate::devices::{Device, TraceKind};
 use crate::model::{Reject, Timestamp};
@@ -202,7 +202,7 @@ impl Merge<'_> {
                         break;
                     }
                     if let Some(item) = refused.pop_front() {
-                        self.take_reject(item.sequence, item.reject);
+                        self.take_reject(item);
                     }
                 }
             }
@@ -211,12 +211,12 @@ impl Merge<'_> {
         Ok(())
     }
 
-    fn take_reject(&mut self, sequence: u64, reject: Reject) {
-        self.bytes += reject.raw.len();
+    fn take_reject(&mut self, item: Item) {
+        self.bytes += item.reject.raw.len();
         self.entries.push(Entry {
-            at: received(&reject),
-            sequence,
-            what: What::Reject(Box::new(reject)),
+            at: received(&item.reject),
+            sequence: item.sequence,
+            what: What::Reject(Box::new(item.reject), item.recovered),
         });
     }
 
@@ -260,7 +260,7 @@ impl Merge<'_> {
             let equal = self
                 .entries
                 .iter()
-                .filter(|entry| entry.at == at && !matches!(entry.what, What::Reject(_)));
+                .filter(|entry| entry.at == at && !matches!(entry.what, What::Reject(..)));
             let equal = u32::try_from(equal.count()).unwrap_or(u32::MAX);
             let before = if at == self.place.at {
                 self.place.skip

@@ -50,8 +50,8 @@ pub struct Entry {
 pub enum What {
     /// It reported.
     Uplink(Box<Uplink>),
-    /// Something of it was refused.
-    Reject(Box<Reject>),
+    /// Something of it was refused; and the report that this has become since, 0: one that was there already.
+    Reject(Box<Reject>, Option<u64>),
     /// An event, and the uplink that brought it, if one did.
     Event(Box<proto::Event>, Option<Arrived>),
     /// Its state changed.

@@ -1,7 +1,7 @@
 //! Situations and the sentences that they lead to.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 use super::*;
-use crate::api::explain::{Cell, Expected, Passage, Refused, Subject};
+use crate::api::explain::{Cell, Expected, Life, Passage, Refused, Subject};
 use crate::api::http::{Lang, Teller, tell};
 use jiff::tz::TimeZone;
 
@@ -22,6 +22,7 @@ fn story(state: &str) -> Story {
         }),
         expected: Some(Expected {
             every_secs: Some(900.0),
+            next: Some(at("09:55:00")),
             ..Expected::default()
         }),
         uplinks: vec![uplink()],
@@ -41,6 +42,7 @@ fn uplink() -> Uplink {
 fn link(name: &str, state: &str, (heard, silent): (u64, u64)) -> Link {
     Link {
         name: name.to_owned(),
+        counted_by: name.to_owned(),
         state: state.to_owned(),
         since: Some(at("09:38:00")),
         others: others(heard, silent),
@@ -98,7 +100,7 @@ fn said_to(mut story: Story, all: bool, will: bool, lang: Lang) -> String {
     let teller = Teller {
         lang,
         now: at("10:00:00"),
-        zone: &TimeZone::UTC,
+        zone: Some(&TimeZone::UTC),
     };
     tell(&mut story, &teller);
     story.sentence
@@ -121,15 +123,37 @@ fn what_is_heard_is_judged_by_its_last_uplink() {
         },
     );
     assert_eq!(
-        said(refused),
+        said(refused.clone()),
         "Heard 2 min ago; its last uplink was refused: unit kWh is not m3."
     );
+    // What was recovered, and what a store did not want of an uplink that was accepted.
+    let mut recovered = refused.clone();
+    recovered.uplinks[0].refused[0].recovered = Some("7".to_owned());
+    refused.uplinks[0].refused[0].reason = "store_rejected".to_owned();
+    for story in [recovered, refused] {
+        assert_eq!(
+            said(story),
+            "Heard 20 min ago; its last uplink was accepted."
+        );
+    }
     let mut parts = heard.clone();
     parts.uplinks[0].refused = vec![refusal("volume")];
     assert_eq!(
         said(parts),
         "Heard 20 min ago and accepted, but for a part of its last uplink: unit kWh is not m3."
     );
+    let mut mended = heard.clone();
+    let back = Some("8".to_owned());
+    mended.uplinks[0].refused = vec![
+        Refused {
+            recovered: back,
+            ..refusal("volume")
+        },
+        refusal("power"),
+    ];
+    assert!(said(mended.clone()).contains("but for a part of"));
+    mended.uplinks[0].refused.pop();
+    assert!(said(mended).ends_with("its last uplink was accepted."));
     let mut waiting = heard;
     waiting.uplinks[0].passages.push(Passage {
         reader: "vm".to_owned(),
@@ -161,9 +185,20 @@ fn a_silence_is_told_with_what_is_silent_beside_it() {
             "Its concentrator c-1 is silent since 09:39:00, with 37 of its 38 devices: look at the concentrator.",
         ),
         (
-            // Heard by nobody but itself, and all that it carries is silent.
+            // Heard since by itself, and all that it carries is silent.
+            &|s| {
+                let last_heard = Some(at("09:59:55"));
+                s.parent = Some(Parent {
+                    last_heard,
+                    ..parent("online", 38, 38)
+                });
+            },
+            "Its concentrator c-1 is heard, but all 38 devices that it carries are silent: look at the bus between them.",
+        ),
+        (
+            // Not due yet, and heard last when they were.
             &|s| s.parent = Some(parent("online", 38, 38)),
-            "Its concentrator c-1 is silent since 09:39:00, with 38 of its 38 devices: look at the concentrator.",
+            "Its concentrator c-1 was not heard since either (last at 09:39:00), and all 38 devices that it carries are silent: look at the concentrator.",
         ),
         (
             &|s| s.parent = Some(parent("online", 1, 38)),
@@ -181,12 +216,12 @@ fn a_silence_is_told_with_what_is_silent_beside_it() {
         (
             &|s| {
                 s.gateway = Some(Life {
-                    started: at("09:55:00"),
+                    started: at("09:56:00"),
                     record_before: Some(at("09:41:30")),
                     say: String::new(),
                 });
             },
-            "The gateway itself was down: nothing was recorded from 09:41:30 to its start at 09:55:00.",
+            "The gateway was restarted at 09:56:00; the last record before is of 09:41:30.",
         ),
         (
             &|s| {
@@ -201,6 +236,16 @@ fn a_silence_is_told_with_what_is_silent_beside_it() {
         (
             &|s| s.link = Some(link("coap", "listening", (0, 9))),
             "All 9 other devices that come in by coap are silent, too: look at what lies between them and the gateway.",
+        ),
+        (
+            // One of several links: those of all of them were counted.
+            &|s| {
+                s.link = Some(Link {
+                    counted_by: "broker".to_owned(),
+                    ..link("city/0", "connected", (12, 3))
+                });
+            },
+            "Others are heard (12 by broker): look at the device itself, its power, antenna and SIM card.",
         ),
         (
             &|s| s.strangers.push(stranger("imei-5", "alias")),
@@ -228,10 +273,20 @@ fn a_silence_is_told_with_what_is_silent_beside_it() {
 #[test]
 fn a_gateway_that_was_there_is_not_blamed() {
     let mut silent = story("offline");
-    for (started, before) in [("09:30:00", "09:10:00"), ("09:40:05", "09:40:00")] {
+    let due = silent.expected.clone();
+    for (started, before) in [
+        ("09:30:00", Some("09:10:00")),
+        ("09:40:05", Some("09:40:00")),
+        // It is due at 09:55: after the start, before the last record, within less than devices send again.
+        ("09:54:59", Some("09:41:00")),
+        ("09:58:00", Some("09:55:01")),
+        ("09:55:04", Some("09:54:55")),
+        // There is no record before.
+        ("09:56:00", None),
+    ] {
         silent.gateway = Some(Life {
             started: at(started),
-            record_before: Some(at(before)),
+            record_before: before.map(at),
             say: String::new(),
         });
         assert!(
@@ -239,6 +294,24 @@ fn a_gateway_that_was_there_is_not_blamed() {
             "{started}"
         );
     }
+    silent.gateway = Some(Life {
+        started: at("09:56:00"),
+        record_before: Some(at("09:41:30")),
+        say: String::new(),
+    });
+    assert!(said(silent.clone()).contains("was restarted at"));
+    silent.expected = Some(Expected {
+        every_secs: None,
+        ..due.unwrap()
+    });
+    assert!(said(silent.clone()).contains("Others are heard"));
+    // It was due once more since then.
+    silent.expected = Some(Expected {
+        every_secs: Some(60.0),
+        next: Some(at("09:55:00")),
+        ..Expected::default()
+    });
+    assert!(said(silent).contains("Others are heard"));
 }
 
 #[test]
@@ -259,7 +332,7 @@ fn whoever_never_came_is_told_as_far_as_the_logs_reach() {
         asked: "m-1".to_owned(),
         ..Story::default()
     };
-    let since = "since 02:00:00, as far back as its logs reach.";
+    let since = "since 02:00:00, as far back as its logs were looked through.";
     assert_eq!(
         said(unknown.clone()),
         format!("Never heard. No uplink with this name has reached this gateway {since}")
@@ -272,9 +345,7 @@ fn whoever_never_came_is_told_as_far_as_the_logs_reach() {
     never.uplinks.clear();
     assert_eq!(
         said(never.clone()),
-        format!(
-            "Never heard. No uplink with this name or its aliases has reached this gateway {since}"
-        )
+        format!("Never heard. No uplink with this name has reached this gateway {since}")
     );
     never.strangers.push(stranger("m-1", "name"));
     let refused = "Heard and never accepted: refused 3 times, last 2 min ago: \
@@ -295,10 +366,76 @@ fn whoever_never_came_is_told_as_far_as_the_logs_reach() {
 fn every_sentence_is_there_in_chinese() {
     let mut silent = story("late");
     silent.parent = Some(parent("late", 37, 38));
-    let said = said_to(silent, true, false, Lang::Zh);
+    let parents = said_to(silent, true, false, Lang::Zh);
+    assert_eq!(
+        parents,
+        "自 09:40:00 起静默，应每 15 分钟上报一次。其集中器 c-1 自 09:39:00 起静默，其下 38 台设备中有 37 台静默：请检查集中器。"
+    );
+    let mut bus = story("late");
+    bus.parent = Some(Parent {
+        last_heard: Some(at("09:59:55")),
+        ..parent("online", 38, 38)
+    });
+    assert!(
+        said_to(bus, true, false, Lang::Zh)
+            .ends_with("其集中器 c-1 在线，但其下 38 台设备全部静默：请检查它们之间的总线。")
+    );
+}
+
+/// What leaves the gateway has one kind of times; a mark is a place, not a delivery.
+#[test]
+fn passages_are_places_and_times_whole() {
+    let mut told = story("online");
+    let passage = |reader: &str| Passage {
+        reader: reader.to_owned(),
+        passed: true,
+        by: Some(at("09:40:01")),
+        ..Passage::default()
+    };
+    told.uplinks[0].passages = vec![
+        passage("log"),
+        passage("vm"),
+        Passage {
+            after: Some(at("09:40:00")),
+            kept_since: Some(at("08:00:00")),
+            ..passage("history")
+        },
+        Passage {
+            before_start: Some(at("09:50:00")),
+            ..passage("registry")
+        },
+        Passage {
+            passed: false,
+            ..passage("history")
+        },
+    ];
+    told.link = Some(Link {
+        counted_by: "broker".to_owned(),
+        ..link("city/0", "connected", (12, 3))
+    });
+    let teller = Teller {
+        lang: Lang::En,
+        now: at("10:00:00"),
+        zone: None,
+    };
+    tell(&mut told, &teller);
+    let said: Vec<&str> = told.uplinks[0].passages.iter().map(|p| &*p.say).collect();
     assert_eq!(
         said,
-        "自 09:40:00 起静默，应每 15 分钟上报一次。其集中器 c-1 自 09:39:00 起静默，其下 38 台设备中有 37 台静默：请检查集中器。"
+        [
+            "durable in the log at 2026-11-25T09:40:01Z",
+            "vm is past it since 2026-11-25T09:40:01Z",
+            "history is past it since a time between 2026-11-25T09:40:00Z and 2026-11-25T09:40:01Z, \
+             and keeps nothing that was observed before 2026-11-25T08:00:00Z",
+            "the device registry is past it since before the last start at 2026-11-25T09:50:00Z",
+            "history is not yet past it",
+        ]
+    );
+    assert!(
+        told.link
+            .unwrap()
+            .say
+            .contains("that come in by any broker, 12 are heard")
     );
 }
 

@@ -115,7 +115,10 @@ fn status(view: &View<'_>, device: &Device) -> Markup {
             details id="why" {
                 summary aria-label=(view.t(text::STATE)) {
                     b class="state" { (sign::state(view, device.state)) }
-                    span class="dim" { (view.t(text::LAST_HEARD)) " " (list::heard(view, device)) }
+                    span class="dim" {
+                        @if !list::is_unheard(device) { (view.t(text::LAST_HEARD)) " " }
+                        (list::heard(view, device))
+                    }
                     span class="hint" { (view.t(text::WHY)) }
                 }
                 p { (rule(view, device)) }

@@ -45,8 +45,9 @@ fn row(view: &View<'_>, entry: &Entry) -> Row {
                     format!("{} {text}", view.metric(&field.metric))
                 }),
         },
-        timeline::What::Reject(reject) => What::Reject {
+        timeline::What::Reject(reject, recovered) => What::Reject {
             sequence,
+            recovered: recovered.is_some(),
             reason: reject.reason.clone(),
             part: reject.part.clone(),
         },
@@ -94,7 +95,7 @@ pub fn detail(shared: &Shared, grant: &Grant, device: &str, name: &str) -> Optio
                 .push((text::PROFILE, uplink.report.profile.clone()));
             arrived(&mut detail, uplink.arrived.as_ref());
         }
-        timeline::What::Reject(reject) => rejected(&mut detail, reject),
+        timeline::What::Reject(reject, _) => rejected(&mut detail, reject),
         timeline::What::Event(event, by) => {
             let mut said: Vec<(String, String)> = event.detail.clone().into_iter().collect();
             said.sort_unstable();

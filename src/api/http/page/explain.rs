@@ -37,7 +37,7 @@ pub(super) async fn page(
         let teller = Teller {
             lang: view.lang,
             now: view.now,
-            zone: view.zone,
+            zone: Some(view.zone),
         };
         tell(&mut story, &teller);
         let known = story.device.is_some();
@@ -145,7 +145,7 @@ fn uplink(view: &View<'_>, at: usize, uplink: &Uplink) -> Markup {
         section id={ "uplink" (at) } {
             h2 { (sign::sign(sign)) " " (view.t(taken)) " " (view.clock(uplink.at)) }
             div class="detail" {
-                @for refused in &uplink.refused { (self::refused(refused)) }
+                @for refused in &uplink.refused { (self::refused(view, refused)) }
                 @if !uplink.readings.is_empty() { (readings(view, uplink)) }
                 dl class="facts" {
                     @for (name, fact) in facts { @if !fact.is_empty() {
@@ -189,14 +189,16 @@ fn facts(uplink: &Uplink) -> [(text::Text, String); 8] {
     ]
 }
 
-fn refused(refused: &Refused) -> Markup {
+fn refused(view: &View<'_>, refused: &Refused) -> Markup {
     html! {
         p class="finding attention" {
             (sign::sign("refused"))
             b { (refused.what) } " "
             @if !refused.part.is_empty() { code { (words::cut(&refused.part, 80)) } " " }
             @if !refused.sentence.is_empty() { (words::cut(&refused.sentence, 300)) ". " }
-            (refused.advice)
+            @if let Some(report) = &refused.recovered {
+                b { (view.t(text::REJECTS_RECOVERED)) } @if report != "0" { " " code { (report) } }
+            } @else { (refused.advice) }
         }
     }
 }

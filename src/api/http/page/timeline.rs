@@ -55,6 +55,8 @@ pub enum What {
         reason: String,
         /// The part; empty: the whole.
         part: String,
+        /// It has become a report since.
+        recovered: bool,
     },
     /// Something that happened to it.
     Event {
@@ -189,6 +191,9 @@ fn row(view: &View<'_>, id: &str, row: &Row) -> Markup {
 fn sign_of(what: &What) -> &'static str {
     match what {
         What::Report { .. } => "uplink",
+        What::Reject {
+            recovered: true, ..
+        } => "done",
         What::Reject { .. } => "refused",
         What::Event { .. } => "attention",
         What::State(_, to) => to.word(),
@@ -202,7 +207,8 @@ fn say(view: &View<'_>, what: &What) -> Markup {
                 @if *readings > 1 { (readings) " " (view.t(text::ACCEPTED_READINGS)) ": " }
                 (words::cut(first, 60)) @if *readings > 1 { " …" }
             }
-            What::Reject { reason, part, .. } => {
+            What::Reject { reason, part, recovered, .. } => {
+                @if *recovered { b { (view.t(text::REJECTS_RECOVERED)) } " · " }
                 b { (view.t(text::REFUSED)) } ": " (reason_words(view, reason))
                 @if !part.is_empty() { " " code { (words::cut(part, 40)) } }
             }

@@ -151,6 +151,7 @@ fn a_full_device_fits() {
                 sequence: 1_800_000_000_000_000 + u64::try_from(at * 7919).unwrap(),
                 reason: crate::codecs::Reason::ALL[at].as_str().to_owned(),
                 part: noise(at),
+                recovered: at % 2 == 1,
             },
         })
         .collect();

@@ -1,6 +1,6 @@
 //! The sentences of a story (`/d/{id}/explain`, `/v1/devices/{id}/explain`, `citygate explain`), in both languages.
 //!
-//! Times are the site's. Codes and names of devices stay as they are.
+//! On the page times are the site's; whatever leaves the gateway has them in UTC, as its other times. Codes and names of devices stay as they are.
 use super::refusal;
 use crate::api::explain::{
     Cell, Doubt, Expected, Life, Link, Named, Parent, Passage, Refused, Story, Uplink,
@@ -18,8 +18,8 @@ pub struct Teller<'a> {
     pub lang: Lang,
     /// Now.
     pub now: Timestamp,
-    /// The site's zone.
-    pub zone: &'a TimeZone,
+    /// The site's zone, in which people read clocks; `None`: whole times in UTC, for programs and terminals.
+    pub zone: Option<&'a TimeZone>,
 }
 
 /// Puts the sentences into a story.
@@ -58,7 +58,10 @@ impl Teller<'_> {
     }
 
     pub(super) fn clock(&self, at: Timestamp) -> String {
-        words::clock(at, self.now, self.zone)
+        match self.zone {
+            Some(zone) => words::clock(at, self.now, zone),
+            None => Timestamp::from_secs(at.as_secs_nanos().0).to_string(),
+        }
     }
 
     pub(super) fn ago(&self, at: Timestamp) -> String {
@@ -164,56 +167,64 @@ impl Teller<'_> {
 
     fn passage(&self, passage: &Passage) -> String {
         let reader = match passage.reader.as_str() {
-            "log" => self.pick("durable in the log", "已写入日志"),
-            "history" => self.pick("in history", "已进入历史库"),
-            "registry" => self.pick("in the device registry", "已进入设备登记"),
+            "log" => return self.durable(passage.by),
+            "history" => self.pick("history", "历史库"),
+            "registry" => self.pick("the device registry", "设备登记"),
             "subscribers" => return self.subscribers(passage),
             store => store,
         };
-        let is_store = reader == passage.reader;
         if !passage.passed {
-            let not = self.pick(
-                if is_store {
-                    format!("not yet delivered to {reader}")
-                } else {
-                    format!("not yet {reader}")
-                },
-                if is_store {
-                    format!("尚未送达 {reader}")
-                } else {
-                    format!("尚未{}", reader.trim_start_matches('已'))
-                },
-            );
+            let is_store = reader == passage.reader && reader != "history";
+            let not = if is_store {
+                self.pick(
+                    format!("not yet delivered to {reader}"),
+                    format!("尚未送达 {reader}"),
+                )
+            } else {
+                self.pick(
+                    format!("{reader} is not yet past it"),
+                    format!("{reader}尚未读到"),
+                )
+            };
             return not + &self.error(&passage.error, passage.error_since);
         }
-        let what = if is_store {
-            self.pick(format!("delivered to {reader}"), format!("已送达 {reader}"))
-        } else {
-            reader.to_owned()
-        };
-        match (passage.before_start, passage.after, passage.by) {
+        let what = self.pick(format!("{reader} is past it"), format!("{reader} 已读过"));
+        let what = match (passage.before_start, passage.after, passage.by) {
             (Some(start), ..) => self.pick(
-                format!("{what} before the last start at {}", self.clock(start)),
+                format!(
+                    "{what} since before the last start at {}",
+                    self.clock(start)
+                ),
                 format!("{what}，在 {} 上次启动之前", self.clock(start)),
             ),
-            (None, Some(after), Some(by)) => self.pick(
-                format!(
-                    "{what} between {} and {}",
-                    self.clock(after),
-                    self.clock(by)
-                ),
-                format!(
-                    "{what}，在 {} 至 {} 之间",
-                    self.clock(after),
-                    self.clock(by)
-                ),
-            ),
-            (None, None, Some(by)) => self.pick(
-                format!("{what} at {}", self.clock(by)),
-                format!("{what}，{}", self.clock(by)),
-            ),
+            (None, Some(after), Some(by)) => {
+                let (after, by) = (self.clock(after), self.clock(by));
+                self.pick(
+                    format!("{what} since a time between {after} and {by}"),
+                    format!("{what}，在 {after} 至 {by} 之间"),
+                )
+            }
+            (None, None, Some(by)) => {
+                let by = self.clock(by);
+                self.pick(format!("{what} since {by}"), format!("{what}，{by}"))
+            }
             (None, _, None) => what,
-        }
+        };
+        what + &passage.kept_since.map_or_else(String::new, |since| {
+            let since = self.clock(since);
+            self.pick(
+                format!(", and keeps nothing that was observed before {since}"),
+                format!("，不保存 {since} 之前的观测值"),
+            )
+        })
+    }
+
+    fn durable(&self, by: Option<Timestamp>) -> String {
+        let by = self.clock(by.unwrap_or_default());
+        self.pick(
+            format!("durable in the log at {by}"),
+            format!("已写入日志，{by}"),
+        )
     }
 
     /// ": connection refused, since 09:40"
@@ -348,9 +359,20 @@ impl Teller<'_> {
                 format!("；现在不接收：{why}"),
             ));
         }
+        let way = if link.counted_by == link.name {
+            self.pick("this way", "此")
+        } else {
+            self.pick("by any broker", "任一代理")
+        };
         self.pick(
-            format!("{say}. Of the other devices that come in this way, {} are heard and {} silent{cut}.", others.heard, others.silent),
-            format!("{say}。经此接入的其他设备中，{} 台在线，{} 台静默{cut}。", others.heard, others.silent),
+            format!(
+                "{say}. Of the other devices that come in {way}, {} are heard and {} silent{cut}.",
+                others.heard, others.silent
+            ),
+            format!(
+                "{say}。经{way}接入的其他设备中，{} 台在线，{} 台静默{cut}。",
+                others.heard, others.silent
+            ),
         )
     }
 

@@ -16,13 +16,17 @@ pub(super) fn verdict(verdict: &Verdict, t: &Teller<'_>) -> String {
             )
             .to_owned(),
         Verdict::Unknown { since } => t.pick(
-            format!("Never heard. No uplink with this name has reached this gateway since {}, as far back as its logs reach.", t.clock(*since)),
-            format!("从未收到。自 {}（日志可追溯的最早时间）以来，没有以此名称到达本网关的上报。", t.clock(*since)),
+            format!("Never heard. No uplink with this name has reached this gateway since {}, as far back as its logs were looked through.", t.clock(*since)),
+            format!("从未收到。自 {}（已查日志的最早时间）以来，没有以此名称到达本网关的上报。", t.clock(*since)),
         ),
-        Verdict::Never { since } => t.pick(
-            format!("Never heard. No uplink with this name or its aliases has reached this gateway since {}, as far back as its logs reach.", t.clock(*since)),
-            format!("从未收到。自 {}（日志可追溯的最早时间）以来，没有以其名称或别名到达本网关的上报。", t.clock(*since)),
-        ),
+        Verdict::Never { since, aliases } => {
+            let (name, zh) = if *aliases { (" or its aliases", "或别名") } else { ("", "") };
+            let since = t.clock(*since);
+            t.pick(
+                format!("Never heard. No uplink with this name{name} has reached this gateway since {since}, as far back as its logs were looked through."),
+                format!("从未收到。自 {since}（已查日志的最早时间）以来，没有以其名称{zh}到达本网关的上报。"),
+            )
+        }
         Verdict::OnlyRefused { last, times, reason, sentence } => {
             let why = t.reason(reason, sentence);
             t.pick(
@@ -105,6 +109,20 @@ fn cause(cause: &Cause, t: &Teller<'_>) -> String {
                 ),
             }
         }
+        Cause::Bus { id, of } => t.pick(
+            format!("Its concentrator {id} is heard, but all {of} devices that it carries are silent: look at the bus between them."),
+            format!("其集中器 {id} 在线，但其下 {of} 台设备全部静默：请检查它们之间的总线。"),
+        ),
+        Cause::Deserted { id, since, of } => {
+            let last = since.map_or_else(String::new, |since| {
+                let since = t.clock(since);
+                t.pick(format!(" (last at {since})"), format!("（最近一次 {since}）"))
+            });
+            t.pick(
+                format!("Its concentrator {id} was not heard since either{last}, and all {of} devices that it carries are silent: look at the concentrator."),
+                format!("此后其集中器 {id} 也未收到{last}，其下 {of} 台设备全部静默：请检查集中器。"),
+            )
+        }
         Cause::Link { name, state, since, error } => {
             let error = t.error(error, None);
             t.pick(
@@ -112,16 +130,10 @@ fn cause(cause: &Cause, t: &Teller<'_>) -> String {
                 format!("到代理的链路 {name} 自 {} 起为 {state}{error}。", t.clock(*since)),
             )
         }
-        Cause::Stopped { from, to } => match from {
-            Some(from) => t.pick(
-                format!("The gateway itself was down: nothing was recorded from {} to its start at {}.", t.clock(*from), t.clock(*to)),
-                format!("网关自身曾停止：{} 至 {} 启动之间没有任何记录。", t.clock(*from), t.clock(*to)),
-            ),
-            None => t.pick(
-                format!("The gateway started at {}, and what came before was not heard.", t.clock(*to)),
-                format!("网关于 {} 启动，此前的上报无人接收。", t.clock(*to)),
-            ),
-        },
+        Cause::Restarted { from, to } => t.pick(
+            format!("The gateway was restarted at {}; the last record before is of {}.", t.clock(*to), t.clock(*from)),
+            format!("网关于 {} 重新启动；此前最后一条记录为 {}。", t.clock(*to), t.clock(*from)),
+        ),
         Cause::Cell { cell, silent } => t.pick(
             format!("All {silent} other devices that reported cell {cell} last are silent, too: look at the radio network."),
             format!("最近上报小区 {cell} 的其他 {silent} 台设备也全部静默：请检查无线网络。"),
