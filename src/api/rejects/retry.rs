@@ -48,6 +48,24 @@ impl<'s> Loader<'s> {
     /// # Errors
     /// The disk's.
     pub fn load(&mut self, sequence: u64) -> Result<Option<Rejected>, Error> {
+        let Some(mut rejected) = self.uplink(sequence)? else {
+            return Ok(None);
+        };
+        // What a retry left over has its payload with the uplink which it came out of.
+        let leader = rejected.rejects.first_mut().map(|(_, reject)| reject);
+        let leader = leader.filter(|leader| leader.out_of != 0 && !leader.has_payload());
+        if let Some(leader) = leader
+            && let Some(whole) = self.uplink(leader.out_of)?
+            && let Some((_, first)) = whole.rejects.into_iter().next()
+            && first.raw_len == leader.raw_len
+            && first.raw == leader.raw
+        {
+            leader.rest = first.rest;
+        }
+        Ok(Some(rejected))
+    }
+
+    fn uplink(&mut self, sequence: u64) -> Result<Option<Rejected>, Error> {
         let Some((reject, _)) = self.at(sequence)? else {
             return Ok(None);
         };
