@@ -108,7 +108,7 @@ impl Marks<'_> {
 /// `m`, and the mark without its bits, so that retention's end is one key. The bits follow.
 fn key(mark: u64) -> [u8; 10] {
     let bits = u8::from(mark & Reject::WHOLE != 0) | u8::from(mark & Reject::LEFT_OVER != 0) << 1;
-    let sequence = (mark & !(Reject::WHOLE | Reject::LEFT_OVER)).to_be_bytes();
+    let sequence = (mark & !Reject::BITS).to_be_bytes();
     let mut key = [0; 10];
     let bytes = std::iter::once(b'm').chain(sequence);
     for (place, byte) in key.iter_mut().zip(bytes.chain([bits])) {
@@ -228,10 +228,13 @@ impl Intake {
                 Err(error) => return Err(error),
             };
             for (sequence, record) in frames.iter().flat_map(|frame| frame.records()) {
-                if let Some(recovers) = record.keys.recovers {
-                    self.recovered.note(recovers, sequence);
-                    found += 1;
-                }
+                // Of a reject that a power cut took: its sequence will be another's.
+                let kept = |mark: &u64| mark & !Reject::BITS <= self.rejects.watermark();
+                let recovers = record.keys.recovers.into_iter();
+                let named: Vec<u64> = recovers.flat_map(Recovers::marks).filter(kept).collect();
+                found += u64::from(!named.is_empty());
+                let named = named.into_iter().map(|mark| (mark, sequence));
+                lock(&self.recovered.marks).extend(named);
             }
         }
     }

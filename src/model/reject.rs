@@ -72,6 +72,8 @@ impl Reject {
     pub const WHOLE: u64 = 1 << 63;
     /// Marks the first of the parts that a retry left over: they are those that its report knows of.
     pub const LEFT_OVER: u64 = 1 << 62;
+    /// What a mark has besides a sequence.
+    pub const BITS: u64 = Self::WHOLE | Self::LEFT_OVER;
     /// The field number of `rest`.
     pub const REST_FIELD: u32 = 20;
 

@@ -84,7 +84,7 @@ pub enum RetryError {
     #[error("the state cannot be used")]
     State(#[from] state::Error),
     /// What is there already is not known.
-    #[error("history cannot be read: {0}")]
+    #[error("what is there already is not known: {0}")]
     History(String),
     /// Too many marks wait for the state.
     #[error("too many recovered rejects are not saved yet; try again later")]

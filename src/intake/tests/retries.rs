@@ -384,6 +384,40 @@ fn what_is_left_over_keeps_the_beginning_of_its_payload() {
     }
 }
 
+#[test]
+fn a_lost_rejects_place_is_another_ones() {
+    let mut rig = Rig::new();
+    rig.close();
+    let (log, before) = (
+        rig.dir.path().join("rejects"),
+        rig.dir.path().join("before"),
+    );
+    copy(&log, &before);
+    let mut rig = rig.restart();
+    let sent = |rig: &Rig, connection, dup| Uplink {
+        topic: "plant/p-1/up",
+        payload: UNDATED.as_bytes(),
+        delivery: delivery(5, connection, dup, false),
+        ..rig.uplink()
+    };
+    rig.send(&sent(&rig, 1, false));
+    let lost = rig.rejected()[0].rejects[0].0;
+    let mut rig = rig.mended();
+    assert_eq!(rig.send(&sent(&rig, 2, true)), Verdict::Accepted);
+    rig.close();
+    std::fs::remove_dir_all(&log).unwrap();
+    std::fs::rename(&before, &log).unwrap();
+    let mut rig = rig.restart();
+    rig.payload("other/p-1", UNDATED);
+    assert_eq!(
+        rig.rejected()[0].rejects[0].0,
+        lost,
+        "or this shows nothing"
+    );
+    let fates = rig.retry_all();
+    assert!(matches!(&fates[..], [Fate::Rejected(_)]), "{fates:?}");
+}
+
 /// A folder of files.
 fn copy(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir(to).unwrap();
