@@ -12,7 +12,7 @@ use crate::intake::{Assumed, Knowledge, Preview, preview, quality_name};
 use crate::inventory::Unknown;
 use crate::model::proto::Reading;
 use crate::model::proto::reading::Value;
-use crate::model::settings::nearest;
+use crate::model::settings::nearest_name;
 use crate::model::{Clock, Timestamp};
 use crate::profiles::{self, Codec};
 use serde::Serialize;
@@ -154,7 +154,7 @@ fn knowledge(args: &Args, config: &Config, named: Option<&str>) -> Result<Arc<Kn
 
 fn unknown(profile: &str, knowledge: &Knowledge) -> Error {
     let names = knowledge.profiles.names();
-    let near = nearest(profile, names.split(", "))
+    let near = nearest_name(profile, names.split(", "))
         .map(|near| format!("; did you mean {near}?"))
         .unwrap_or_default();
     Error::Usage(format!(

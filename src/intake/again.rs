@@ -9,6 +9,31 @@ use std::cell::{Cell, RefCell};
 /// The part that stands for all that were too many to be kept one by one.
 const SUMMARY: &str = "..";
 
+/// Last steps of a part that is no reading, and so never the place of one.
+const NO_READING: [&str; 6] = [
+    "time",
+    "device",
+    "records",
+    "count of records",
+    "step",
+    "items",
+];
+
+/// What a part may cover besides the reading that it names: "" is everything, `[2]` a record of a list.
+/// `None`: it is a reading's place.
+fn around(part: &str) -> Option<&str> {
+    let last = part.rsplit_once('.').map_or(part, |(_, last)| last);
+    let whole = part == SUMMARY
+        || part.ends_with("[]")
+        || part.starts_with("item ")
+        || part.split('.').any(|step| step == "inner");
+    if whole {
+        return Some("");
+    }
+    let head = part.strip_suffix(last)?.trim_end_matches('.');
+    NO_READING.contains(&last).then_some(head)
+}
+
 /// How far a place of a payload is one that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Covered {
@@ -54,8 +79,12 @@ impl<'a> Missing<'a> {
             let within = place
                 .strip_prefix(part)
                 .is_some_and(|rest| rest.starts_with(['.', '[']));
+            let around = around(part).is_some_and(|head| {
+                let rest = place.strip_prefix(head);
+                rest.is_some_and(|rest| head.is_empty() || rest.starts_with(['.', '[']))
+            });
             let of_device = !part.is_empty() && (part == quote(named) || part == device);
-            (within || of_device || part == SUMMARY).then_some(Covered::Perhaps)
+            (within || of_device || around).then_some(Covered::Perhaps)
         };
         let mut best = None;
         for (part, _) in &self.parts {
@@ -207,5 +236,34 @@ mod tests {
         assert_eq!(covers("current", "meter-8"), None);
         let missing = Missing::new([".."]);
         assert_eq!(missing.covers("current", "", "x"), Some(Covered::Perhaps));
+    }
+
+    #[test]
+    fn a_part_that_is_no_reading_may_hold_any_of_its_list() {
+        for part in [
+            "item 2",
+            "items",
+            "inner",
+            "inner.x",
+            "[1].inner",
+            "time",
+            "data[]",
+            "step",
+        ] {
+            let missing = Missing::new([part]);
+            let covered = missing.covers("[7].current", "", "x");
+            assert_eq!(covered, Some(Covered::Perhaps), "{part}");
+        }
+        let missing = Missing::new(["[0].time", "[3].device"]);
+        assert_eq!(
+            missing.covers("[0].current", "", "x"),
+            Some(Covered::Perhaps)
+        );
+        assert_eq!(
+            missing.covers("[3].current", "", "x"),
+            Some(Covered::Perhaps)
+        );
+        assert_eq!(missing.covers("[30].current", "", "x"), None);
+        assert_eq!(missing.covers("current", "", "x"), None);
     }
 }

@@ -76,6 +76,25 @@ impl Knowledge {
         Err(Fault::whole(Reason::OtherDevice, sentence))
     }
 
+    /// A carrier that only the payload names: the inventory must agree, or know nothing and let
+    /// unknown devices in.
+    fn carrier<'d>(
+        &self,
+        via: &'d str,
+        device: &str,
+        entry: Option<Entry<'_>>,
+        at: Timestamp,
+    ) -> &'d str {
+        if via == device || DeviceId::check(via).is_err() {
+            return "";
+        }
+        let believed = match entry {
+            Some(entry) if !entry.parent().is_empty() => self.carries(via, entry, at),
+            _ => self.inventory.accepts_unknown(),
+        };
+        if believed { via } else { "" }
+    }
+
     /// Who a group of samples is of: the sender, or a device that it reports for. Not necessarily one
     /// that may report: a part of the fault says which.
     ///
@@ -103,19 +122,26 @@ impl Knowledge {
                 part: quote(device),
                 ..fault
             })?;
-        let carried = !sender.device.is_empty();
+        let via = match sender.device {
+            "" => self.carrier(sender.via, device, entry, at),
+            carrier => carrier,
+        };
         Ok(Sender {
             device,
             entry,
-            via: if carried { sender.device } else { sender.via },
+            via,
             ..*sender
         })
     }
 
     /// Name of the profile that the inventory gives a device.
     pub fn profile_of(&self, name: &str, at: Timestamp) -> Option<&str> {
-        let entry = self.inventory.lookup(name, at)?;
-        Some(entry.profile()).filter(|name| !name.is_empty())
+        self.given(name, at).filter(|name| !name.is_empty())
+    }
+
+    /// The same, but "" where it gives none to one that it has.
+    pub(super) fn given(&self, name: &str, at: Timestamp) -> Option<&str> {
+        self.inventory.lookup(name, at).map(Entry::profile)
     }
 
     /// Who it is, once the payload has been read: `sender` as route and credentials have it, which is
@@ -133,19 +159,23 @@ impl Knowledge {
         let via = self.inventory.lookup(via, at).map_or(via, Entry::id);
         let Some(named) = decoded.sender.as_deref() else {
             let unnamed = |group: u32| decoded.device_of(group).is_none();
-            if sender.device.is_empty()
-                && decoded.samples.iter().any(|sample| unnamed(sample.group))
-            {
+            let mut samples = decoded.samples.iter().map(|sample| sample.group);
+            let events_only = decoded.samples.is_empty() && decoded.faults.is_empty();
+            let mut events = decoded.notes.iter().map(|note| note.group);
+            let nobody = samples.any(unnamed) || (events_only && events.all(unnamed));
+            if sender.device.is_empty() && nobody {
                 let sentence = "neither the route nor the payload names a device";
                 return Err(Fault::whole(Reason::InvalidDeviceId, sentence));
             }
+            // Who is named by the topic is carried by none that a payload claims.
+            let via = if sender.device.is_empty() { via } else { "" };
             return Ok(Sender { via, ..sender });
         };
         let entry = self.entry(named, at);
         let device = entry.map_or(named, Entry::id);
         if sender.device.is_empty() {
             self.admits(device, entry)?;
-            let via = if via == device { "" } else { via };
+            let via = self.carrier(via, device, entry, at);
             return Ok(Sender {
                 device,
                 entry,

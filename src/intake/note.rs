@@ -4,12 +4,13 @@ use super::pending::{Pending, Record};
 use super::report::Sender;
 use super::time::{self, Judged};
 use super::uplink::Uplink;
-use crate::codecs::{Decoded, Faults, Note, json, quote};
+use crate::codecs::{Decoded, Fault, Faults, Note, Reason, json, quote};
 use crate::log::record::Kind;
 use crate::model::proto;
 use crate::model::proto::Severity;
 use jiff::tz::TimeZone;
 use prost::Message;
+use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 /// Longest name or value of a detail that is kept, in characters.
 const DETAIL_LEN_MAX: usize = 256;
@@ -34,6 +35,7 @@ pub(super) fn note(
             severity: Severity::Info.into(),
             detail: detail.into_iter().collect(),
         },
+        None,
         pending,
     );
 }
@@ -43,7 +45,7 @@ pub(super) fn notes(
     uplink: &Uplink<'_>,
     sender: &Sender<'_>,
     knowledge: &Knowledge,
-    zone: &TimeZone,
+    (zone, seed): (&TimeZone, u64),
     decoded: &Decoded<'_>,
     pending: &mut Pending,
     faults: &mut Faults,
@@ -57,18 +59,29 @@ pub(super) fn notes(
                 continue;
             }
         };
-        push(&event(note, uplink, &of, zone, decoded), pending);
+        if of.device.is_empty() {
+            let sentence = "neither the route nor the payload names the device of this event";
+            faults.push(Fault::part(
+                Reason::InvalidDeviceId,
+                quote(&note.name),
+                sentence,
+            ));
+            continue;
+        }
+        let (event, dated) = event(note, uplink, &of, zone, decoded);
+        let content = dated.then(|| content_key(&event, seed));
+        push(&event, content, pending);
     }
 }
 
-/// Its time is the device's where that can be believed.
+/// Its time is the device's where that can be believed; is it?
 fn event(
     note: &Note<'_>,
     uplink: &Uplink<'_>,
     of: &Sender<'_>,
     site: &TimeZone,
     decoded: &Decoded<'_>,
-) -> proto::Event {
+) -> (proto::Event, bool) {
     let zone = of.zone(site);
     let judged = decoded.group(note.group).map_or(Judged::Absent, |group| {
         time::judge(&group.time, uplink.received_at, zone)
@@ -79,7 +92,7 @@ fn event(
     };
     let cut = |text: &str| text.chars().take(DETAIL_LEN_MAX).collect::<String>();
     let detail = note.detail.iter();
-    proto::Event {
+    let event = proto::Event {
         sequence: 0,
         device_id: of.device.to_owned(),
         kind: of.kind().to_owned(),
@@ -90,14 +103,33 @@ fn event(
         detail: detail
             .map(|(name, value)| (cut(name), cut(value)))
             .collect(),
-    }
+    };
+    (event, matches!(judged, Judged::Plausible(_)))
 }
 
-fn push(event: &proto::Event, pending: &mut Pending) {
+/// Promise 6 (b): the device, what happened and when. A platform that had no answer sends it again.
+fn content_key(event: &proto::Event, seed: u64) -> u128 {
+    let at = event.at.as_ref();
+    let (seconds, nanos) = at.map_or((0, 0), |at| (at.seconds, at.nanos));
+    let mut bytes = [seconds.to_le_bytes(), i64::from(nanos).to_le_bytes()].concat();
+    let mut detail: Vec<_> = event.detail.iter().collect();
+    detail.sort();
+    // 0xff occurs in no UTF-8 text; one that is first belongs to no report's key.
+    bytes.insert(0, 0xff);
+    let names = [&event.device_id, &event.name];
+    let details = detail.into_iter().flat_map(|(name, value)| [name, value]);
+    for text in names.into_iter().chain(details) {
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.push(0xff);
+    }
+    xxh3_128_with_seed(&bytes, seed)
+}
+
+fn push(event: &proto::Event, content: Option<u128>, pending: &mut Pending) {
     let body = pending.body(|out| out.extend_from_slice(&event.encode_to_vec()));
     pending.records.push(Record {
         kind: Kind::Event,
-        content: None,
+        content,
         body,
         clock: None,
         skip: false,

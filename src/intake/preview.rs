@@ -149,7 +149,7 @@ fn decoded(
         return Preview::refused(reject::unknown_profile(assumed.profile, &names));
     };
     let mut decoded = Decoded::default();
-    let profile_of = |name: &str| knowledge.profile_of(name, assumed.received_at);
+    let profile_of = |name: &str| knowledge.given(name, assumed.received_at);
     let around = Around {
         limits: Limits {
             readings_max: assumed.readings_max,

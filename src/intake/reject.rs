@@ -2,6 +2,7 @@
 use super::route;
 use super::uplink::Uplink;
 use crate::codecs::{Fault, Reason, quote};
+use crate::model::settings::nearest_name;
 use crate::model::wire::put_bytes;
 use crate::model::{Reject, Source};
 use prost::Message;
@@ -93,6 +94,8 @@ pub(super) fn too_large(len: usize, max: usize) -> Fault {
 }
 
 pub(super) fn unknown_profile(profile: &str, names: &str) -> Fault {
-    let sentence = format!("no profile `{}`; there are: {names}", quote(profile));
+    let near = nearest_name(profile, names.split(", "));
+    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let sentence = format!("no profile `{}`{near}; there are: {names}", quote(profile));
     Fault::whole(Reason::UnknownProfile, sentence)
 }

@@ -238,7 +238,7 @@ impl Intake {
         let mut scratch = std::mem::take(&mut pending.scratch);
         let mut decoded: Decoded<'_> = std::mem::take(&mut scratch.decoded);
         let knowledge = &*settings.knowledge;
-        let profile_of = |name: &str| knowledge.profile_of(name, uplink.received_at);
+        let profile_of = |name: &str| knowledge.given(name, uplink.received_at);
         let around = Around {
             limits: settings.limits(),
             profiles: &knowledge.profiles,
@@ -272,9 +272,8 @@ impl Intake {
                     faults,
                 );
             }
-            note::notes(
-                uplink, &sender, knowledge, &self.zone, &decoded, pending, faults,
-            );
+            let place = (&self.zone, self.seed);
+            note::notes(uplink, &sender, knowledge, place, &decoded, pending, faults);
         });
         scratch.decoded = decoded.recycle();
         pending.scratch = scratch;

@@ -1,6 +1,6 @@
 //! What a cell may say.
 use crate::model::Timestamp;
-use crate::model::settings::{nearest, parse_duration};
+use crate::model::settings::{nearest_name, parse_duration};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::tz::TimeZone;
@@ -261,7 +261,7 @@ pub(super) fn token_name(token: &str) -> String {
 
 /// What to say of a name that is not there.
 pub(super) fn unknown<'n>(what: &str, name: &str, names: impl Iterator<Item = &'n str>) -> String {
-    match nearest(name, names) {
+    match nearest_name(name, names) {
         Some(near) => format!("{what}; did you mean `{near}`?"),
         None => what.to_owned(),
     }

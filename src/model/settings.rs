@@ -324,6 +324,18 @@ pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Opti
         .map(|(_, name)| name)
 }
 
+/// The name that begins with `word`, the shortest of them; else the one most like it: `vega` is meant
+/// for `vega-nb`.
+pub fn nearest_name<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let names: Vec<&str> = names.into_iter().collect();
+    let longer = names.iter().copied().filter(|name| {
+        let lower = word.to_ascii_lowercase();
+        lower.len() >= 2 && name.starts_with(&lower)
+    });
+    let longer = longer.min_by_key(|name| (name.len(), *name));
+    longer.or_else(|| nearest(word, names))
+}
+
 /// Levenshtein distance over characters; both texts are short names, cut at 64 characters.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().take(64).collect();
@@ -385,6 +397,22 @@ mod tests {
         assert_eq!(parse_size("99999999999TiB"), None);
         assert_eq!(show_size(512 << 20), "512MiB");
         assert_eq!(show_duration(Duration::from_hours(168)), "7d");
+    }
+
+    #[test]
+    fn a_name_cut_short_is_found_before_one_that_is_alike() {
+        let names = [
+            "json",
+            "vega-nb",
+            "dragino-s31-nb",
+            "dragino-s31-nb-v2",
+            "senml",
+        ];
+        let near = |word| nearest_name(word, names);
+        assert_eq!(near("vega"), Some("vega-nb"));
+        assert_eq!(near("Dragino"), Some("dragino-s31-nb"));
+        assert_eq!(near("sennl"), Some("senml"));
+        assert_eq!(near("banana"), None);
     }
 
     #[test]

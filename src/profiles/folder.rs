@@ -5,6 +5,7 @@ use super::{Profile, Profiles};
 use crate::catalogue::Catalogue;
 use crate::codecs;
 use crate::model::settings::Problem;
+use crate::profiles::inner::Inner;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -107,8 +108,8 @@ impl Profiles {
 
     /// What can only be wrong with several profiles.
     fn check(&self) -> Vec<Problem> {
-        let wrong = |profile: &Arc<Profile>| {
-            let name = profile.inner()?.profile();
+        let one = |profile: &Arc<Profile>, inner: &Inner| {
+            let name = inner.profile();
             let rule = match self.find(name) {
                 // Given by the inventory, when a payload comes.
                 _ if name.is_empty() => return None,
@@ -120,6 +121,10 @@ impl Profiles {
             };
             let problem = Problem::new("inner.profile", format!("{name:?}"), rule);
             Some(problem.at(Path::new(profile.file()), profile.inner_line()))
+        };
+        let wrong = |profile: &Arc<Profile>| {
+            let mut all = profile.inners().into_iter();
+            all.find_map(|inner| one(profile, inner))
         };
         let taken = |profile: &Arc<Profile>| {
             let name = profile.name();

@@ -45,7 +45,7 @@ impl Inner {
     }
 
     /// Decodes `sent` by the inner profile into `out`; what is wrong with it is a part of the uplink
-    /// named `inner`. Times and devices that it does not say are those of `group`.
+    /// named `inner`, or `[2].inner` of a record. Times and devices that it does not say are those of `group`.
     pub(super) fn decode(
         &self,
         sent: &[u8],
@@ -54,10 +54,12 @@ impl Inner {
         out: &mut Decoded<'_>,
     ) {
         if let Err(mut fault) = self.read_into(sent, group, around, out) {
+            let place = out.group(group).and_then(|group| group.at);
+            let place = place.map_or_else(String::new, |at| format!("[{at}]."));
             fault.part = if fault.part.is_empty() {
-                "inner".to_owned()
+                format!("{place}inner")
             } else {
-                format!("inner.{}", fault.part)
+                format!("{place}inner.{}", fault.part)
             };
             out.faults.push(fault);
         }
@@ -93,7 +95,8 @@ impl Inner {
         };
         let mut decoded = Decoded::default();
         codec.decode(&bytes, within, &mut decoded)?;
-        merge(decoded, group, out);
+        let knows = |name: &str| (around.profile_of)(name).is_some();
+        merge(decoded, group, &knows, out);
         Ok(())
     }
 
@@ -108,6 +111,7 @@ impl Inner {
         }
         let device = out.device_of(group).or(out.sender.as_deref());
         let found = device.and_then(|device| (around.profile_of)(device));
+        let found = found.filter(|name| !name.is_empty());
         found.ok_or_else(|| {
             let sentence = match device {
                 Some(device) => format!("the inventory gives `{}` no profile", quote(device)),
@@ -167,19 +171,27 @@ pub(super) fn base64(text: &[u8]) -> Result<Vec<u8>, Fault> {
     read.map_err(|error| Fault::whole(Reason::Malformed, format!("no base64: {error}")))
 }
 
-/// Puts what an inner payload said beside what is there.
-fn merge(inner: Decoded<'_>, outer: u32, out: &mut Decoded<'_>) {
+/// Puts what an inner payload said beside what is there. A sender of its own that the inventory knows is
+/// a device that the envelope's reports for; one that it does not know says nothing against that.
+fn merge(inner: Decoded<'_>, outer: u32, knows: &dyn Fn(&str) -> bool, out: &mut Decoded<'_>) {
     let count = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
     let (devices, groups) = (count(out.devices.len()), count(out.groups.len()));
     let (device, time) = match out.group(outer) {
         Some(group) => (group.device, group.clone().into_owned().time),
         None => (None, SentTime::Absent),
     };
+    let envelope = out.device_of(outer).or(out.sender.as_deref());
+    let other = |name: &&str| envelope.is_some_and(|envelope| envelope != *name) && knows(name);
+    let other = inner.sender.as_deref().filter(other).map(str::to_owned);
+    let named = other
+        .is_some()
+        .then(|| count(inner.devices.len()) + devices);
     out.devices.extend(inner.devices.into_iter().map(owned));
+    out.devices.extend(other.map(Cow::Owned));
     for group in inner.groups {
         let own = group.into_owned();
         out.open(Group {
-            device: own.device.map(|at| at + devices).or(device),
+            device: own.device.map(|at| at + devices).or(named).or(device),
             parent: own.parent.map(|at| at + groups),
             at: own.at,
             time: match own.time {

@@ -48,7 +48,8 @@ pub struct Around<'a> {
     pub limits: Limits,
     /// For payloads that lie in payloads.
     pub profiles: &'a Profiles,
-    /// Name of the profile that the inventory gives a device, by id or alias.
+    /// Name of the profile that the inventory gives a device, by id or alias; "" where it gives none to
+    /// one that it has.
     pub profile_of: &'a dyn Fn(&str) -> Option<&'a str>,
 }
 

@@ -174,13 +174,13 @@ impl Profile {
 
     /// Does it read a payload within the payload?
     pub(super) fn has_inner(&self) -> bool {
-        self.inner().is_some()
+        !self.inners().is_empty()
     }
 
-    pub(super) fn inner(&self) -> Option<&Inner> {
+    pub(super) fn inners(&self) -> Vec<&Inner> {
         match &self.layout {
-            Layout::Document(layout) => layout.inner(),
-            Layout::Binary(layout) => layout.inner(),
+            Layout::Document(layout) => layout.inners(),
+            Layout::Binary(layout) => layout.inner().into_iter().collect(),
         }
     }
 

@@ -60,6 +60,26 @@ impl<S> Step<S> {
         nanos.map(Self::Fixed)
     }
 
+    /// Why records that lie `nanos` apart have no times that could be right.
+    pub(super) fn unreckoned(
+        &self,
+        nanos: i64,
+        base: &SentTime<'_>,
+        records: usize,
+    ) -> Option<&'static str> {
+        if records <= 1 {
+            return None;
+        }
+        if nanos > 0 && *base == SentTime::Absent {
+            return Some(
+                "the payload has no time to count its records from, and reckoned forward \
+                         from now they would lie ahead",
+            );
+        }
+        let one = nanos == 0 && matches!(self, Self::Sent { .. });
+        one.then_some("the payload says that its records are 0 apart, so that they have no times")
+    }
+
     /// Nanoseconds from one record to the next; `None`: the payload does not say, or nonsense.
     pub(super) fn nanos<'a>(&self, sent: impl FnOnce(&S) -> Option<Sent<'a>>) -> Option<i64> {
         match self {

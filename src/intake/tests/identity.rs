@@ -47,8 +47,12 @@ fn rig(unknown: Unknown) -> Rig {
 }
 
 fn know(rig: &mut Rig, devices: &str, unknown: Unknown) {
+    know_profile(rig, devices, VENDOR, unknown);
+}
+
+fn know_profile(rig: &mut Rig, devices: &str, vendor: &str, unknown: Unknown) {
     let catalogue = Catalogue::shipped();
-    let profile = Profile::parse("profiles/vendor.toml", VENDOR, &catalogue).unwrap();
+    let profile = Profile::parse("profiles/vendor.toml", vendor, &catalogue).unwrap();
     let inventory = Inventory::of_csv(
         "devices.csv".as_ref(),
         devices,
@@ -242,4 +246,54 @@ fn the_next_uplink_sees_the_next_snapshot() {
     let logged = rig.logged();
     let districts: Vec<&str> = logged.reports.iter().map(|r| &*r.district).collect();
     assert_eq!(districts, ["370102", "370199"]);
+}
+
+#[test]
+fn an_event_of_the_devices_time_counts_once() {
+    let mut rig = rig(Unknown::Reject);
+    let dated = VENDOR.replace("[device]", "[time]\npath = \"ts\"\n[device]");
+    know_profile(&mut rig, DEVICES, &dated, Unknown::Reject);
+    let ts = rig.uplink().received_at.as_nanos() / 1_000_000_000 - 60;
+    let event =
+        |by: &str| format!(r#"{{"imei":"867723030711443","ts":{ts},"cover":1,"by":"{by}"}}"#);
+    assert_eq!(rig.payload("vendor/up", &event("x")), Verdict::Accepted);
+    assert_eq!(rig.payload("vendor/up", &event("x")), Verdict::Duplicate);
+    assert_eq!(rig.payload("vendor/up", &event("y")), Verdict::Accepted);
+    let both = event("z")
+        .replace("cover", "\"u\":230,\"cover")
+        .replace("\"\"u", "\"u");
+    assert_eq!(rig.payload("vendor/up", &both), Verdict::Accepted, "{both}");
+    assert_eq!(rig.payload("vendor/up", &both), Verdict::Duplicate);
+    assert_eq!(rig.logged().events.len(), 3);
+}
+
+#[test]
+fn an_event_of_nobody_is_refused() {
+    let mut rig = rig(Unknown::Accept);
+    let verdict = rig.payload("vendor/up", r#"{"cover":1}"#);
+    assert_eq!(verdict, Verdict::RejectedPayload);
+    assert_eq!(rig.logged().reasons(), [("invalid_device_id", "")]);
+}
+
+#[test]
+fn a_carrier_that_only_the_payload_names_must_be_the_inventorys() {
+    let carried = VENDOR.replace("[device]", "[device]\nvia = \"gw\"");
+    let carried = carried.replace("prefix = \"imei:\"", "");
+    for (unknown, device, gateway, via) in [
+        (Unknown::Reject, "em-1", "c-1", "c-1"),
+        (Unknown::Reject, "em-1", "em-2", ""),
+        (Unknown::Reject, "em-2", "c-1", ""),
+        (Unknown::Accept, "em-2", "c-1", "c-1"),
+        (Unknown::Accept, "em-2", "no device", ""),
+    ] {
+        let mut rig = rig(unknown);
+        know_profile(&mut rig, DEVICES, &carried, unknown);
+        let payload = format!(r#"{{"imei":"{device}","gw":"{gateway}","u":230}}"#);
+        assert_eq!(rig.payload("vendor/up", &payload), Verdict::Accepted);
+        assert_eq!(rig.logged().reports[0].via, via, "{payload}");
+        let named = format!("city/{device}/vendor");
+        assert_eq!(rig.payload(&named, &payload), Verdict::Accepted);
+        let logged = rig.logged();
+        assert_eq!(logged.reports.last().unwrap().via, "", "the topic names it");
+    }
 }

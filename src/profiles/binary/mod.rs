@@ -25,7 +25,7 @@ use super::{Around, Trace};
 use crate::codecs::{Decoded, Fault, Group, Reason, Sample, SentTime};
 use crate::model::settings::Section;
 use frame::Frame;
-use layout::{Clock, Event, Items, Name, Repeat, Value, Within};
+use layout::{Clock, Event, Items, Name, Repeat, Value, When, Within};
 use shape::Shape;
 use std::borrow::Cow;
 use tracer::Tracer;
@@ -35,6 +35,8 @@ use walk::{At, Walk};
 #[derive(Debug)]
 pub(super) struct Layout {
     encoding: Encoding,
+    /// What every frame of it has.
+    when: When,
     device: Option<Name>,
     time: Option<Clock>,
     values: Box<[Value]>,
@@ -47,6 +49,8 @@ pub(super) struct Layout {
 /// How the bytes travel in a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Encoding {
+    /// Hex, where there are only digits of it, as MQTT bridges send it; else bytes.
+    Auto,
     Bytes,
     Hex,
     Base64,
@@ -55,6 +59,14 @@ enum Encoding {
 impl Encoding {
     fn decode(self, payload: &[u8]) -> Result<Cow<'_, [u8]>, Fault> {
         match self {
+            Self::Auto => {
+                let text = payload.trim_ascii();
+                let is_hex = !text.is_empty() && text.iter().all(u8::is_ascii_hexdigit);
+                if is_hex && text.len().is_multiple_of(2) {
+                    return inner::hex(text).map(Cow::Owned);
+                }
+                Ok(Cow::Borrowed(payload))
+            }
             Self::Bytes => Ok(Cow::Borrowed(payload)),
             Self::Hex => inner::hex(payload).map(Cow::Owned),
             Self::Base64 => inner::base64(payload).map(Cow::Owned),
@@ -63,11 +75,12 @@ impl Encoding {
 }
 
 impl Layout {
-    /// Reads every key of the file's top level that a layout has: `encoding`, `endian`, `[device]`,
-    /// `[time]`, `[[value]]`, `[[repeat]]`, `[items]`, `[[item]]`, `[[event]]` and `[inner]`. Mistakes
+    /// Reads every key of the file's top level that a layout has: `encoding`, `endian`, `when`,
+    /// `[device]`, `[time]`, `[[value]]`, `[[repeat]]`, `[items]`, `[[item]]`, `[[event]]` and `[inner]`. Mistakes
     /// go to the section's problems.
     pub(super) fn read(top: &mut Section<'_>, reading: Reading<'_>) -> Self {
-        let encoding = match top.word("encoding", &["bytes", "hex", "base64"]) {
+        let encoding = match top.word("encoding", &["bytes", "hex", "base64", "auto"]) {
+            Some("auto") => Encoding::Auto,
             Some("hex") => Encoding::Hex,
             Some("base64") => Encoding::Base64,
             _ => Encoding::Bytes,
@@ -80,6 +93,7 @@ impl Layout {
         };
         let layout = Self {
             encoding,
+            when: shape.when(top),
             device: shape.name_of(top),
             time: shape.clock_of(top, "time"),
             values: shape.values(top),
@@ -123,7 +137,7 @@ impl Layout {
     ) -> Result<(), Fault> {
         let bytes = self.encoding.decode(payload)?;
         self.walk(&bytes, around, out, None)?;
-        if out.devices.len() > 1 {
+        if !out.devices.is_empty() {
             together(out);
         }
         Ok(())
@@ -163,6 +177,14 @@ impl Layout {
     ) -> Result<(), Fault> {
         let frame = Frame::new(bytes);
         let mut walk = Walk::new(around.limits, out, tracer);
+        match walk.holds(&self.when, frame) {
+            Ok(true) => {}
+            Ok(false) => {
+                let sentence = "the payload is no frame of this profile: its `when` does not hold";
+                return Err(Fault::whole(Reason::NotUnderstood, sentence));
+            }
+            Err(short) => return Err(Fault::whole(Reason::Truncated, short.to_string())),
+        }
         if let Some(name) = &self.device {
             let [device, via] = walk.names(name, frame).map_err(|fault| whole(&fault))?;
             walk.out.sender = device;

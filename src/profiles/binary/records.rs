@@ -109,6 +109,15 @@ impl<'a> Walk<'_, 'a> {
                 self.out.faults.push(Fault::part(reason, "step", sentence));
                 return Ok(None);
             }
+            let there = frame.without_last(repeat.behind).rest(repeat.at);
+            let there = there.map_or(0, Frame::len) / repeat.size.max(1);
+            let number = count.map_or(there, |count| count.min(there));
+            let nanos = records.step.unwrap_or_default();
+            if let Some(why) = step.unreckoned(nanos, &records.base, number) {
+                let fault = Fault::part(Reason::ImplausibleTime, "step", why);
+                self.out.faults.push(fault);
+                return Ok(None);
+            }
         }
         Ok(Some(records))
     }
@@ -145,7 +154,13 @@ impl<'a> Walk<'_, 'a> {
             }
         };
         let names = match &repeat.device {
-            Some(name) => self.names(name, record),
+            Some(name) => self.names(name, record).and_then(|names| match names {
+                [None, _] => {
+                    let sentence = "the record does not say which device it is of";
+                    Err(Fault::part(Reason::InvalidDeviceId, "device", sentence))
+                }
+                names => Ok(names),
+            }),
             None => Ok([None, None]),
         };
         let (time, [device, _]) = match (time, names) {

@@ -4,7 +4,7 @@
 //! turns. What a profile looks at is counted as well ([`LOOKS_PER_READING`]): a list of a thousand
 //! records with five hundred conditional values each is refused, not worked through.
 use super::field::{Bad, Field};
-use super::frame::{Frame, Short};
+use super::frame::{Frame, Short, hex};
 use super::layout::{Clock, Event, Name, Value, When, Within};
 use super::tracer::Tracer;
 use crate::codecs::{Decoded, Fault, Limits, Note, Reason, Sent, SentTime, too_many};
@@ -128,6 +128,12 @@ impl<'w, 'a> Walk<'w, 'a> {
             Err(Bad::Nibble { bytes, .. }) => {
                 let range = clock.field.part(frame).map_or(0..0, Frame::range);
                 (Sent::Text(Cow::Owned(bytes)), range)
+            }
+            // A flash that was never written, for one: no clock, and no reason to lose the readings.
+            Err(Bad::NotUtf8 { .. }) => {
+                let part = clock.field.part(frame).unwrap_or_else(|_| frame.empty());
+                let bytes = hex(part.bytes().iter().copied());
+                (Sent::Text(Cow::Owned(bytes)), part.range())
             }
             Err(bad) => return Err(Fault::part(bad.reason(), "time", bad.to_string())),
         };

@@ -43,9 +43,9 @@ impl Layout {
         }
     }
 
-    /// `[inner]`, where it has one.
-    pub(super) fn inner(&self) -> Option<&Inner> {
-        self.scope.inner.as_ref().map(|(_, inner)| inner)
+    /// Every `[inner]` and `[each.inner]`.
+    pub(super) fn inners(&self) -> Vec<&Inner> {
+        self.scope.inners()
     }
 
     /// How many values it names, those of records included.
@@ -68,7 +68,8 @@ impl Layout {
             return self.decode_owned(&json, None, around, out);
         }
         let json = utf8(payload)?;
-        let mut text = Text::new(around.limits);
+        let knows = |name: &str| (around.profile_of)(name).is_some();
+        let mut text = Text::new(around.limits, &knows);
         match self.document(json, &mut text, around, out) {
             // Not a JSON number, but one reading of many: the others are taken.
             Err(fault) if fault.reason == Reason::NotFinite => {
@@ -88,7 +89,8 @@ impl Layout {
         out: &mut Decoded<'_>,
     ) -> Result<(), Fault> {
         let mut decoded = Decoded::default();
-        let mut text = Text::new(around.limits);
+        let knows = |name: &str| (around.profile_of)(name).is_some();
+        let mut text = Text::new(around.limits, &knows);
         text.literals = places.map(|places| (json.as_ptr().addr(), places));
         match self.document(json, &mut text, around, &mut decoded) {
             Err(fault) if fault.reason == Reason::NotFinite && places.is_none() => {
@@ -129,9 +131,9 @@ impl Layout {
         if json.trim_ascii().is_empty() {
             return Err(Fault::whole(Reason::NoReadings, "the payload is empty"));
         }
-        let inner = self.scope.read(json, Outside::default(), text, out)?;
-        if let (Some((sent, group)), Some(rule)) = (inner, self.inner()) {
-            rule.decode(sent.as_bytes(), group, around, out);
+        self.scope.read(json, Outside::default(), text, out)?;
+        for (inner, sent, group) in std::mem::take(&mut text.inners) {
+            inner.decode(sent.as_bytes(), group, around, out);
         }
         Ok(())
     }
@@ -149,7 +151,8 @@ impl Layout {
         // Without NaN the copy is the text.
         let json = copy.as_str();
         let mut uses = Vec::new();
-        let mut text = Text::new(around.limits);
+        let knows = |name: &str| (around.profile_of)(name).is_some();
+        let mut text = Text::new(around.limits, &knows);
         text.literals = Some((json.as_ptr().addr(), &places));
         text.uses = Some(&mut uses);
         let mut out = Decoded::default();

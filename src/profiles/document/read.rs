@@ -35,11 +35,7 @@ pub(super) fn top(section: &mut Section<'_>, reading: Reading<'_>) -> Scope {
     };
     let mut scope = record(section, level);
     if section.has("inner") {
-        let tree = &mut scope.tree;
-        scope.inner = section.section("inner", |inner| {
-            let slot = needed(inner, "path", tree);
-            slot.map(|slot| (slot, Inner::read(inner)))
-        });
+        inner_of(section, &mut scope);
         let named = scope
             .inner
             .as_ref()
@@ -58,6 +54,14 @@ pub(super) fn top(section: &mut Section<'_>, reading: Reading<'_>) -> Scope {
         );
     }
     scope
+}
+
+fn inner_of(section: &mut Section<'_>, scope: &mut Scope) {
+    let tree = &mut scope.tree;
+    scope.inner = section.section("inner", |inner| {
+        let slot = needed(inner, "path", tree);
+        slot.map(|slot| (slot, Inner::read(inner)))
+    });
 }
 
 fn record(section: &mut Section<'_>, level: Level<'_>) -> Scope {
@@ -125,6 +129,9 @@ fn each_of(section: &mut Section<'_>, level: Level<'_>, outside: &mut Tree) -> V
         } else {
             (None, None)
         };
+        if each.has("inner") {
+            inner_of(each, &mut scope);
+        }
         there.then(|| Each {
             slot: outside.slot(&path),
             members,

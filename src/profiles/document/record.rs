@@ -3,7 +3,7 @@ use super::scope::{Each, Event, Scope, Source, ValueAt};
 use super::text::Text;
 use super::tree::Slot;
 use crate::codecs::json::{array, members};
-use crate::codecs::{Decoded, Fault, Group, Note, Reason, Sent, SentTime, quote};
+use crate::codecs::{Decoded, Fault, Group, Note, Reason, Sent, SentTime, quote, too_many};
 use crate::profiles::map::{Labels, Place, as_text};
 use crate::profiles::rules::{Condition, Naming};
 use crate::profiles::step::moved;
@@ -19,9 +19,6 @@ pub(super) struct Outside<'a> {
     at: Option<u32>,
     key: Option<Cow<'a, str>>,
 }
-
-/// An inner payload and its group, to be decoded when the document is.
-pub(super) type Found<'a> = Option<(Cow<'a, str>, u32)>;
 
 /// One record while it is read.
 pub(super) struct Record<'r, 'a> {
@@ -47,11 +44,14 @@ impl<'r, 'a> Record<'r, 'a> {
         mut self,
         text: &mut Text<'a, '_>,
         out: &mut Decoded<'a>,
-    ) -> Result<Found<'a>, Fault> {
-        if let Err(fault) = self.identify(text, out) {
+    ) -> Result<(), Fault> {
+        if let Err(mut fault) = self.identify(text, out) {
             // Its readings could be of either device or time: none can be taken.
+            if let Some(at) = self.outside.at {
+                fault.part = format!("[{at}].{}", fault.part);
+            }
             out.faults.push(fault);
-            return Ok(None);
+            return Ok(());
         }
         for value in &self.scope.values {
             self.value(value, text, out)?;
@@ -66,25 +66,26 @@ impl<'r, 'a> Record<'r, 'a> {
                 Ok(Some(series)) => self.each(each, &series, text, out)?,
                 Ok(None) => {}
                 Err(fault) => {
-                    let path = self.scope.tree.path(each.slot).to_string();
+                    // No metric: `data[]`.
+                    let path = format!("{}[]", self.scope.tree.path(each.slot));
                     out.faults.push(named(fault, &path));
                 }
             }
         }
-        let Some((slot, _)) = &self.scope.inner else {
-            return Ok(None);
+        let Some((slot, inner)) = &self.scope.inner else {
+            return Ok(());
         };
         match self.plain(*slot, text) {
             Ok(sent) => {
                 text.note(self.raw(*slot), format_args!("inner payload"));
-                let group = self.group(out);
-                Ok(sent.and_then(as_text).map(|sent| (sent, group)))
+                if let Some(sent) = sent.and_then(as_text) {
+                    let group = self.group(out);
+                    text.inners.push((inner, sent, group));
+                }
             }
-            Err(fault) => {
-                out.faults.push(named(fault, "inner"));
-                Ok(None)
-            }
+            Err(fault) => out.faults.push(named(fault, "inner")),
         }
+        Ok(())
     }
 
     fn name(
@@ -105,11 +106,25 @@ impl<'r, 'a> Record<'r, 'a> {
     fn identify(&mut self, text: &mut Text<'a, '_>, out: &mut Decoded<'a>) -> Result<(), Fault> {
         if let Some(device) = &self.scope.device {
             let mut name = self.name(device.source, &device.naming, text)?;
-            if let (None, Some((source, naming))) = (&name, &device.or) {
-                name = self.name(*source, naming, text)?;
+            let knows = text.knows;
+            if let Some((source, naming)) = &device.or {
+                let unknown = |name: &Cow<'_, str>| !knows(name);
+                name = match name {
+                    None => self.name(*source, naming, text)?,
+                    // An IMSI in an IMEI's place, for one: the other name may say more.
+                    Some(first) if unknown(&first) => {
+                        let other = self.name(*source, naming, text).ok().flatten();
+                        Some(other.filter(|name| knows(name)).unwrap_or(first))
+                    }
+                    first => first,
+                };
             }
             if self.outside.at.is_some() {
-                self.outside.device = name.map_or(self.outside.device, |name| child(name, out));
+                let Some(name) = name else {
+                    let sentence = "the record does not say which device it is of";
+                    return Err(Fault::part(Reason::InvalidDeviceId, "device", sentence));
+                };
+                self.outside.device = text.child(name, out);
             } else {
                 if let Some(slot) = device.via {
                     let via = self
@@ -264,11 +279,20 @@ impl<'r, 'a> Record<'r, 'a> {
                             have no times";
             return Err(Fault::whole(Reason::ImplausibleTime, sentence));
         }
-        Ok(Some(Series {
-            records,
-            base,
-            step_nanos,
-        }))
+        let nanos = step_nanos.unwrap_or_default();
+        let why = match nanos {
+            // Backward is always right, so they need not be counted.
+            ..0 => None,
+            _ => step.unreckoned(nanos, &base, count(records, each.members)?),
+        };
+        match why {
+            Some(sentence) => Err(Fault::whole(Reason::ImplausibleTime, sentence)),
+            None => Ok(Some(Series {
+                records,
+                base,
+                step_nanos,
+            })),
+        }
     }
 
     fn each(
@@ -287,7 +311,16 @@ impl<'r, 'a> Record<'r, 'a> {
                 key,
             };
             at = at.saturating_add(1);
-            each.scope.read(record, outside, text, out).map(drop)
+            let gave = |out: &Decoded<'a>, text: &Text<'a, '_>| {
+                out.samples.len() + text.inners.len() + text.barren
+            };
+            let before = gave(out, text);
+            each.scope.read(record, outside, text, out)?;
+            text.barren += usize::from(gave(out, text) == before);
+            if gave(out, text) > text.limits.readings_max {
+                return Err(too_many(text.limits));
+            }
+            Ok(())
         };
         match (series.records.as_bytes().first(), each.members) {
             (Some(b'{'), true) => {
@@ -404,16 +437,23 @@ fn named(mut fault: Fault, part: &str) -> Fault {
     fault
 }
 
-/// A device that a record names; `None`: the one that sent the uplink.
-fn child<'a>(name: Cow<'a, str>, out: &mut Decoded<'a>) -> Option<u32> {
-    if out.sender.as_ref() == Some(&name) {
-        return None;
+/// How many records there are.
+fn count(records: &str, are_members: bool) -> Result<usize, Fault> {
+    let mut count = 0;
+    match records.as_bytes().first() {
+        Some(b'{') if are_members => members(
+            records,
+            |_, _, count| {
+                *count += 1;
+                Ok(())
+            },
+            &mut count,
+        )?,
+        Some(b'[') if !are_members => array(records, |_| {
+            count += 1;
+            Ok(())
+        })?,
+        _ => count = 1,
     }
-    // The records of one device lie together, mostly.
-    let known = out.devices.iter().rposition(|known| *known == name);
-    let at = known.unwrap_or_else(|| {
-        out.devices.push(name);
-        out.devices.len() - 1
-    });
-    u32::try_from(at).ok()
+    Ok(count)
 }

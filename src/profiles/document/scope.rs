@@ -1,5 +1,5 @@
 //! What a profile says of one record of a document: the document itself, or one of an `[[each]]`.
-use super::record::{Found, Outside, Record};
+use super::record::{Outside, Record};
 use super::text::Text;
 use super::tree::{Slot, Tree};
 use crate::codecs::{Decoded, Fault};
@@ -68,7 +68,6 @@ pub(super) struct Scope {
     pub(super) values: Box<[ValueAt]>,
     pub(super) events: Box<[Event]>,
     pub(super) each: Box<[Each]>,
-    /// Only of the document itself.
     pub(super) inner: Option<(usize, Inner)>,
 }
 
@@ -82,6 +81,13 @@ impl Scope {
         self.values.len() + records.sum::<usize>()
     }
 
+    /// Its inner payloads, those of its records included.
+    pub(super) fn inners(&self) -> Vec<&Inner> {
+        let own = self.inner.iter().map(|(_, inner)| inner);
+        let records = self.each.iter().flat_map(|each| each.scope.inners());
+        own.chain(records).collect()
+    }
+
     /// Reads one record into `out`.
     ///
     /// # Errors
@@ -92,7 +98,7 @@ impl Scope {
         outside: Outside<'a>,
         text: &mut Text<'a, '_>,
         out: &mut Decoded<'a>,
-    ) -> Result<Found<'a>, Fault> {
+    ) -> Result<(), Fault> {
         let count = self.tree.slots();
         let mut few = [Slot::Empty; FEW];
         let mut many = Vec::new();

@@ -4,6 +4,7 @@ use crate::catalogue::Catalogue;
 use crate::codecs::{Limits, Sample, Sent, SentTime};
 use crate::profiles::{Profile, Profiles};
 
+mod records;
 mod round;
 
 fn profile(text: &str) -> Profile {

@@ -1,15 +1,24 @@
 //! What is at hand while a document is read: limits, what JSON has no word for, and who listens.
 use crate::codecs::json::plain;
 use crate::codecs::{Decoded, Limits, Reason, Sent, quote};
+use crate::profiles::inner::Inner;
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 /// A document while it is read.
-#[derive(Debug)]
 pub(super) struct Text<'a, 'u> {
     pub(super) limits: Limits,
     /// Address of the text, and the places in it where NaN or Infinity stood for a number.
     pub(super) literals: Option<(usize, &'u [(usize, &'static str)])>,
+    /// Has the inventory a device of this name?
+    pub(super) knows: &'u dyn Fn(&str) -> bool,
+    /// Records that gave nothing.
+    pub(super) barren: usize,
+    /// Places of the devices that records named.
+    pub(super) devices: HashMap<Cow<'a, str>, u32>,
+    /// Inner payloads and their groups, to be decoded when the document is.
+    pub(super) inners: Vec<(&'a Inner, Cow<'a, str>, u32)>,
     /// For a trace: what each piece became.
     pub(super) uses: Option<&'u mut Vec<Use<'a>>>,
 }
@@ -25,13 +34,31 @@ pub(super) struct Use<'a> {
     pub(super) note: String,
 }
 
-impl<'a> Text<'a, '_> {
-    pub(super) const fn new(limits: Limits) -> Self {
+impl<'a, 'u> Text<'a, 'u> {
+    pub(super) fn new(limits: Limits, knows: &'u dyn Fn(&str) -> bool) -> Self {
         Self {
             limits,
             literals: None,
+            knows,
+            barren: 0,
+            devices: HashMap::new(),
+            inners: Vec::new(),
             uses: None,
         }
+    }
+
+    /// The place of a device that a record names; `None`: it is the one that sent the uplink.
+    pub(super) fn child(&mut self, name: Cow<'a, str>, out: &mut Decoded<'a>) -> Option<u32> {
+        if out.sender.as_ref() == Some(&name) {
+            return None;
+        }
+        if let Some(known) = self.devices.get(&name) {
+            return Some(*known);
+        }
+        let at = u32::try_from(out.devices.len()).ok()?;
+        out.devices.push(name.clone());
+        self.devices.insert(name, at);
+        Some(at)
     }
 
     /// A plain value.

@@ -189,9 +189,8 @@ impl Service {
     /// Nothing of it is kept.
     pub async fn take(&self, admitted: &Admitted, body: &[u8]) -> Result<Taken, Denied> {
         let now = self.clock.now();
-        if let Err(denied) = self.check_body(admitted, body, now) {
-            return Err(self.deny(admitted.peer, denied, now));
-        }
+        let signed = self.check_body(admitted, body, now);
+        let signed = signed.map_err(|denied| self.deny(admitted.peer, denied, now))?;
         let unknown = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
         let mut pending = Pending::default();
         let fault = self.intake.take(
@@ -204,7 +203,11 @@ impl Service {
                 user: "",
                 payload: body,
                 content_format: None,
-                delivery: admitted.shown.transmission(&admitted.route),
+                // The same signature is the same transmission, whenever it comes within the window.
+                delivery: signed.map(|peer| Delivery::Exchange {
+                    peer,
+                    message_id: 0,
+                }),
                 unassured: false,
             },
             &mut pending,
@@ -237,15 +240,21 @@ impl Service {
     }
 
     /// What can be told only now: is it the body that was signed, and was it the only one?
-    fn check_body(&self, admitted: &Admitted, body: &[u8], now: Timestamp) -> Result<(), Denied> {
+    fn check_body(
+        &self,
+        admitted: &Admitted,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<u64>, Denied> {
         let Some(signed) = &admitted.shown.signed else {
-            return Ok(());
+            return Ok(None);
         };
-        signed.check_body(body).map_err(Denied::Wrong)?;
-        let key = signed.key(&admitted.route);
+        let key = signed
+            .check_body(&admitted.route, body)
+            .map_err(Denied::Wrong)?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match seen.note(key, xxh3_64(body), now) {
-            Sight::First | Sight::Copy => Ok(()),
+            Sight::First | Sight::Copy => Ok(Some(key)),
             Sight::Other => Err(Denied::Wrong(
                 "this signature was used for another body before",
             )),
@@ -292,15 +301,4 @@ const fn later(refusal: Refusal) -> Denied {
         Refusal::Closed => (CLOSING, "starting or stopping", false),
     };
     Denied::Later { wait, why, own }
-}
-
-impl Shown {
-    /// The same signed request is the same transmission, whenever it comes within the window.
-    fn transmission(&self, route: &str) -> Option<Delivery> {
-        let signed = self.signed.as_ref()?;
-        Some(Delivery::Exchange {
-            peer: signed.key(route),
-            message_id: 0,
-        })
-    }
 }

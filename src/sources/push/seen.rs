@@ -4,7 +4,7 @@ use crate::model::Timestamp;
 use std::collections::{HashMap, VecDeque};
 
 /// Signatures that are remembered, some 16 MiB: `IoTDA` sends 800 pushes a second at most by default, and
-/// a signature is good for twice the window at most.
+/// a signature is good for the window, and what its clock may be ahead, at most.
 const SIGNATURES_MAX: usize = 400_000;
 
 /// How a signature is seen.

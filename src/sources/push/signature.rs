@@ -17,9 +17,11 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// How far a signature's time may be from the gateway's. Shorter than the time for which a copy of a
-/// transmission is known as one (`EXCHANGE_LIFETIME`, 247 s).
+/// How far a signature's time may lie behind the gateway's. With [`AHEAD_MAX`] it is shorter than the
+/// time for which a copy of a transmission is known as one (`EXCHANGE_LIFETIME`, 247 s).
 pub(super) const WINDOW: Duration = Duration::from_mins(4);
+/// How far it may lie ahead: clocks of platforms are set by NTP, as the gateway's is.
+pub(super) const AHEAD_MAX: Duration = Duration::from_secs(5);
 /// Longest timestamp, nonce or id, in bytes.
 const FIELD_LEN_MAX: usize = 256;
 /// Signatures in one header: a platform that changes its secret sends two.
@@ -30,6 +32,8 @@ const SIGNATURES_MAX: usize = 4;
 pub(super) struct Signed {
     timestamp: Box<str>,
     nonce: Box<str>,
+    /// The signature, as far as it is checked: one is good for two ways to cut what was signed.
+    tag: Vec<u8>,
     /// Of the body, still to be checked.
     body: Option<(hmac::Key, Vec<Vec<u8>>)>,
 }
@@ -70,6 +74,7 @@ pub(super) fn check(
     let mut signed = Signed {
         timestamp: timestamp.into(),
         nonce: nonce.into(),
+        tag: Vec::new(),
         body: None,
     };
     match scheme {
@@ -81,12 +86,14 @@ pub(super) fn check(
             if !same(&expected, &given) {
                 return Err(WRONG);
             }
+            signed.tag = given.to_vec();
         }
         Scheme::Milesight => {
             let key = hmac::Key::new(hmac::HMAC_SHA256, secret.reveal().as_bytes());
             let given = unhex(signature).ok_or(WRONG)?;
             let text = [timestamp, nonce].concat();
             hmac::verify(&key, text.as_bytes(), &given).map_err(|_| WRONG)?;
+            signed.tag = given.to_vec();
         }
         Scheme::StandardWebhooks => {
             let parts = signature.split(' ').take(SIGNATURES_MAX);
@@ -99,9 +106,11 @@ pub(super) fn check(
         }
     }
     let seconds = seconds(timestamp).ok_or("the signature's timestamp is no time")?;
-    let (early, late) = (now.minus(WINDOW), now.plus(WINDOW));
-    if seconds < early || seconds > late {
-        return Err("the signature's timestamp is over 240 s from this gateway's clock");
+    if seconds < now.minus(WINDOW) {
+        return Err("the signature's timestamp is over 240 s behind this gateway's clock");
+    }
+    if seconds > now.plus(AHEAD_MAX) {
+        return Err("the signature's timestamp is over 5 s ahead of this gateway's clock");
     }
     Ok(signed)
 }
@@ -109,27 +118,21 @@ pub(super) fn check(
 const WRONG: &str = "the signature is wrong";
 
 impl Signed {
-    /// Is this the body that was signed? Of most schemes: nobody knows.
-    pub(super) fn check_body(&self, body: &[u8]) -> Result<(), &'static str> {
+    /// Names what was signed, if this is the body of it. Of most schemes: nobody knows.
+    pub(super) fn check_body(&self, route: &str, body: &[u8]) -> Result<u64, &'static str> {
+        let name = |tag: &[u8]| {
+            let text = [route.as_bytes(), tag].concat();
+            xxh3_64_with_seed(&text, route.len() as u64)
+        };
         let Some((key, given)) = &self.body else {
-            return Ok(());
+            return Ok(name(&self.tag));
         };
         let mut text = [&*self.nonce, ".", &*self.timestamp, "."]
             .concat()
             .into_bytes();
         text.extend_from_slice(body);
-        let good = given
-            .iter()
-            .any(|tag| hmac::verify(key, &text, tag).is_ok());
-        good.then_some(()).ok_or(WRONG)
-    }
-
-    /// Names what was signed.
-    pub(super) fn key(&self, route: &str) -> u64 {
-        // Lengths are part of it: "1" and "23" are not "12" and "3".
-        let lengths = (self.timestamp.len() as u64) << 32 | route.len() as u64;
-        let text = [route, &self.timestamp, &self.nonce].concat();
-        xxh3_64_with_seed(text.as_bytes(), lengths)
+        let good = |tag: &&Vec<u8>| hmac::verify(key, &text, tag).is_ok();
+        given.iter().find(good).map(|tag| name(tag)).ok_or(WRONG)
     }
 }
 
@@ -211,8 +214,34 @@ mod tests {
         assert_eq!(at(NOW, &good.replace('a', "b")), Err(WRONG));
         let late = NOW.plus(WINDOW + Duration::from_secs(1));
         assert!(at(late, &good).unwrap_err().contains("240 s"));
-        let early = NOW.minus(WINDOW + Duration::from_secs(1));
-        assert!(at(early, &good).unwrap_err().contains("240 s"));
+        let early = NOW.minus(AHEAD_MAX + Duration::from_secs(1));
+        assert!(at(early, &good).unwrap_err().contains("5 s ahead"));
+        assert_eq!(at(NOW.minus(AHEAD_MAX), &good), Ok(()));
+    }
+
+    #[test]
+    fn one_signature_cut_twice_is_one() {
+        let secret = Secret::new("secret");
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"secret");
+        let tag = hmac::sign(&key, b"17000000001234");
+        let tag: Vec<String> = tag.as_ref().iter().map(|b| format!("{b:02x}")).collect();
+        let name = |timestamp, nonce, now| {
+            let headers = headers(&[
+                ("x-msc-request-timestamp", timestamp),
+                ("x-msc-request-nonce", nonce),
+                ("x-msc-request-signature", &tag.concat()),
+            ]);
+            let signed = check(Scheme::Milesight, &secret, &headers, now).unwrap();
+            (
+                signed.check_body("r", b"").unwrap(),
+                signed.check_body("s", b"").unwrap(),
+            )
+        };
+        let whole = name("1700000000", "1234", NOW);
+        // The same bytes, as milliseconds.
+        let other = name("1700000000123", "4", NOW);
+        assert_eq!(whole, other);
+        assert_ne!(whole.0, whole.1, "routes have keys of their own");
     }
 
     /// The example of the specification of standard webhooks.
@@ -229,8 +258,9 @@ mod tests {
         ]);
         let now = Timestamp::from_secs(1_614_265_330);
         let signed = check(Scheme::StandardWebhooks, &secret, &headers, now).unwrap();
-        assert_eq!(signed.check_body(br#"{"test": 2432232314}"#), Ok(()));
-        assert_eq!(signed.check_body(br#"{"test": 2432232315}"#), Err(WRONG));
+        assert!(signed.check_body("r", br#"{"test": 2432232314}"#).is_ok());
+        let other = signed.check_body("r", br#"{"test": 2432232315}"#);
+        assert_eq!(other, Err(WRONG));
     }
 
     #[test]

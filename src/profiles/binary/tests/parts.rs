@@ -116,3 +116,42 @@ fn an_inner_payload_is_decoded_by_its_profile() {
         ["truncated inner: needs 9 bytes at byte 5, has 4: the payload ends before byte 9"]
     );
 }
+
+#[test]
+fn records_ahead_of_now_or_of_nobody_are_refused() {
+    let forward = profile(
+        "[[repeat]]\nat = 0\nsize = 1\nstep = '1h'\n\
+         value = [{ metric = 'voltage', at = 0, type = 'u8' }]\n",
+    );
+    let decoded = decode(&forward, &bytes("01 02")).expect("a bad part");
+    assert!(decoded.samples.is_empty());
+    assert!(faults(&decoded)[0].starts_with("implausible_time step: the payload has no time"));
+    let one = decode(&forward, &bytes("01")).expect("one");
+    assert_eq!(one.samples.len(), 1);
+    let nobody = profile(
+        "[[repeat]]\nat = 0\nsize = 3\n\
+         device = { at = 0, type = 'text', length = 2 }\n\
+         value = [{ metric = 'voltage', at = 2, type = 'u8' }]\n",
+    );
+    let decoded = decode(&nobody, &bytes("6137 01 0000 02")).expect("one");
+    assert_eq!(readings(&decoded), ["a7[0].voltage = 1"]);
+    assert!(faults(&decoded)[0].starts_with("invalid_device_id [1].device"));
+}
+
+#[test]
+fn a_frame_may_come_as_hex_and_must_be_one_of_the_profile() {
+    let profile = profile(
+        "encoding = 'auto'\nwhen = { at = 0, type = 'u8', mask = 0xf0, is = 0xf0 }\n\
+         time = { at = 2, type = 'text', length = 2 }\n\
+         value = [{ metric = 'voltage', at = 1, type = 'u8' }]\n",
+    );
+    for payload in [&b"\xf1\x07\xff\xff"[..], b"f107ffff", b" F107FFFF\r\n"] {
+        let decoded = decode(&profile, payload).expect("a frame");
+        assert_eq!(readings(&decoded), ["voltage = 7"], "{payload:?}");
+        // What is no text is no clock either, but the reading is there.
+        let time = &decoded.group(0).expect("its group").time;
+        assert_eq!(*time, SentTime::Text("FFFF".into()));
+    }
+    let fault = decode(&profile, b"f107fff").expect_err("bytes, which begin with 66");
+    assert_eq!(fault.reason.as_str(), "not_understood");
+}
