@@ -138,6 +138,11 @@ impl History {
         &self.shared.marks
     }
 
+    /// Readings of before this time are forgotten, or were never stored.
+    pub fn horizon(&self) -> Timestamp {
+        self.shared.clock.now().minus(self.shared.config.retain)
+    }
+
     /// Counts and gauges.
     pub fn stats(&self) -> Stats {
         self.shared.stats()

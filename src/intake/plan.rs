@@ -167,7 +167,8 @@ impl Intake {
         }
         if alive(&self.rejects, first.rejects) {
             plan.found(own, first.rejects, rejects_half);
-            if !records && first.rejects & IN_BATCH == 0 {
+            // A power cut may take what is pending, and give its sequence to another uplink's reject.
+            if !records && self.rejects.settled(first.rejects) == Settled::Durable {
                 plan.recovers = Recovers::new([first.rejects | Reject::WHOLE]);
             }
         }

@@ -14,6 +14,7 @@
 use super::{Intake, lock};
 use crate::log::record::Recovers;
 use crate::log::{CursorError, Log, LogId, ReadError, Settled, Start};
+use crate::model::Reject;
 use crate::state::{self, Access, State};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -56,7 +57,7 @@ impl Recovered {
     /// Notes what a record at `sequence` recovers.
     pub(super) fn note(&self, recovers: Recovers, sequence: u64) {
         let mut marks = lock(&self.marks);
-        marks.extend(recovers.sequences().map(|mark| (mark, sequence)));
+        marks.extend(recovers.marks().map(|mark| (mark, sequence)));
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -77,6 +78,14 @@ impl std::fmt::Debug for Marks<'_> {
 }
 
 impl Marks<'_> {
+    /// The report that a reject became, which lies at `sequence`.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub fn of(&self, sequence: u64, reject: &Reject) -> Result<Option<u64>, state::Error> {
+        reject.recovered(sequence, |mark| self.find(mark))
+    }
+
     /// The report that a reject became; 0 where its readings had been there already.
     ///
     /// # Errors
@@ -96,14 +105,13 @@ impl Marks<'_> {
     }
 }
 
-/// `m`, and the mark without its bit for whole uplinks, so that retention's end is one key. The bit
-/// follows.
+/// `m`, and the mark without its bits, so that retention's end is one key. The bits follow.
 fn key(mark: u64) -> [u8; 10] {
-    let whole = mark >> 63;
-    let sequence = (mark << 1 >> 1).to_be_bytes();
+    let bits = u8::from(mark & Reject::WHOLE != 0) | u8::from(mark & Reject::LEFT_OVER != 0) << 1;
+    let sequence = (mark & !Reject::BITS).to_be_bytes();
     let mut key = [0; 10];
     let bytes = std::iter::once(b'm').chain(sequence);
-    for (place, byte) in key.iter_mut().zip(bytes.chain([u8::from(whole == 1)])) {
+    for (place, byte) in key.iter_mut().zip(bytes.chain([bits])) {
         *place = byte;
     }
     key
@@ -220,10 +228,13 @@ impl Intake {
                 Err(error) => return Err(error),
             };
             for (sequence, record) in frames.iter().flat_map(|frame| frame.records()) {
-                if let Some(recovers) = record.keys.recovers {
-                    self.recovered.note(recovers, sequence);
-                    found += 1;
-                }
+                // Of a reject that a power cut took: its sequence will be another's.
+                let kept = |mark: &u64| mark & !Reject::BITS <= self.rejects.watermark();
+                let recovers = record.keys.recovers.into_iter();
+                let named: Vec<u64> = recovers.flat_map(Recovers::marks).filter(kept).collect();
+                found += u64::from(!named.is_empty());
+                let named = named.into_iter().map(|mark| (mark, sequence));
+                lock(&self.recovered.marks).extend(named);
             }
         }
     }

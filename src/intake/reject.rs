@@ -53,6 +53,7 @@ pub(super) fn encode(
         index: number(context.index),
         of: number(context.of),
         whole: context.whole,
+        out_of: 0,
         rest: Vec::new(),
     };
     out.extend_from_slice(&reject.encode_to_vec());

@@ -9,6 +9,7 @@
 //! after a restart, and the body is passed on to subscribers as it is. So does what is known of the
 //! uplink itself, its first bytes included: subscribers get readings, the device's page gets both. Of
 //! the records of one uplink only the first carries it, the others are marked as going on.
+use crate::model::Reject;
 use crate::model::wire::{Fields, WireError, put_varint, varint_len};
 
 /// What a record is. Persisted: the numbers never change.
@@ -69,7 +70,8 @@ pub struct Keys {
 pub struct Recovers {
     /// A sequence in the log of rejects, or [`crate::model::Reject::mark`] of a whole uplink.
     pub first: u64,
-    /// Bit n: the reject n sequences behind `first`.
+    /// Bit n: the reject n sequences behind `first`. Of a whole uplink only bit 0, and above it the first
+    /// sequence of the rejects that its retry left over.
     pub set: u64,
 }
 
@@ -86,11 +88,27 @@ impl Recovers {
         Some(Self { first, set })
     }
 
-    /// Their sequences.
-    pub fn sequences(self) -> impl Iterator<Item = u64> {
-        let is_set = move |behind: &u64| self.set >> behind & 1 == 1;
+    /// With the first of the rejects that the retry of a whole uplink left over.
+    #[must_use]
+    pub const fn leaving(self, first: u64) -> Self {
+        Self {
+            set: first << 1 | 1,
+            ..self
+        }
+    }
+
+    /// Is it a whole uplink?
+    pub const fn is_whole(self) -> bool {
+        self.first & Reject::WHOLE != 0
+    }
+
+    /// Their marks, and that of what was left over.
+    pub fn marks(self) -> impl Iterator<Item = u64> {
+        let left = (self.is_whole() && self.set > 1).then_some(self.set >> 1 | Reject::LEFT_OVER);
+        let set = if self.is_whole() { 1 } else { self.set };
+        let is_set = move |behind: &u64| set >> behind & 1 == 1;
         let at = move |behind| self.first.saturating_add(behind);
-        (0..u64::from(u64::BITS)).filter(is_set).map(at)
+        (0..u64::from(u64::BITS)).filter(is_set).map(at).chain(left)
     }
 }
 
@@ -272,8 +290,13 @@ mod tests {
     fn rejects_of_one_uplink_are_named_by_bits() {
         assert_eq!(Recovers::new([]), None);
         let some = Recovers::new([7, 8, 39, 70, 71]).expect("not empty");
-        let named: Vec<u64> = some.sequences().collect();
+        let named: Vec<u64> = some.marks().collect();
         assert_eq!(named, [7, 8, 39, 70], "71 is too far behind");
+        let whole = Recovers::new([7 | Reject::WHOLE]).expect("not empty");
+        let named: Vec<u64> = whole.marks().collect();
+        assert_eq!(named, [7 | Reject::WHOLE]);
+        let named: Vec<u64> = whole.leaving(9).marks().collect();
+        assert_eq!(named, [7 | Reject::WHOLE, 9 | Reject::LEFT_OVER]);
     }
 
     proptest! {

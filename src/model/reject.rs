@@ -55,6 +55,10 @@ pub struct Reject {
     /// Nothing of the uplink was taken, even if this names a part.
     #[prost(bool, tag = "17")]
     pub whole: bool,
+    /// This is a part that a retry left over: the last sequence of the rejected uplink which it came out
+    /// of. 0: it is none. See [`Reject::recovered`].
+    #[prost(uint64, tag = "18")]
+    pub out_of: u64,
     /// Of the first reject of an uplink, what follows `raw` in the payload; empty where it was not kept.
     /// The last field, so that it can be left off what is encoded already.
     #[prost(bytes = "vec", tag = "20")]
@@ -66,6 +70,10 @@ impl Reject {
     pub const RAW_MAX: usize = 4096;
     /// Marks an uplink as a whole: no sequence is that large.
     pub const WHOLE: u64 = 1 << 63;
+    /// Marks the first of the parts that a retry left over: they are those that its report knows of.
+    pub const LEFT_OVER: u64 = 1 << 62;
+    /// What a mark has besides a sequence.
+    pub const BITS: u64 = Self::WHOLE | Self::LEFT_OVER;
     /// The field number of `rest`.
     pub const REST_FIELD: u32 = 20;
 
@@ -90,6 +98,36 @@ impl Reject {
         } else {
             sequence
         }
+    }
+
+    /// Is it one of the parts that a retry left over, and of a retry that came to nothing? Lying at
+    /// `sequence`; `find` looks a mark up.
+    ///
+    /// # Errors
+    /// Those of `find`.
+    pub fn is_stray<E>(
+        &self,
+        sequence: u64,
+        find: impl Fn(u64) -> Result<Option<u64>, E>,
+    ) -> Result<bool, E> {
+        let first = self.uplink(sequence).0;
+        Ok(self.out_of != 0 && find(first | Self::LEFT_OVER)?.is_none())
+    }
+
+    /// The report that it became, lying at `sequence`; `find` looks a mark up. A part that is left of a
+    /// retry which came to nothing goes with the uplink that it came out of.
+    ///
+    /// # Errors
+    /// Those of `find`.
+    pub fn recovered<E>(
+        &self,
+        sequence: u64,
+        find: impl Fn(u64) -> Result<Option<u64>, E>,
+    ) -> Result<Option<u64>, E> {
+        if self.is_stray(sequence, &find)? {
+            return find(self.out_of | Self::WHOLE);
+        }
+        find(self.mark(sequence))
     }
 
     /// Is the payload kept as a whole, by this reject of its uplink?

@@ -300,6 +300,30 @@ fn what_the_device_sent_again_long_ago_is_found_in_history() {
 }
 
 #[test]
+fn what_history_no_longer_has_is_not_guessed() {
+    let more = "[devices]\nunknown = \"reject\"\n[history]\nretain = \"1d\"";
+    let mut rig = Rig::start(more);
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    for days in [0, 3] {
+        let ts = now - days * 86_400 - 60;
+        rig.publish(
+            "city/meter-7/json",
+            &format!("{{\"ts\": {ts}, \"active_energy_import\": 1}}"),
+        );
+    }
+    rig.restart("[devices]\nunknown = \"accept\"\n[history]\nretain = \"1d\"");
+    let done = rig.rejects(&["retry", "--all", "--json"]);
+    assert!(
+        done.out.contains("older than history.retain keeps"),
+        "{}",
+        done.out
+    );
+    assert_eq!(done.out.matches("\"cannot\"").count(), 1, "{}", done.out);
+    assert_eq!(done.out.matches("\"recovered\"").count(), 1, "{}", done.out);
+    assert_eq!(rig.exported().len(), 1);
+}
+
+#[test]
 fn two_operators_at_once_bring_each_uplink_once() {
     let mut rig = Rig::start("[devices]\nunknown = \"reject\"");
     let target = format!("mqtt://127.0.0.1:{}", rig.ports.mqtt);

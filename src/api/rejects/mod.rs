@@ -217,7 +217,7 @@ impl Look<'_> {
         let Some(mut reject) = reject else {
             return Ok(None);
         };
-        let recovered = self.marks.find(reject.mark(sequence))?;
+        let recovered = self.marks.of(sequence, &reject)?;
         let is_wanted = |wanted| wanted == recovered.is_some();
         if !self.wanted.recovered.is_none_or(is_wanted) {
             return Ok(None);
@@ -245,7 +245,7 @@ pub fn one(shared: &Shared, grant: &Grant, sequence: u64) -> Result<Option<Item>
     let Some((sequence, mut reject)) = found else {
         return Ok(None);
     };
-    let recovered = shared.intake.marks()?.find(reject.mark(sequence))?;
+    let recovered = shared.intake.marks()?.of(sequence, &reject)?;
     shared.cut(grant).reject(&mut reject);
     Ok(Some(Item {
         sequence,

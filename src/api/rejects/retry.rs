@@ -12,9 +12,10 @@ use crate::log::record::Kind;
 use crate::log::{Frame, ReadError, Reader, Start};
 use crate::model::{ReadingDraft, Reject, Timestamp, Value, proto};
 use prost::Message;
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// Bytes of frames asked of the log at a time.
@@ -23,6 +24,9 @@ const READ_BYTES: usize = 256 << 10;
 const COMPARED_MAX: usize = 100_000;
 /// Times of one report that are looked up one by one; of more, the span between.
 const TIMES_MAX: usize = 16;
+/// History reads the log within milliseconds, if it is not far behind.
+const HISTORY_WAIT: Duration = Duration::from_secs(2);
+const HISTORY_LOOK: Duration = Duration::from_millis(5);
 /// History's ranges end exclusively.
 const NEXT: Duration = Duration::from_nanos(1);
 
@@ -48,6 +52,24 @@ impl<'s> Loader<'s> {
     /// # Errors
     /// The disk's.
     pub fn load(&mut self, sequence: u64) -> Result<Option<Rejected>, Error> {
+        let Some(mut rejected) = self.uplink(sequence)? else {
+            return Ok(None);
+        };
+        // What a retry left over has its payload with the uplink which it came out of.
+        let leader = rejected.rejects.first_mut().map(|(_, reject)| reject);
+        let leader = leader.filter(|leader| leader.out_of != 0 && !leader.has_payload());
+        if let Some(leader) = leader
+            && let Some(whole) = self.uplink(leader.out_of)?
+            && let Some((_, first)) = whole.rejects.into_iter().next()
+            && first.raw_len == leader.raw_len
+            && first.raw == leader.raw
+        {
+            leader.rest = first.rest;
+        }
+        Ok(Some(rejected))
+    }
+
+    fn uplink(&mut self, sequence: u64) -> Result<Option<Rejected>, Error> {
         let Some((reject, _)) = self.at(sequence)? else {
             return Ok(None);
         };
@@ -94,9 +116,9 @@ fn read(mut reader: Reader) -> Result<Vec<Arc<Frame>>, ReadError> {
 /// What became of one uplink.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Its rejects.
+    /// Its rejects, without their payload.
     pub rejected: Rejected,
-    /// What became of them, and of it.
+    /// What became of them, and of it; of one of many, without reports and faults.
     pub retried: Retried,
 }
 
@@ -126,17 +148,19 @@ pub fn retry(
     let mut outcomes = Outcomes::default();
     let mut loader = Loader::new(shared);
     let mut done: u64 = 0;
-    let had = |device: &str, readings: &[ReadingDraft<'_>]| had(shared, device, readings);
+    let history = Known::new(shared);
+    let had = |device: &str, readings: &[ReadingDraft<'_>]| history.had(device, readings);
+    let one = sequences.len() == 1;
     for sequence in sequences {
         if sequence <= done {
             continue;
         }
-        let Some(rejected) = loader.load(sequence)? else {
+        let Some(mut rejected) = loader.load(sequence)? else {
             outcomes.unknown.push(sequence);
             continue;
         };
         done = rejected.rejects.last().map_or(sequence, |(last, _)| *last);
-        let retried = match shared.intake.retry(&rejected, &had, trial, waiter) {
+        let mut retried = match shared.intake.retry(&rejected, &had, trial, waiter) {
             Ok(retried) => retried,
             // Of this device only: the others go on.
             Err(error @ RetryError::History(_)) => Retried {
@@ -152,9 +176,28 @@ pub fn retry(
                 break;
             }
         };
+        // Of many, only what is counted.
+        for (_, reject) in &mut rejected.rejects {
+            (reject.raw, reject.rest) = (Vec::new(), Vec::new());
+        }
+        if !one {
+            (retried.reports, retried.faults) = (Vec::new(), Vec::new());
+        }
         outcomes.uplinks.push(Outcome { rejected, retried });
     }
     Ok(outcomes)
+}
+
+impl Outcome {
+    /// The sequence of its first reject.
+    pub fn first(&self) -> Option<u64> {
+        self.rejected.rejects.first().map(|(at, _)| *at)
+    }
+
+    /// That of its last.
+    pub fn last(&self) -> Option<u64> {
+        self.rejected.rejects.last().map(|(at, _)| *at)
+    }
 }
 
 impl Outcomes {
@@ -165,6 +208,60 @@ impl Outcomes {
             log: all.log.max(one.log),
             rejects: all.rejects.max(one.rejects),
         })
+    }
+}
+
+/// What history can say about an uplink: all up to the log's end when the retry began. What comes later
+/// deduplication knows.
+struct Known<'s> {
+    shared: &'s Shared,
+    /// The log's end.
+    end: u64,
+    /// History has read so far; waited for once.
+    complete: OnceCell<bool>,
+}
+
+impl<'s> Known<'s> {
+    fn new(shared: &'s Shared) -> Self {
+        Self {
+            shared,
+            end: shared.log.watermark(),
+            complete: OnceCell::new(),
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        let log = &self.shared.log;
+        let next = self.shared.history.marks().next();
+        log.oldest().0 > self.end || next.is_some_and(|next| next > self.end)
+    }
+
+    fn wait(&self) -> bool {
+        let started = Instant::now();
+        while !self.is_complete() {
+            if started.elapsed() > HISTORY_WAIT {
+                return false;
+            }
+            std::thread::sleep(HISTORY_LOOK);
+        }
+        true
+    }
+
+    /// See [`had`].
+    fn had(&self, device: &str, readings: &[ReadingDraft<'_>]) -> Result<Vec<bool>, String> {
+        let horizon = self.shared.history.horizon();
+        let mut times = readings.iter().map(|reading| reading.observed_at);
+        if let Some(time) = times.find(|time| *time < horizon) {
+            return Err(format!(
+                "its reading of {time} is older than history.retain keeps"
+            ));
+        }
+        if !*self.complete.get_or_init(|| self.wait()) {
+            return Err(
+                "history has not read the log up to here, try again in a moment".to_owned(),
+            );
+        }
+        had(self.shared, device, readings)
     }
 }
 

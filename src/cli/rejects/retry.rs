@@ -13,7 +13,7 @@ const SEQUENCES_MAX: usize = 100;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Sequences of rejects; else a filter
+    /// Sequences of rejects; else a filter. The rejects of one uplink are retried together
     #[arg(value_name = "SEQUENCE", conflicts_with_all = ["all", "reason", "device", "route", "from", "to"])]
     sequences: Vec<u64>,
     #[command(flatten)]

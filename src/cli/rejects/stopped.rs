@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use prost::Message;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -41,7 +42,7 @@ fn marks(dir: &Path) -> Result<HashMap<u64, u64>, Error> {
             let recovers = record.keys.recovers.into_iter();
             marks.extend(
                 recovers
-                    .flat_map(Recovers::sequences)
+                    .flat_map(Recovers::marks)
                     .map(|mark| (mark, sequence)),
             );
         }
@@ -49,6 +50,11 @@ fn marks(dir: &Path) -> Result<HashMap<u64, u64>, Error> {
     });
     visited.map_err(|error| unreadable(&error))?;
     Ok(marks)
+}
+
+fn became(marks: &HashMap<u64, u64>, sequence: u64, reject: &Reject) -> Option<u64> {
+    let find = |mark| Ok::<_, Infallible>(marks.get(&mark).copied());
+    reject.recovered(sequence, find).unwrap_or_default()
 }
 
 #[derive(Default)]
@@ -97,7 +103,7 @@ pub(super) fn list(dir: &Path, args: &ListArgs) -> Result<(Value, Option<Value>)
             let Some(reject) = reject else {
                 continue;
             };
-            let by = marks.get(&reject.mark(sequence)).copied();
+            let by = became(&marks, sequence, &reject);
             if (args.recovered && by.is_none()) || (args.open && by.is_some()) {
                 continue;
             }
@@ -156,7 +162,7 @@ pub(super) fn show(dir: &Path, wanted: u64) -> Result<Value, Error> {
         ))
     })?;
     let payload = [reject.raw.as_slice(), &reject.rest].concat();
-    let by = marks.get(&reject.mark(wanted)).copied();
+    let by = became(&marks, wanted, &reject);
     Ok(json!({
         "payload": STANDARD.encode(payload),
         "reject": RejectJson::new(wanted, reject).recovered(by),

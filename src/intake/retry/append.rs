@@ -4,15 +4,27 @@ use super::{Fate, Rejected, RetryError};
 use crate::intake::append::outcome;
 use crate::intake::commit::{State, secs};
 use crate::intake::dedup::Original;
-use crate::intake::pending::Taken;
+use crate::intake::pending::{Record, Taken};
 use crate::intake::settle::{lane_of_parts, lane_of_recovered};
-use crate::intake::uplink::Ticket;
+use crate::intake::uplink::{Refusal, Ticket};
 use crate::intake::{Intake, lock};
-use crate::log::Settled;
 use crate::log::record::{Arrived, Keys, Kind, Recovers, RedeliveryKey};
+use crate::log::{Settled, Start};
 use crate::model::Reject;
+use prost::Message;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+
+/// Longest wait for the sync of the rejects that a retry leaves over.
+const SYNC_WAIT: Duration = Duration::from_secs(10);
+
+/// Sequences of the rejects that a retry leaves over.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    first: u64,
+    last: u64,
+}
 
 /// One uplink, decoded, and what that means for its rejects.
 pub(super) struct Mended<'r> {
@@ -60,6 +72,8 @@ impl Intake {
         let Some(recovers) = Recovers::new(marks.iter().copied()) else {
             return Ok(Ticket::default());
         };
+        let left = self.leave_parts(&mended, recovers, now)?;
+        let leaving = left.map_or(recovers, |left| recovers.leaving(left.first));
         let mut guard = lock(&self.state);
         let state = &mut *guard;
         state.dedup.expire(now);
@@ -69,18 +83,25 @@ impl Intake {
         let new = mended.attempt.pending.records.iter();
         let is_new = redelivered.is_none() && new.into_iter().any(|record| !record.skip);
         let (by, ticket) = if is_new {
-            self.append_retried(&mended, recovers, state)?
+            self.append_retried(&mended, leaving, left, state)?
         } else {
             let log = redelivered.unwrap_or(known);
             (log, Ticket { log, rejects: 0 })
         };
         if redelivered.is_none() {
+            let recovers = if is_new { leaving } else { recovers };
             self.recovered.note(recovers, by);
         }
         drop(guard);
         mended.found(by, is_new);
         self.wait_for(ticket, mended.waiter);
         Ok(ticket)
+    }
+
+    /// Where the content of a report lies already.
+    fn known(&self, record: &Record, state: &mut State) -> Option<u64> {
+        let sequence = *state.dedup.content().get(&record.content?)?.0;
+        (self.log.settled(sequence) != Settled::Voided).then_some(sequence)
     }
 
     /// Marks the records whose content is known; returns the last sequence of those.
@@ -90,10 +111,7 @@ impl Intake {
         let (mut reports, mut new) = (false, false);
         for record in records.iter_mut() {
             if record.kind == Kind::Report {
-                let found = record.content.and_then(|content| {
-                    let sequence = *state.dedup.content().get(&content)?.0;
-                    (self.log.settled(sequence) != Settled::Voided).then_some(sequence)
-                });
+                let found = self.known(record, state);
                 record.skip = found.is_some();
                 known = known.max(found.unwrap_or_default());
                 (reports, new) = (true, new || found.is_none());
@@ -115,19 +133,14 @@ impl Intake {
         &self,
         mended: &Mended<'_>,
         recovers: Recovers,
+        left: Option<Left>,
         state: &mut State,
     ) -> Result<(u64, Ticket), RetryError> {
         let pending = &mended.attempt.pending;
         let Some(taken) = pending.uplinks.first() else {
             return Ok((0, Ticket::default()));
         };
-        let whole = recovers.first & Reject::WHOLE != 0;
-        // A part twice is better than a report twice.
-        let rejects = if whole && !taken.parts.is_empty() {
-            self.append_parts(mended, taken, state)?
-        } else {
-            0
-        };
+        let whole = recovers.is_whole();
         let last = recovers.first & !Reject::WHOLE;
         let still = mended.rejected.keys.redelivery.filter(|_| whole);
         let still: Option<(RedeliveryKey, bool)> =
@@ -164,23 +177,82 @@ impl Intake {
             let original = Original { log, rejects: last };
             state.dedup.settle_delivery(&key, original);
         }
+        let rejects = left.map_or(0, |left| left.last);
         Ok((first, Ticket { log, rejects }))
     }
 
     /// The parts of a mended uplink that are still bad are rejects of their own now, for the rest of it
-    /// has been taken. Returns the last one's sequence.
+    /// is taken. Returns when they are durable: what is refused after that leaves them as strays.
+    fn leave_parts(
+        &self,
+        mended: &Mended<'_>,
+        recovers: Recovers,
+        now: u32,
+    ) -> Result<Option<Left>, RetryError> {
+        let pending = &mended.attempt.pending;
+        let taken = pending.uplinks.first();
+        let Some(taken) = taken.filter(|taken| recovers.is_whole() && !taken.parts.is_empty())
+        else {
+            return Ok(None);
+        };
+        if let Some(error) = self.log.refusing() {
+            return Err(RetryError::Refused(error.into()));
+        }
+        let Ok(mut settled) = self.rejects.reader(Start::Now) else {
+            return Err(RetryError::Refused(Refusal::Closed));
+        };
+        let left = {
+            let mut guard = lock(&self.state);
+            let state = &mut *guard;
+            state.dedup.expire(now);
+            let mut reports = pending.records.iter();
+            let is_new = reports
+                .any(|record| record.kind == Kind::Report && self.known(record, state).is_none());
+            if !is_new {
+                return Ok(None);
+            }
+            self.append_parts(mended, taken, recovers, state)?
+        };
+        let started = Instant::now();
+        while self.rejects.settled(left.last) == Settled::Pending {
+            let patience = SYNC_WAIT.saturating_sub(started.elapsed());
+            if patience.is_zero() || !settled.wait(patience) {
+                return Err(RetryError::Refused(Refusal::Backlog));
+            }
+            // From the watermark of now: whatever settles next wakes it.
+            settled = match self.rejects.reader(Start::Now) {
+                Ok(settled) => settled,
+                Err(_) => return Err(RetryError::Refused(Refusal::Closed)),
+            };
+        }
+        if self.rejects.settled(left.last) == Settled::Voided {
+            return Err(RetryError::Refused(Refusal::DiskFull));
+        }
+        Ok(Some(left))
+    }
+
     fn append_parts(
         &self,
         mended: &Mended<'_>,
         taken: &Taken,
+        recovers: Recovers,
         state: &mut State,
-    ) -> Result<u64, RetryError> {
+    ) -> Result<Left, RetryError> {
         let pending = &mended.attempt.pending;
         let parts = pending.parts_of(taken);
         let keys = Keys::default();
+        let out_of = Reject {
+            out_of: recovers.first & !Reject::WHOLE,
+            ..Reject::default()
+        };
+        let out_of = out_of.encode_to_vec();
         for part in parts {
-            let body = pending.bytes_at(&part.body);
-            state.rejects.push(Kind::Reject, &keys, body);
+            // The payload is kept already, with the uplink.
+            let body = pending.bytes_at(&(part.body.start..part.short));
+            // A field at the end is as good as one in its place.
+            state
+                .rejects
+                .push(Kind::Reject, &keys, &[body, &out_of].concat());
         }
         let count = parts.len() as u64;
         state.rejects.weigh(lane_of_parts(taken.source), count);
@@ -189,6 +261,7 @@ impl Intake {
         for part in parts {
             self.stats.reject(part.reason);
         }
-        Ok(first + count - 1)
+        let last = first + count - 1;
+        Ok(Left { first, last })
     }
 }

@@ -11,6 +11,10 @@
 //!   decodes to now only the readings of those places are taken. A place that may mean more than what
 //!   was refused there is compared with history as well. The report's key is of the whole uplink's
 //!   content: if the device sends it all again, there is nothing new in it.
+//! - **What is still bad** of a whole uplink that is mended becomes rejects of their own, which are durable
+//!   before the report is appended, so that no bad part vanishes. The report's record names the first of
+//!   them. Those that no report names are of an attempt that came to nothing: their uplink is still there
+//!   to be retried, so they are not, or a reading could come by both.
 //! - **Without a device time** content is no identity (promise 6), and two equal uplinks are two. So a
 //!   whole undated uplink is recovered by its place alone.
 //! - **An uplink that is redelivered** after its rejection, and accepted, recovers its reject by itself
@@ -80,7 +84,7 @@ pub enum RetryError {
     #[error("the state cannot be used")]
     State(#[from] state::Error),
     /// What is there already is not known.
-    #[error("history cannot be read: {0}")]
+    #[error("what is there already is not known: {0}")]
     History(String),
     /// Too many marks wait for the state.
     #[error("too many recovered rejects are not saved yet; try again later")]
@@ -109,7 +113,7 @@ impl Intake {
         let mut open: Vec<(u64, &Reject)> = Vec::new();
         let marks = self.marks()?;
         for (sequence, reject) in &rejected.rejects {
-            match marks.find(reject.mark(*sequence))? {
+            match marks.of(*sequence, reject)? {
                 Some(by) => {
                     retried.fates.push((*sequence, Fate::Before(by)));
                     retried.ticket.log = retried.ticket.log.max(by);
@@ -117,13 +121,23 @@ impl Intake {
                 None => open.push((*sequence, reject)),
             }
         }
-        drop(marks);
-        let Some((_, first)) = open.first() else {
+        let Some((first_at, first)) = open.first() else {
             self.wait_for(retried.ticket, waiter);
             return Ok(retried);
         };
         let whole = first.is_whole();
-        let fates = match self.retake(rejected, &open, had) {
+        let is_stray = first.is_stray(*first_at, |mark| marks.find(mark))?;
+        drop(marks);
+        let attempt = if is_stray {
+            let words = format!(
+                "it is left of a retry that came to nothing; the uplink itself is reject {}: retry that",
+                first.out_of
+            );
+            Err(Trouble::Cannot(words))
+        } else {
+            self.retake(rejected, &open, had)
+        };
+        let fates = match attempt {
             Err(Trouble::History(words)) => return Err(RetryError::History(words)),
             Err(Trouble::Cannot(words)) => vec![Fate::Cannot(words); open.len()],
             Ok(attempt) => {

@@ -1,4 +1,6 @@
 //! Rejects that are taken once more.
+mod leftovers;
+
 use super::*;
 use crate::intake::{Fate, Rejected, Retried};
 use crate::model::ReadingDraft;

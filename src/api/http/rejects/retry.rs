@@ -7,8 +7,8 @@ use crate::api::http::Http;
 use crate::api::http::json::{self, text_of_u64};
 use crate::api::http::params::Params;
 use crate::api::http::problem::Problem;
-use crate::api::rejects::retry::{Outcomes, retry as again};
-use crate::api::rejects::{Wanted, walk};
+use crate::api::rejects::retry::{Outcome, Outcomes, retry as again};
+use crate::api::rejects::{Error, Wanted, walk};
 use crate::intake::{Fate, Ticket};
 use crate::log::Settled;
 use crate::model::{Timestamp, chain};
@@ -104,7 +104,7 @@ pub(crate) fn taken_again(
     let (mut wanted, mut before, limit) = match selected {
         Selected::Sequences(sequences) => {
             let outcomes =
-                again(shared, sequences, trial, waiter).map_err(|error| unreadable(&error))?;
+                listed(shared, sequences, trial, waiter).map_err(|error| unreadable(&error))?;
             return Ok((outcomes, None));
         }
         Selected::Filter(wanted, before, limit) => (wanted, before, limit),
@@ -119,18 +119,58 @@ pub(crate) fn taken_again(
         left -= found.rejects.len();
         let outcomes = again(shared, sequences.collect(), trial, waiter)
             .map_err(|error| unreadable(&error))?;
+        // Those of an uplink that straddles the end of the chunk are done with the others of it.
+        let firsts = outcomes.uplinks.iter().filter_map(Outcome::first);
+        let done = firsts.min().unwrap_or(u64::MAX);
         all.uplinks.extend(outcomes.uplinks);
         all.stopped = outcomes.stopped;
         if all.stopped.is_some() {
             // The others of these are looked for once more.
             return Ok((all, before));
         }
-        before = found.next;
+        before = found.next.map(|next| next.min(done));
         if before.is_none() {
             break;
         }
     }
     Ok((all, before))
+}
+
+/// These, for as long as a call may take. Blocks on the disk.
+fn listed(
+    shared: &Shared,
+    mut sequences: BTreeSet<u64>,
+    trial: bool,
+    waiter: &Arc<Notify>,
+) -> Result<Outcomes, Error> {
+    if sequences.len() <= 1 {
+        return again(shared, sequences, trial, waiter);
+    }
+    let started = Instant::now();
+    let mut all = Outcomes::default();
+    while !sequences.is_empty() {
+        if started.elapsed() >= TIME_MAX {
+            let left = sequences.len();
+            let first = sequences.first().copied().unwrap_or_default();
+            all.stopped = Some(format!(
+                "{left} of these, from {first} on, were not reached in {} s: name them again",
+                TIME_MAX.as_secs()
+            ));
+            break;
+        }
+        let chunk: BTreeSet<u64> = sequences.iter().copied().take(CHUNK).collect();
+        let outcomes = again(shared, chunk.clone(), trial, waiter)?;
+        let last = outcomes.uplinks.iter().filter_map(Outcome::last).max();
+        let done = chunk.last().copied().max(last).unwrap_or_default();
+        sequences.retain(|sequence| *sequence > done);
+        all.uplinks.extend(outcomes.uplinks);
+        all.unknown.extend(outcomes.unknown);
+        all.stopped = outcomes.stopped;
+        if all.stopped.is_some() {
+            break;
+        }
+    }
+    Ok(all)
 }
 
 /// Waits until all is durable; false: it is not, or not yet.
