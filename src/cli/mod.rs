@@ -11,6 +11,7 @@ mod explain;
 mod http;
 mod log;
 mod output;
+mod own;
 mod progress;
 mod ready;
 mod rejects;

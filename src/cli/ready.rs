@@ -1,8 +1,6 @@
 //! `citygate ready`: does a gateway take traffic? For containers and scripts, where there is no curl.
-use super::{Error, Exit, output};
-use crate::config::Config;
+use super::{Error, Exit, output, own};
 use crate::tls;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,16 +29,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
-    let url = match (&args.url, &args.config) {
-        (Some(url), _) => url.trim_end_matches('/').to_owned(),
-        (None, Some(file)) => {
-            let config = super::load_config(file);
-            own(&config.map_err(|problems| Error::Usage(super::listed(&problems)))?)
-        }
-        (None, None) => {
-            let config = super::default_config();
-            own(&config.map_err(|problems| Error::Usage(super::listed(&problems)))?)
-        }
+    let url = match &args.url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => own::http(args.config.as_deref())?,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -78,16 +69,4 @@ async fn ask(url: &str) -> reqwest::Result<(bool, String)> {
     }
     said.truncate(ANSWER_MAX);
     Ok((ready, String::from_utf8_lossy(&said).into_owned()))
-}
-
-/// Where a gateway with this configuration is reached from its own machine.
-fn own(config: &Config) -> String {
-    let bind = config.http.bind;
-    let ip = match bind.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    let scheme = if config.http.tls { "https" } else { "http" };
-    format!("{scheme}://{}", SocketAddr::new(ip, bind.port()))
 }

@@ -1,12 +1,13 @@
 //! `citygate stores`: how the stores of a running gateway are, and setting one back.
 use super::trust::Trust;
-use super::{Chain, Error, Exit, output};
+use super::{Chain, Error, Exit, output, own};
 use crate::api::http::json::printable;
 use crate::model::Timestamp;
 use clap::Subcommand;
 use jiff::tz::TimeZone;
 use reqwest::{Client, Method, StatusCode, Url, redirect};
 use serde_json::Value;
+use std::path::PathBuf;
 use std::time::Duration;
 
 const EXAMPLES: &str = "\
@@ -62,14 +63,27 @@ enum Command {
 /// A running gateway that is asked.
 #[derive(Debug, clap::Args)]
 pub(super) struct Gateway {
-    /// The gateway's HTTP address
-    #[arg(long, value_name = "URL", env = "CITYGATE_URL", default_value = "http://127.0.0.1:8080", value_parser = url)]
-    url: Url,
+    /// The gateway's HTTP address [default: http.bind of the configuration]
+    #[arg(long, value_name = "URL", env = "CITYGATE_URL", value_parser = url)]
+    url: Option<Url>,
+    /// Configuration of a gateway on this machine
+    #[arg(long, value_name = "FILE", env = "CITYGATE_CONFIG")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     trust: Trust,
     /// Print the gateway's answer as JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+impl Gateway {
+    /// Where it is.
+    fn at(&self) -> Result<Url, Error> {
+        match &self.url {
+            Some(url) => Ok(url.clone()),
+            None => url(&own::http(self.config.as_deref())?).map_err(Error::Usage),
+        }
+    }
 }
 
 pub(super) fn time(text: &str) -> Result<Timestamp, String> {
@@ -152,7 +166,8 @@ pub(super) async fn exchange(
     query: &[(&str, String)],
 ) -> Result<(StatusCode, Option<Value>), Error> {
     crate::tls::provider();
-    let mut url = gateway.url.clone();
+    let at = gateway.at()?;
+    let mut url = at.clone();
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.pop_if_empty().extend(path);
     }
@@ -161,7 +176,7 @@ pub(super) async fn exchange(
     }
     let failed = |error: reqwest::Error| {
         let error = error.without_url();
-        Error::CannotStart(format!("no gateway at {}: {}", gateway.url, Chain(&error)))
+        Error::CannotStart(format!("no gateway at {at}: {}", Chain(&error)))
     };
     let builder = Client::builder()
         .redirect(redirect::Policy::none())

@@ -79,7 +79,7 @@ fn reloads_every_100_ms_under_load_lose_double_and_disconnect_nothing() {
     let mut load = piped(&mut citygate(&load));
     let mut asked = 0;
     while load.try_wait().unwrap().is_none() {
-        let raw = if asked % 2 == 0 { "0" } else { "4KiB" };
+        let raw = if asked % 2 == 0 { "0B" } else { "4KiB" };
         let more = if asked % 3 == 0 { "" } else { ROUTE };
         configure(
             dir.path(),

@@ -47,6 +47,25 @@ await page.click("#again a");
 await page.waitForURL("**/new?id=meter-8");
 await fits(page);
 
+// A payload that is pasted: read by a shipped profile, piece by piece.
+await page.click("main a[href='/decode']");
+await page.waitForURL("**/decode");
+await page.fill("#payload", "01 75 64\n0367 1901 0468 73");
+await page.fill("#profile", "milesight");
+await page.click("form.decode button");
+await page.waitForSelector("#pieces");
+assert.match(await text(page, "#result"), /28\.1/);
+assert.match(await text(page, "#pieces"), /byte 0/);
+assert.equal(await page.locator("#profile").inputValue(), "milesight", "the form keeps what was typed");
+await fits(page);
+await shot(page, "plain-360-decode");
+await page.fill("#payload", "01 7x");
+page.expectProblem(/400/);
+await page.click("form.decode button");
+await page.waitForSelector("[role=alert]");
+assert.match(await text(page, "[role=alert]"), /`x` at byte 4 is no hexadecimal digit/);
+await go(page, "/new?id=meter-8");
+
 // The language, by a link and a cookie.
 await page.click(".lang");
 assert.equal(await page.locator("html").getAttribute("lang"), "zh-Hans");

@@ -156,7 +156,10 @@ fn result(view: &View<'_>, tried: &Tried, sections: &mut Sections) {
         @if nothing { p { b { (view.t(text::DECODE_NOTHING)) } } }
         (timeline::detail(view, &detail))
     };
-    sections.push("result", section("result", view.t(text::DECODE), &body));
+    sections.push(
+        "result",
+        section("result", view.t(text::DECODE_BECAME), &body),
+    );
     if !preview.pieces.is_empty() {
         let heading = view.t(text::DECODE_PIECES);
         sections.push("pieces", section("pieces", heading, &pieces(view, preview)));
