@@ -219,8 +219,8 @@ mod tests {
             },
         ] as [&dyn Fn(usize) -> Option<(String, String)>; 4]
         {
-            let lost = loss(&all, &rows(change)).unwrap();
-            assert!(lost >= 4, "{lost}");
+            let count = loss(&all, &rows(change)).unwrap();
+            assert!(count >= 4, "{count}");
         }
         // Swapped: they lead to others. And more names are no loss.
         let swapped = rows(&|n| (n == 0 || n == 2).then(|| (format!("sn:{}", 2 - n), user(n))));

@@ -36,7 +36,7 @@ pub(super) struct Admission {
 pub(super) struct Refusal {
     pub(super) wrong: Vec<Wrong>,
     /// If that is only inventory or profiles: no reason to let somebody in who may not come any more.
-    pub(super) admission: Option<Admission>,
+    pub(super) admission: Option<Box<Admission>>,
 }
 
 /// What works while another configuration is read.
@@ -130,7 +130,7 @@ pub(super) fn open(config: &Config, in_force: InForce<'_>, anew: bool) -> Result
             wrong.extend(others);
             Err(Refusal {
                 wrong,
-                admission: may_come.then_some(admission),
+                admission: may_come.then(|| Box::new(admission)),
             })
         }
     }

@@ -278,7 +278,7 @@ impl Reloader {
         };
         let files = files::open(&config, in_force, anew).map_err(|refusal| {
             if let Some(admission) = refusal.admission {
-                self.admit(&config, waits, admission);
+                self.admit(&config, waits, *admission);
             }
             self.explained(&config, refusal.wrong)
         })?;
