@@ -32,7 +32,7 @@ pub struct Checked {
 /// Checks the files that a configuration names, as `run` would read them, and the fixtures. Blocks.
 pub fn check(config: &Config) -> Checked {
     let mut checked = Checked::default();
-    match files::open(config, config, None, true) {
+    match files::open_first(config) {
         Ok(files) => checked.devices = files.snapshot.state.devices,
         Err(wrong) => checked.problems = Wrong::problems(wrong),
     }

@@ -47,8 +47,8 @@ impl Difference {
     }
 }
 
-/// How many devices work, or will, and do not any more by another inventory; of how many; and a code
-/// of just these.
+/// How many devices work, or will, and do not any more by another inventory, or not under each of
+/// their names; of how many; and a code of just these.
 fn lost(old: &Inventory, new: &Inventory, now: Timestamp) -> (u64, u64, String) {
     let (mut lost, mut of, mut names) = (0, 0, Xxh3::new());
     for standing in old.standings(now) {
@@ -56,11 +56,17 @@ fn lost(old: &Inventory, new: &Inventory, now: Timestamp) -> (u64, u64, String) 
             continue;
         };
         of += 1;
-        if let None | Some(Standing::Ended(_)) = new.standing(entry.id(), now) {
-            lost += 1;
-            names.update(entry.id().as_bytes());
-            names.update(b"\n");
-        }
+        let works = matches!(standing, Standing::Valid(_));
+        // How it is lost is part of the code: an id has no byte below a blank.
+        let how: &[u8] = match new.standing(entry.id(), now) {
+            None | Some(Standing::Ended(_)) => b"\n",
+            Some(Standing::Planned(_)) if works => b"\r",
+            Some(_) if works && !new.has_names_of(entry, now) => b"\t",
+            Some(_) => continue,
+        };
+        lost += 1;
+        names.update(entry.id().as_bytes());
+        names.update(how);
     }
     (lost, of, format!("{:08x}", names.digest() >> 32))
 }
@@ -94,7 +100,11 @@ mod tests {
 
     fn known(rows: impl IntoIterator<Item = String>) -> Knowledge {
         let rows: Vec<String> = rows.into_iter().collect();
-        let text = format!("id,kind,valid_from,valid_to\n{}\n", rows.join("\n"));
+        table("id,kind,valid_from,valid_to", &rows)
+    }
+
+    fn table(head: &str, rows: &[String]) -> Knowledge {
+        let text = format!("{head}\n{}\n", rows.join("\n"));
         let (catalogue, zone) = (Catalogue::shipped(), TimeZone::UTC);
         let inventory = Inventory::of_csv(
             std::path::Path::new("d.csv"),
@@ -150,6 +160,73 @@ mod tests {
             exchanged.push(format!("m-{n},meter.water,2021-01-01,"));
         }
         assert_eq!(loss(&all, &exchanged), None);
+    }
+
+    #[test]
+    fn who_works_and_does_not_yet_any_more_is_lost() {
+        let all = meters(10);
+        let planned = |rows: &[String]| -> Vec<String> {
+            let first = rows
+                .iter()
+                .take(2)
+                .map(|row| row.replace(",,", ",2099-01-01,"));
+            first.chain(rows.iter().skip(2).cloned()).collect()
+        };
+        let found = loss(&all, &planned(&all)).unwrap();
+        assert_eq!((found.lost, found.of), (2, 10));
+        assert_ne!(found.code, loss(&all, all.get(2..).unwrap()).unwrap().code);
+        assert_eq!(loss(&planned(&all), &planned(&all)), None);
+        assert_eq!(loss(&planned(&all), &all), None, "sooner than planned");
+    }
+
+    #[test]
+    fn who_has_lost_a_name_is_lost() {
+        let head = "id,kind,aliases,credential";
+        let hex = |n: usize| format!("{n:064x}");
+        let rows = |change: &dyn Fn(usize) -> Option<(String, String)>| -> Vec<String> {
+            let plain = |n| match n % 2 {
+                0 => (format!("sn:{n}"), format!("user:u-{n}")),
+                _ => (
+                    format!("sn:{n};imei:86841105675878{n}"),
+                    format!("sha256:{}", hex(n)),
+                ),
+            };
+            (0..10)
+                .map(|n| (n, change(n).unwrap_or_else(|| plain(n))))
+                .map(|(n, (aliases, proof))| format!("m-{n},meter.water,{aliases},{proof}"))
+                .collect()
+        };
+        let loss = |old: &[String], new: &[String]| {
+            let known = |rows: &[String]| table(head, rows);
+            let found = Difference::between(&known(old), &known(new), NOW);
+            found.loss("d.csv".to_owned()).map(|loss| loss.lost)
+        };
+        let all = rows(&|_| None);
+        assert_eq!(loss(&all, &all), None);
+        // No alias, one of two, no user, another token: each row that it was found by.
+        let user = |n: usize| format!("user:u-{n}");
+        for change in [
+            &|n| (n < 4).then(|| (String::new(), String::new())),
+            &|n| (n % 2 == 1).then(|| (format!("sn:{n}"), format!("sha256:{}", hex(n)))),
+            &|n| (n % 2 == 0).then(|| (format!("sn:{n}"), String::new())),
+            &|n| {
+                (n % 2 == 1).then(|| {
+                    (
+                        format!("sn:{n};imei:86841105675878{n}"),
+                        format!("sha256:{}", hex(n + 50)),
+                    )
+                })
+            },
+        ] as [&dyn Fn(usize) -> Option<(String, String)>; 4]
+        {
+            let count = loss(&all, &rows(change)).unwrap();
+            assert!(count >= 4, "{count}");
+        }
+        // Swapped: they lead to others. And more names are no loss.
+        let swapped = rows(&|n| (n == 0 || n == 2).then(|| (format!("sn:{}", 2 - n), user(n))));
+        assert_eq!(loss(&all, &swapped), Some(2));
+        let more = rows(&|n| (n % 2 == 0).then(|| (format!("sn:{n} x:{n}"), user(n))));
+        assert_eq!(loss(&all, &more), None);
     }
 
     #[test]

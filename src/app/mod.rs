@@ -85,7 +85,7 @@ pub async fn run(
         if let Some(reload) = &mut reload {
             reload.watch_named(&opening);
         }
-        (reload, files::open(&opening, &opening, None, true))
+        (reload, files::open_first(&opening))
     });
     let (reload, files) = read.await?;
     host.reload = reload;
@@ -171,7 +171,7 @@ impl Gateway {
         let sessions = Arc::new(sessions);
         let service = mqtt::Service {
             config: config.mqtt.clone(),
-            door: mqtt::Door::new(files.users),
+            door: mqtt::Door::new(files.admission.users),
             intake: Arc::clone(&intake),
             accounting: Arc::clone(&accounting),
             sessions: Arc::clone(&sessions),
@@ -189,7 +189,7 @@ impl Gateway {
             history,
             devices,
             stores,
-            push: push::Service::new(Arc::clone(&intake), clock.clone(), files.doors),
+            push: push::Service::new(Arc::clone(&intake), clock.clone(), files.admission.doors),
             intake,
             mqtt: Arc::new(service),
             coap: Arc::new(coap),

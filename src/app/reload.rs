@@ -8,19 +8,20 @@
 //!     a tenth of the devices gone --> as wrong, until somebody confirms just that
 //! ```
 //! Decisions: nothing is swapped before everything is read, so that a mistake in one file cannot leave
-//! half of another configuration at work. What is swapped goes one after the other: each uplink, each
+//! half of another configuration at work; but users and secrets do not wait for inventory and profiles.
+//! What is swapped goes one after the other: each uplink, each
 //! CONNECT and each request sees one snapshot of its own part, and none of them looks at two. Profiles
 //! and inventory are checked against the catalogue in force, for they point into it.
 use super::Error;
 use super::difference::Difference;
-use super::files::{self, Files};
+use super::files::{self, Admission, Files, InForce};
 use super::retired::Retired;
 use super::snapshot::Snapshot;
 use super::wrong::Wrong;
 use crate::api::Shared;
 use crate::config::{Changes, Config};
 use crate::model::settings::Problem;
-use crate::model::{WATCH_EVERY, Watch};
+use crate::model::{WATCH_EVERY, WATCHED_MAX, Watch};
 use crate::telemetry::{Ask, Changed, Force, Loss, Outcome, Part, Supervisor};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -52,8 +53,23 @@ impl std::fmt::Debug for Reload {
 impl Reload {
     /// Watches the files that the configuration names, too. Before they are read. Blocks.
     pub(super) fn watch_named(&mut self, config: &Config) {
+        self.watch.set(self.named(config));
+    }
+
+    /// Its own file first: a watch has room for so many, and without that one nothing is mended.
+    fn named(&self, config: &Config) -> Vec<PathBuf> {
         let own = self.file.iter().cloned();
-        self.watch.set(own.chain(files::named(config)));
+        let mut all: Vec<PathBuf> = own.chain(files::named(config)).collect();
+        let unwatched = all.len().saturating_sub(WATCHED_MAX);
+        if unwatched > 0 {
+            warn!(
+                unwatched,
+                max = WATCHED_MAX,
+                "too many files: a change of some is not seen, but by citygate reload"
+            );
+        }
+        all.truncate(WATCHED_MAX);
+        all
     }
 }
 
@@ -138,17 +154,22 @@ impl Reloader {
             };
             // Files may lie on a network, where a look takes as long as it takes; and a million rows
             // are not freed in no time either.
-            self = tokio::task::spawn_blocking(move || {
-                self.look(cause);
+            let stop = halt.clone();
+            let look = tokio::task::spawn_blocking(move || {
+                self.look(cause, &stop);
                 self.retired.sweep();
                 self.shared.config.retired(self.retired.len());
                 self
-            })
-            .await?;
+            });
+            // Nor does the drain wait for it: what it reads by then is not taken.
+            self = tokio::select! {
+                () = halt.cancelled() => return Ok(()),
+                looked = look => looked?,
+            };
         }
     }
 
-    fn look(&mut self, cause: Cause) {
+    fn look(&mut self, cause: Cause, halt: &CancellationToken) {
         let (name, force, answer) = match cause {
             Cause::Changed if self.reload.watch.changed() => ("a file changed", Force::No, None),
             Cause::Changed => return,
@@ -161,6 +182,9 @@ impl Reloader {
         }
         self.supervisor.reloading();
         let read = self.read(anew, &force);
+        if halt.is_cancelled() {
+            return;
+        }
         let outcome = match read {
             Ok(ready) => self.take(name, ready),
             Err(Refused::Wrong(wrong)) => self.refuse(name, wrong),
@@ -238,18 +262,33 @@ impl Reloader {
     fn read(&mut self, anew: bool, force: &Force) -> Result<Ready, Refused> {
         let config = (self.reload.load)().map_err(|all| Wrong::all(Part::Config, all))?;
         // Those of before stay watched, until this has been read: one of them may be what is wrong.
-        let mut known = files::named(&config);
-        known.extend(self.reload.file.clone());
-        let now_named = known.clone();
+        let now_named = self.reload.named(&config);
+        let mut known = now_named.clone();
         for file in self.reload.watch.files() {
             if !known.contains(file) {
                 known.push(file.clone());
             }
         }
         self.reload.watch.set(known);
-        let files = files::open(&config, &self.started, Some(&self.snapshot), anew)
-            .map_err(|wrong| self.explained(&config, wrong))?;
-        let changed = self.judge(&config, &files, force)?;
+        let waits = Changes::between(&self.started, &config).waits("route");
+        let in_force = InForce {
+            config: &self.started,
+            routes: waits.then_some(&self.current.routes),
+            snapshot: Some(&self.snapshot),
+        };
+        let files = files::open(&config, in_force, anew).map_err(|refusal| {
+            if let Some(admission) = refusal.admission {
+                self.admit(&config, waits, *admission);
+            }
+            self.explained(&config, refusal.wrong)
+        })?;
+        let changed = match self.judge(&config, &files, force) {
+            Ok(changed) => changed,
+            Err(refused) => {
+                self.admit(&config, waits, files.admission);
+                return Err(refused);
+            }
+        };
         // The last that can fail: the certificate swaps itself.
         if let (Some(server), Some(tls)) = (&self.shared.tls, &config.tls) {
             let reloaded = server.reload(self.shared.clock.now());
@@ -265,6 +304,22 @@ impl Reloader {
             files,
             changed,
         })
+    }
+
+    /// Inventory or profiles are not taken; who may come in is of now all the same: whoever removes a
+    /// user does it because a device was lost, and does not wait for a row to be mended.
+    fn admit(&self, config: &Config, routes_wait: bool, admission: Admission) {
+        let Admission { users, doors } = admission;
+        // A file that is no longer named opens the door to everybody: not with half of a configuration.
+        if users.is_some() || self.current.mqtt.users_file.is_none() {
+            self.shared.mqtt.reload(users);
+        }
+        // Secrets are those of their routes.
+        let is_same = !routes_wait && !Changes::between(&self.current, config).has("route");
+        if is_same {
+            self.shared.push.reload(doors);
+        }
+        info!("users and secrets are those of their files now, all the same");
     }
 
     /// Who adds a metric and a profile that uses it has made no mistake, but has to restart.
@@ -323,7 +378,7 @@ impl Reloader {
         if changes.waits("route") {
             config.routes = self.current.routes.clone();
         } else {
-            self.shared.push.reload(files.doors);
+            self.shared.push.reload(files.admission.doors);
         }
         let knowledge = Arc::clone(&files.snapshot.knowledge);
         let intake = &self.shared.intake;
@@ -333,7 +388,7 @@ impl Reloader {
             self.snapshot.state.loaded_at = self.shared.clock.now();
             self.retired.push(before.knowledge);
         }
-        self.shared.mqtt.reload(files.users);
+        self.shared.mqtt.reload(files.admission.users);
         self.shared.hosts.reload(&config.http.hosts);
         self.shared.devices.reload(config.devices.clone());
         // It was checked a moment ago; a mistake that was made since then keeps what was in force.
@@ -343,5 +398,33 @@ impl Reloader {
         }
         self.current = config;
         changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn of_too_many_files_the_configuration_and_the_inventory_are_watched() {
+        let dir = tempfile::tempdir().unwrap();
+        let (own, devices) = (dir.path().join("z.toml"), dir.path().join("z.csv"));
+        for n in 0..=WATCHED_MAX {
+            fs::write(dir.path().join(format!("a-{n}.toml")), "").unwrap();
+        }
+        let (folder, file) = (dir.path().display(), devices.display());
+        let text = format!("[devices]\nprofiles = '{folder}'\ninventory = '{file}'\n");
+        let mut reload = Reload {
+            file: Some(own.clone()),
+            watch: Watch::new([]),
+            load: Box::new(|| Err(Vec::new())),
+            asked: Arc::default(),
+        };
+        reload.watch_named(&Config::parse(&text, []).unwrap());
+        let watched = reload.watch.files();
+        assert_eq!(watched.len(), WATCHED_MAX);
+        assert!(watched.starts_with(&[own, devices]), "{watched:?}");
     }
 }

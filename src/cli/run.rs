@@ -7,9 +7,13 @@ use crate::telemetry::{self, Supervisor};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
+
+/// Work that is still blocked after the drain, on a file of a network that does not answer, is left.
+const BLOCKED_MAX: Duration = Duration::from_millis(500);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,6 +83,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
             never = hangups.each(&asked) => match never {},
         }
     });
+    runtime.shutdown_timeout(BLOCKED_MAX);
     result.map(|()| Exit::Ok)
 }
 

@@ -62,6 +62,12 @@ impl Changes {
         Self { now, restart }
     }
 
+    /// Has something changed that lies below `key`?
+    pub fn has(&self, key: &str) -> bool {
+        let mut all = self.now.iter().chain(&self.restart);
+        all.any(|changed| is_below(changed, key))
+    }
+
     /// Must what lies below `key` wait for a restart?
     pub fn waits(&self, key: &str) -> bool {
         self.restart.iter().any(|waiting| is_below(waiting, key))
@@ -131,6 +137,7 @@ mod tests {
         );
         assert_eq!(found.now, ["http.hosts", "route[0].topic"]);
         assert_eq!(found.restart, ["mqtt.receive_max"]);
+        assert!(found.has("mqtt") && found.has("route") && !found.has("log"));
         assert!(found.waits("mqtt") && !found.waits("mqtt.bind") && !found.waits("route"));
     }
 

@@ -71,16 +71,20 @@ impl Table {
         };
         let kind_given = if kind.is_empty() { 0 } else { KIND };
         let district_given = if district.is_empty() { 0 } else { DISTRICT };
+        let gave_kind = self.roll.gives(number, KIND);
+        let gave_district = self.roll.gives(number, DISTRICT);
         self.roll
             .give(number, carried | kind_given | district_given);
         let Some(mark) = self.marks.get_mut(number as usize) else {
             return;
         };
         let before = *mark;
-        if !kind.is_empty() {
+        // What it gave and does not give any more is not so any more: a grant may hang on it. Its next
+        // report says what is so.
+        if !kind.is_empty() || gave_kind {
             mark.kind = self.names.number(&kind, mark.kind);
         }
-        if !district.is_empty() {
+        if !district.is_empty() || gave_district {
             mark.district = self.names.number(district, mark.district);
         }
         if is_new || *mark != before {

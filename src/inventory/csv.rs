@@ -229,7 +229,8 @@ fn split(row: &str, text: &mut String, ends: &mut Vec<usize>) -> Split {
     ends.clear();
     let mut rest = row;
     loop {
-        if let Some(quoted) = rest.strip_prefix('"') {
+        // Blanks before a quote are no part of the field, as they are none of it behind.
+        if let Some(quoted) = rest.trim_start_matches([' ', '\t']).strip_prefix('"') {
             rest = quoted;
             loop {
                 let Some((inner, behind)) = rest.split_once('"') else {
@@ -281,6 +282,8 @@ mod tests {
             (r#"12" pipe,b"#, vec![r#"12" pipe"#, "b"]),
             ("\"two\r\nlines\",b", vec!["two\r\nlines", "b"]),
             (",", vec!["", ""]),
+            (r#"a, "b,1","#, vec!["a", "b,1", ""]),
+            ("\t\"a\" ,b \"c\"", vec!["a", "b \"c\""]),
         ] {
             assert_eq!(
                 fields(row).as_deref(),

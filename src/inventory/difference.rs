@@ -1,7 +1,8 @@
 //! What another inventory changes.
 use super::Inventory;
-use super::entry::Entry;
+use super::entry::{Credential, Entry};
 use super::table::Table;
+use crate::model::Timestamp;
 
 /// Ids that are kept of each kind of change, for people to read.
 const SHOWN_MAX: usize = 5;
@@ -77,6 +78,27 @@ impl Difference {
             gone.for_each(|head| difference.removed.note(head.id));
         }
         difference
+    }
+}
+
+impl Inventory {
+    /// Does each name of a row, of another inventory, lead to its device here at a time: aliases, token
+    /// and user?
+    pub fn has_names_of(&self, entry: Entry<'_>, at: Timestamp) -> bool {
+        let Some(table) = self.table.as_deref() else {
+            return false;
+        };
+        let id = entry.id();
+        let leads = |name: &str| table.find(name, at).is_some_and(|head| head.id == id);
+        let is_user = |user: &str| {
+            let mut rows = table.rows_of(id).filter(|head| head.holds(at));
+            rows.any(|head| table.users.names.get(head.user) == user)
+        };
+        let user = match entry.credential() {
+            Some(Credential::User(user)) => is_user(user),
+            _ => true,
+        };
+        user && entry.aliases().all(leads) && entry.token().is_none_or(leads)
     }
 }
 

@@ -160,6 +160,11 @@ impl<'i> Entry<'i> {
         self.rest().has_token.then_some(Credential::Token)
     }
 
+    /// Its token, as it lies among the names.
+    pub(super) fn token(self) -> Option<&'i str> {
+        self.rest().token().map(|(_, token)| token)
+    }
+
     /// Other names, such as `imei:868411056758782` or `dlt645:000000000161`.
     pub fn aliases(self) -> impl Iterator<Item = &'i str> {
         self.rest().aliases.map(|(_, alias)| alias)

@@ -106,6 +106,10 @@ pub fn load(
         }
     };
     let open = || {
+        // Opening a pipe waits for who writes to it.
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(std::io::Error::other("must be a regular file"));
+        }
         let opened = File::open(path)?;
         let len = opened.metadata()?.len();
         Ok::<_, std::io::Error>((opened, len))

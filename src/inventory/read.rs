@@ -16,6 +16,9 @@ use std::path::Path;
 pub(super) const ROWS_MAX: usize = 5_000_000;
 /// Longest cell, in bytes.
 pub(super) const FIELD_BYTES_MAX: usize = 512;
+/// Districts that are told apart. The registry numbers them, with kinds, profiles and labels, in two
+/// bytes; a city has some hundred, down to its communities some thousand.
+const DISTRICTS_MAX: usize = 10_000;
 /// Bytes that all rows may take: places in the arena have four.
 const ARENA_BYTES_MAX: usize = 3 << 30;
 const ASSET_BYTES_MAX: usize = 128;
@@ -168,11 +171,15 @@ impl<'c> Builder<'c> {
         }
         let district = cells.get(Column::District);
         let known = self.table.districts.find(district).is_some();
-        if known
-            || self
-                .cell(line, cells, Column::District, value::district)
-                .is_some()
-        {
+        // "" is one of them.
+        let full = self.table.districts.len() > DISTRICTS_MAX;
+        let checked = |text| match value::district(text) {
+            Ok(()) if full => Err(format!(
+                "is one more than the {DISTRICTS_MAX} districts that are told apart: is this the right column?"
+            )),
+            checked => checked,
+        };
+        if known || self.cell(line, cells, Column::District, checked).is_some() {
             draft.district = self.table.districts.intern(district);
         }
         let parent = |text| DeviceId::check(text).map_err(|error| error.to_string());

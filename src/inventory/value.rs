@@ -177,6 +177,9 @@ pub(super) fn aliases<'r>(
 
 fn check_alias(alias: &str) -> Result<(), String> {
     printable(alias, ALIAS_BYTES_MAX)?;
+    if alias.contains('"') {
+        return Err("has a quote in it: quotes stand around a whole field, and within one they are written twice".to_owned());
+    }
     let mantissa = alias.split_once("E+").map(|(mantissa, _)| mantissa);
     if mantissa.is_some_and(|mantissa| mantissa.parse::<f64>().is_ok()) {
         return Err("a spreadsheet made a number of it and lost digits: format the column as text, and put imei: or sn: before".to_owned());
@@ -377,6 +380,7 @@ mod tests {
             "cjt188:10",
             "sn:",
             "8.68411E+14",
+            "\"sn:1\"",
             &long,
         ] {
             assert_eq!(aliases(wrong, "m-1", &mut out).unwrap_err().0, wrong);

@@ -213,6 +213,39 @@ fn users_are_those_of_the_file_that_a_link_points_to_now() {
 }
 
 #[test]
+fn an_end_does_not_wait_for_a_file_that_does_not_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    fs::write(at("users.toml"), "").unwrap();
+    let (ports, data) = (Ports::free(), at("data"));
+    let users = format!("users_file = \"{}\"", at("users.toml").display());
+    let config = ports
+        .config(&data, "")
+        .replace("[coap]", &format!("{users}\n[coap]"));
+    let mut gateway = Gateway::start(dir.path(), ports, &config);
+    // As a file of a network that hangs: who reads it waits.
+    let pipe = std::process::Command::new("mkfifo")
+        .arg(at("pipe"))
+        .status();
+    assert!(pipe.unwrap().success());
+    fs::rename(at("pipe"), at("users.toml")).unwrap();
+    gateway.signal(Signal::HUP);
+    let mut writer = None;
+    wait_for("a reader", || {
+        let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
+        writer = rustix::fs::open(at("users.toml"), flags, rustix::fs::Mode::empty()).ok();
+        writer.is_some()
+    });
+    let began = std::time::Instant::now();
+    assert!(gateway.stop().success(), "{}", gateway.said());
+    assert!(
+        began.elapsed() < Duration::from_secs(4),
+        "as if nothing hung"
+    );
+    drop(writer);
+}
+
+#[test]
 fn a_service_manager_hears_of_start_watchdog_reload_and_end() {
     let dir = tempfile::tempdir().unwrap();
     let socket = UnixDatagram::bind(dir.path().join("notify")).unwrap();

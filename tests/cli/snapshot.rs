@@ -22,6 +22,22 @@ impl City {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("profiles")).unwrap();
         fs::write(dir.path().join("devices.csv"), csv).unwrap();
+        Self::start(dir, "")
+    }
+
+    /// With a users' file.
+    fn with_users(csv: &str) -> (Self, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("profiles")).unwrap();
+        fs::write(dir.path().join("devices.csv"), csv).unwrap();
+        let users = dir.path().join("users.toml");
+        fs::write(&users, "").unwrap();
+        let line = format!("users_file = \"{}\"\n", users.display());
+        (Self::start(dir, &line), users)
+    }
+
+    /// `mqtt`: more of that section.
+    fn start(dir: tempfile::TempDir, mqtt: &str) -> Self {
         let ports = Ports::free();
         let at = |name: &str| dir.path().join(name).display().to_string();
         let devices = format!(
@@ -30,6 +46,7 @@ impl City {
             at("profiles")
         );
         let config = ports.config(&dir.path().join("data"), &devices);
+        let config = config.replace("[coap]", &format!("{mqtt}[coap]"));
         let gateway = Gateway::start(dir.path(), ports, &config);
         Self { dir, gateway }
     }
@@ -217,6 +234,53 @@ fn losing_over_a_tenth_of_the_devices_has_to_be_confirmed() {
         done.out
     );
     assert!(city.gateway.stop().success());
+}
+
+#[test]
+fn a_user_that_goes_is_gone_whatever_is_wrong_with_the_inventory() {
+    let (city, users) = City::with_users(&csv(20, "370102"));
+    let user = |name: &str| {
+        // printf '%s%s' salt secret | sha256sum
+        let hash = "bede90386d450cea8b77b822f8887065e4e5abf132c2f9dccfcc7fbd4cba5e35";
+        format!("[[user]]\nname = \"{name}\"\npassword_sha256 = \"salt:{hash}\"\n")
+    };
+    let may = |name: &str| {
+        let sent = Command::new("mosquitto_pub")
+            .args([
+                "-p",
+                &city.gateway.ports.mqtt.to_string(),
+                "-u",
+                name,
+                "-P",
+                "secret",
+            ])
+            .args(["-q", "1", "-t", "city/m-3/json", "-m", "{}"])
+            .status();
+        sent.unwrap().success()
+    };
+    replace(&users, &(user("a") + &user("b") + &user("c")));
+    wait_for("the users", || may("a") && may("b"));
+    // A mistake, then a loss: each is refused, and the user goes all the same.
+    city.write("devices.csv", "id,kind\nm-1,meter.wata\n");
+    replace(&users, &(user("b") + &user("c")));
+    wait_for("the end of a", || !may("a"));
+    assert!(may("b"));
+    city.write("devices.csv", &csv(3, "370102"));
+    replace(&users, &user("c"));
+    wait_for("the end of b", || !may("b"));
+    assert!(may("c"));
+    assert!(city.problems()[0].contains("would lose 17 of 20 devices"));
+    // But nobody comes in because no file is named any more.
+    let config = fs::read_to_string(city.at("citygate.toml")).unwrap();
+    let open = config
+        .lines()
+        .filter(|line| !line.starts_with("users_file"));
+    let open: Vec<&str> = open.collect();
+    city.write("citygate.toml", &open.join("\n"));
+    let failures = "citygate_config_reload_failures_total{part=\"loss\"}";
+    let before = city.metric(failures);
+    wait_for("one more refusal", || city.metric(failures) > before);
+    assert!(!may("a") && may("c"));
 }
 
 #[test]

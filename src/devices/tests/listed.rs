@@ -204,6 +204,36 @@ fn the_inventory_knows_better_and_changes_its_mind() {
 }
 
 #[test]
+fn a_cell_that_was_emptied_says_nothing_any_more() {
+    let mut fed = city();
+    let place = |fed: &Fed, id: &str| {
+        let device = fed.get(id, 2);
+        (device.kind.to_string(), device.district.to_string())
+    };
+    fed.heard("m-1", 1);
+    let emptied = CITY
+        .replace("m-1,meter.water,370102", "m-1,,")
+        .replace("m-2,meter.water,370103", "m-2,meter.water,");
+    fed.table.enrol(&known(&emptied, 2), at(2));
+    assert_eq!(place(&fed, "m-1"), ("unknown".into(), String::new()));
+    assert_eq!(place(&fed, "m-2"), ("meter.water".into(), String::new()));
+    let before = Grant {
+        kinds: Scope::All,
+        districts: Scope::Only(vec!["370102".into()]),
+        ..Grant::default()
+    };
+    let number = fed.table.ids.find("m-1").unwrap();
+    let sight = Sight::of(&before, &fed.table);
+    assert!(sight.mark(&fed.table, number).is_none(), "the old grant");
+    // Its own report says what it is, and the next snapshot leaves that.
+    fed.heard("m-1", 3);
+    let own = place(&fed, "m-1");
+    assert_eq!(own.0, "pole.environment");
+    fed.table.enrol(&known(&emptied, 3), at(4));
+    assert_eq!(place(&fed, "m-1"), own);
+}
+
+#[test]
 fn who_is_no_longer_named_goes_unless_it_was_heard() {
     let mut fed = city();
     fed.heard("m-2", 1);

@@ -295,6 +295,18 @@ fn files_that_are_no_such_file_say_why() {
             .to_string()
             .starts_with("devices.inventory = nowhere.csv: No such file")
     );
+    // Opening a pipe would wait for who writes to it.
+    let pipe = tempfile::tempdir().unwrap();
+    let pipe = pipe.path().join("devices.csv");
+    std::fs::create_dir_all(&pipe).unwrap();
+    let read = load(
+        &pipe,
+        &Catalogue::shipped(),
+        &TimeZone::UTC,
+        Unknown::Reject,
+    );
+    let said = read.unwrap_err()[0].to_string();
+    assert!(said.ends_with("must be a regular file"), "{said}");
     let other = load(
         Path::new("devices.xlsx"),
         &Catalogue::shipped(),
@@ -302,6 +314,32 @@ fn files_that_are_no_such_file_say_why() {
         Unknown::Reject,
     );
     assert!(other.unwrap_err()[0].to_string().contains(".csv or .toml"));
+}
+
+#[test]
+fn quotes_behind_a_blank_are_quotes_and_none_is_part_of_a_name() {
+    let inventory = of_rows("a, \"imei:868411056758782;sn:7\" ,,,,,\n").unwrap();
+    for name in ["imei:868411056758782", "sn:7"] {
+        let found = inventory.lookup(name, at("2026-03-01"));
+        assert_eq!(found.map(Entry::id), Some("a"), "{name}");
+    }
+    refused(
+        "a,x\"sn:7\",,,,,\n",
+        &["devices.csv:2: aliases = \"x\\\"sn:7\\\"\": has a quote in it"],
+    );
+}
+
+#[test]
+fn there_are_at_most_ten_thousand_districts() {
+    let rows = |count: usize| -> String {
+        let rows = (0..count).map(|n| format!("m-{n},d-{n}\nn-{n},d-{n}\n"));
+        format!("id,district\n{}", rows.collect::<String>())
+    };
+    assert_eq!(read(&rows(10_000)).unwrap().devices(), 20_000);
+    let problems = read(&rows(10_001)).unwrap_err();
+    assert_eq!(problems.len(), 2, "{problems:#?}");
+    let start = "devices.csv:20002: district = \"d-10000\": is one more than the 10000 districts";
+    assert!(problems[0].starts_with(start), "{problems:#?}");
 }
 
 #[test]
