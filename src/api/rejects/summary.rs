@@ -11,6 +11,10 @@ use std::collections::HashMap;
 
 /// Records looked at: about a second.
 const SCAN_MAX: u64 = 262_144;
+/// Names of one kind that are counted one by one: strangers choose theirs.
+const NAMES_MAX: usize = 10_000;
+/// The name of all further ones.
+const OTHERS: &str = "(others)";
 /// Bytes of frames asked of the log at a time.
 const READ_BYTES: usize = 1 << 20;
 
@@ -31,6 +35,8 @@ pub struct Groups(HashMap<String, Group>);
 
 impl Groups {
     fn add(&mut self, name: &str, at: Timestamp, recovered: bool) {
+        let known = self.0.contains_key(name) || self.0.len() < NAMES_MAX;
+        let name = if known { name } else { OTHERS };
         if !self.0.contains_key(name) {
             let empty = Group {
                 count: 0,
@@ -129,4 +135,24 @@ pub fn summary(shared: &Shared, wanted: &Wanted) -> Result<Summary, Error> {
         }
     }
     Ok(summary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn further_names_are_counted_as_one() {
+        let mut groups = Groups::default();
+        for number in 0..NAMES_MAX + 7 {
+            groups.add(&number.to_string(), Timestamp::MIN, false);
+        }
+        groups.add("0", Timestamp::MIN, true);
+        assert_eq!(groups.names(), NAMES_MAX + 1);
+        let largest = groups.largest(2);
+        let counts = largest
+            .iter()
+            .map(|(name, group)| (name.as_str(), group.count));
+        assert_eq!(counts.collect::<Vec<_>>(), [(OTHERS, 7), ("0", 2)]);
+    }
 }
