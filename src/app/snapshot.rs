@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::intake::{Knowledge, Routes};
 use crate::inventory::{self, Inventory};
 use crate::model::FileIdentity;
-use crate::model::settings::{Problem, nearest};
+use crate::model::settings::{Problem, nearest_name};
 use crate::profiles::{self, Profiles};
 use crate::telemetry::{Part, SnapshotState};
 use std::collections::BTreeSet;
@@ -142,7 +142,7 @@ fn unknown_profiles(routes: &Routes, known: &[&str]) -> Vec<Problem> {
     let named = routes.profiles();
     let unknown = named.filter(|(_, name)| !known.contains(name));
     let problem = |(at, name): (usize, &str)| {
-        let near = nearest(name, known.iter().copied());
+        let near = nearest_name(name, known.iter().copied());
         let near = near.map(|near| format!("; did you mean `{near}`?"));
         let rule = format!("is no profile{}", near.unwrap_or_default());
         Problem::new(format!("route[{at}].profile"), format!("{name:?}"), rule)
