@@ -247,6 +247,10 @@ impl Intake {
         let done = sender.codec.decode(uplink.payload, around, &mut decoded);
         let done = done.and_then(|()| {
             let named = sender.device;
+            // Also of one that is refused: who it is is how its reject is found again.
+            if named.is_empty() {
+                found.device = decoded.sender.as_deref().map(str::to_owned);
+            }
             let sender = knowledge.identify(sender, &decoded, uplink.received_at)?;
             if sender.device != named {
                 found.device = Some(sender.device.to_owned());
