@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 const CONNECTIONS: usize = 4;
 const CHILDREN: usize = 3;
 /// Uplinks of each connection.
-const UPLINKS: usize = 10_000;
+const UPLINKS: usize = 20_000;
 const WINDOW: usize = 500;
 /// Devices that only make the inventory larger.
 const OTHERS: usize = 5_000;
@@ -116,9 +116,13 @@ fn uplinks_under_reloads_see_one_snapshot_each_and_none_is_lost_or_doubled() {
             let mut version = 0;
             while !ended.load(Ordering::Acquire) {
                 version += 1;
+                // One after the other: a file that changes while it is read is not taken.
+                let before = city.generation();
                 replace(&file, &inventory(VERSIONS[version % 2]));
                 city.gateway.signal(Signal::HUP);
-                thread::sleep(Duration::from_millis(100));
+                wait_for("the next snapshot", || {
+                    ended.load(Ordering::Acquire) || city.generation() > before
+                });
             }
         });
         let acked: usize = load.into_iter().map(|load| load.join().unwrap()).sum();
