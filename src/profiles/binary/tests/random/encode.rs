@@ -192,7 +192,8 @@ impl Encoder<'_> {
             -900
         };
         if let Some(field) = table(repeat, "step") {
-            let minutes = self.random.below(256);
+            // 0 is no step: records that are nothing apart are refused.
+            let minutes = 1 + self.random.below(255);
             notes.push((field, minutes as u64));
             step_secs = -60 * i64::try_from(minutes).expect("small");
         }
