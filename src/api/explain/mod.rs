@@ -11,8 +11,8 @@
 //!   far as they are seen; stores, subscribers, links and the gateway's own life are for grants of
 //!   the gateway, names of tokens for those that may operate, strangers for those of all devices. Of a
 //!   device that is not granted the story is that of one that does not exist.
-//! - **Bounded**: a page of the timeline ([`ENTRIES_MAX`]), a frame of the log for each uplink and two
-//!   for the gateway's start, one look at the marks of each device (in `devices`), at [`STRANGERS_MAX`] strangers;
+//! - **Bounded**: a page of the timeline (`ENTRIES_MAX`), a frame of the log for each uplink and two
+//!   for the gateway's start, one look at the marks of each device (in `devices`), at `STRANGERS_MAX` strangers;
 //!   of who never came, a few walks through the rejects (`reach`).
 mod around;
 mod gather;
