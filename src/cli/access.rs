@@ -244,10 +244,7 @@ fn judge(grant: &Grant, kind: &str, district: &str, metrics: &[String]) -> Vec<J
 
 /// Kind and district, as the running gateway knows them.
 fn ask(args: &Why) -> Result<(String, String), Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::cannot_start("cannot start", &error))?;
+    let runtime = super::runtime()?;
     let token = std::env::var("CITYGATE_TOKEN").ok();
     let token = token.map(|token| format!("Bearer {token}"));
     let path = format!("/v1/devices/{}", super::tap::encoded(&args.device));

@@ -35,10 +35,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::cannot_start("cannot start", &error))?;
+    let runtime = super::runtime()?;
     let path = ["v1", "devices", &args.device, "explain"];
     let count = [("limit", args.uplinks.to_string())];
     let answer = runtime.block_on(ask(&args.gateway, Method::GET, &path, &count))?;

@@ -136,6 +136,14 @@ fn load_config(file: &Path) -> Result<Config, Vec<Problem>> {
     Config::load(file, environment())
 }
 
+/// For a command that asks somebody: one thread is enough.
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::cannot_start("cannot start", &error))
+}
+
 /// The defaults with the environment over them.
 fn default_config() -> Result<Config, Vec<Problem>> {
     Config::parse("", environment())

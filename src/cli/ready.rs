@@ -33,10 +33,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => own::http(args.config.as_deref())?,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::cannot_start("cannot start", &error))?;
+    let runtime = super::runtime()?;
     match runtime.block_on(ask(&format!("{url}/readyz"))) {
         Ok((true, _)) => {
             output::line("ready")?;

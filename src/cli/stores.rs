@@ -103,10 +103,7 @@ fn url(text: &str) -> Result<Url, String> {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::cannot_start("cannot start", &error))?;
+    let runtime = super::runtime()?;
     match &args.command {
         Command::List { gateway } => {
             let answer = runtime.block_on(ask(gateway, Method::GET, &["v1", "stores"], &[]))?;

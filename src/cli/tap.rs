@@ -111,10 +111,7 @@ enum Ended {
 
 pub(super) fn run(mut args: Args) -> Result<Exit, Error> {
     args.token = token()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::cannot_start("cannot start", &error))?;
+    let runtime = super::runtime()?;
     runtime.block_on(async {
         let mut signals = Signals::catch()
             .map_err(|error| Error::cannot_start("cannot catch signals", &error))?;

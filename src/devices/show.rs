@@ -90,9 +90,7 @@ impl Table {
         let timing = Timing::of(entry, &self.config, self.started_at);
         // Who is out of service is neither due nor late, and nothing is wrong with it.
         let judged = entry.is(super::entry::ACCEPTED) && mark.state != State::Retired;
-        let source = Source::ALL
-            .into_iter()
-            .find(|source| *source as u8 == entry.source);
+        let source = Source::from_number(entry.source.into());
         let counted = known(entry.rhythm.counted_at).filter(|_| mark.state != State::Retired);
         let due = timing
             .interval

@@ -76,6 +76,13 @@ impl Source {
         }
     }
 
+    /// From the protobuf number; `None` for 0 and unknown numbers.
+    pub fn from_number(number: i64) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|source| *source as i64 == number)
+    }
+
     /// 0-based place in [`Source::ALL`].
     pub const fn index(self) -> usize {
         self as usize - 1

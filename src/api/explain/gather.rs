@@ -112,9 +112,7 @@ fn accepted(shared: &Shared, device: &Device, entry: &Entry, of: &timeline::Upli
 }
 
 fn refused(shared: &Shared, entry: &Entry, reject: &Reject, recovered: Option<u64>) -> Uplink {
-    let source = Source::ALL
-        .into_iter()
-        .find(|source| *source as u32 == reject.source);
+    let source = Source::from_number(reject.source.into());
     let todays = || shared.intake.route_of(&reject.topic, source?);
     let (route, route_is_todays) = route(reject, todays);
     Uplink {
@@ -153,7 +151,7 @@ fn route(reject: &Reject, todays: impl FnOnce() -> Option<String>) -> (String, b
 }
 
 fn source_name(number: i64) -> String {
-    let source = Source::ALL.into_iter().find(|s| *s as i64 == number);
+    let source = Source::from_number(number);
     source.map_or("unspecified", Source::name).to_owned()
 }
 

@@ -257,9 +257,7 @@ impl RejectJson {
 
     /// Of the reject at `sequence` in the log of rejects.
     pub fn new(sequence: u64, reject: Reject) -> Self {
-        let source = Source::ALL
-            .into_iter()
-            .find(|source| *source as u32 == reject.source);
+        let source = Source::from_number(reject.source.into());
         Self {
             sequence,
             received_at: time(Timestamp::from_nanos(reject.received_at_ns)),

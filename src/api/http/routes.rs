@@ -59,6 +59,13 @@ const fn parameter(
 }
 
 const ID: Parameter = parameter("id", Kind::Text, "meter-7", "Id or alias of a device");
+const REASON: Parameter = parameter(
+    "reason",
+    Kind::Text,
+    "unknown_metric",
+    "Only of this reason",
+);
+const DEVICE: Parameter = parameter("device", Kind::Text, "meter-7", "Only of this device");
 const FROM: Parameter = parameter("from", Kind::Time, "2026-11-23T08:00:00Z", "Not before");
 const TO: Parameter = parameter("to", Kind::Time, "2030-01-01T00:00:00Z", "Before");
 const LIMIT: Parameter = parameter("limit", Kind::Number, "10", "Most entries of the page");
@@ -371,21 +378,7 @@ pub(super) const ROUTES: &[Route] = &[
         handler: || get(rejects::rejects),
         needs: Needs::Data,
         summary: "What could not become readings, newest first; a page may be short and still have a token",
-        parameters: &[
-            parameter(
-                "reason",
-                Kind::Text,
-                "unknown_metric",
-                "Only of this reason",
-            ),
-            parameter("device", Kind::Text, "meter-7", "Only of this device"),
-            ROUTE,
-            RECOVERED,
-            FROM,
-            TO,
-            LIMIT,
-            TOKEN,
-        ],
+        parameters: &[REASON, DEVICE, ROUTE, RECOVERED, FROM, TO, LIMIT, TOKEN],
         answer: JSON,
         problems: &[400],
     },
@@ -395,20 +388,7 @@ pub(super) const ROUTES: &[Route] = &[
         handler: || get(rejects::summary),
         needs: Needs::Data,
         summary: "How many rejects there are, by reason, device and route, the largest groups of each",
-        parameters: &[
-            parameter(
-                "reason",
-                Kind::Text,
-                "unknown_metric",
-                "Only of this reason",
-            ),
-            parameter("device", Kind::Text, "meter-7", "Only of this device"),
-            ROUTE,
-            RECOVERED,
-            FROM,
-            TO,
-            LIMIT,
-        ],
+        parameters: &[REASON, DEVICE, ROUTE, RECOVERED, FROM, TO, LIMIT],
         answer: JSON,
         problems: &[400],
     },

@@ -184,9 +184,7 @@ fn decoded(shared: &Shared, entry: &Entry, kind: &str) -> Decoded {
             ..Decoded::default()
         };
     }
-    let source = Source::ALL
-        .into_iter()
-        .find(|source| *source as i64 == bytes.source);
+    let source = Source::from_number(bytes.source);
     let preview = shared.intake.again(&intake::Kept {
         source: source.unwrap_or(Source::Mqtt),
         topic: bytes.topic,

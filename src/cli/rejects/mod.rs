@@ -4,13 +4,12 @@ mod retry;
 mod stopped;
 
 use super::stores::{Gateway, ask, time};
-use super::{Error, Exit, output};
+use super::{Error, Exit, output, runtime};
 use crate::model::Timestamp;
 use clap::{Subcommand, ValueEnum};
 use reqwest::Method;
 use serde_json::Value;
 use std::path::PathBuf;
-use tokio::runtime::Runtime;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -159,13 +158,6 @@ impl Filter {
         all.filter_map(|(name, value)| Some((name, value?)))
             .collect()
     }
-}
-
-fn runtime() -> Result<Runtime, Error> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::cannot_start("cannot start", &error))
 }
 
 pub(super) fn run(args: Args) -> Result<Exit, Error> {

@@ -1,6 +1,7 @@
 //! `citygate rejects retry`: call after call, until all of the selection was taken once more.
+use super::Filter;
 use super::print::{array, text};
-use super::{Filter, runtime};
+use crate::cli::runtime;
 use crate::cli::stores::{Gateway, ask};
 use crate::cli::{Error, Exit, output};
 use indicatif::{ProgressBar, ProgressStyle};

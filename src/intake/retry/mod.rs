@@ -229,9 +229,7 @@ fn uplink<'a>(reject: &'a Reject, payload: &'a [u8]) -> Result<Uplink<'a>, Strin
             reject.raw_len
         ));
     }
-    let source = Source::ALL
-        .into_iter()
-        .find(|source| *source as u32 == reject.source);
+    let source = Source::from_number(reject.source.into());
     let source = source.ok_or_else(|| format!("its source {} is not known", reject.source))?;
     if reject::may_be_cut(&reject.topic) || reject::may_be_cut(&reject.device_id) {
         return Err("its topic is too long to be kept as a whole".to_owned());
