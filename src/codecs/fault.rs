@@ -26,6 +26,12 @@ reasons! {
     NotUtf8 = "not_utf8",
     /// The document ends before it is closed.
     Truncated = "truncated",
+    /// A check sum or check sequence that does not hold.
+    BadChecksum = "bad_checksum",
+    /// A decimal digit that is none, in a frame of a meter.
+    InvalidBcd = "invalid_bcd",
+    /// A data identifier (DI) or object (OAD) of a meter's protocol that the codec does not read.
+    UnknownIdentifier = "unknown_identifier",
     /// Not JSON for another reason.
     Malformed = "malformed",
     /// NaN, Infinity, or a number too large for a double.

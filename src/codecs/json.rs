@@ -232,6 +232,7 @@ fn metric<'a>(
                     unit: Cow::Borrowed(""),
                     labels: Vec::new(),
                     origin: None,
+                    digits: None,
                 }),
                 Err(sentence) => {
                     let place = out.place_of(group, &key, None);

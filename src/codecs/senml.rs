@@ -152,6 +152,7 @@ fn sample<'a>(resolved: Resolved<'a>, out: &mut Decoded<'a>, sums: &mut Vec<Faul
         unit: unit(resolved.unit),
         labels: Vec::new(),
         origin: None,
+        digits: None,
     });
 }
 

@@ -4,7 +4,7 @@ use super::reject;
 use super::route::{Shape, Target};
 use super::settings::Settings;
 use super::uplink::Uplink;
-use crate::codecs::{self, Fault, json};
+use crate::codecs::{self, Decode, Fault, json};
 use crate::inventory::Entry;
 use crate::model::{DeviceId, Source, Timestamp};
 use crate::profiles::{Codec, Profiles};
@@ -104,7 +104,7 @@ pub(super) fn codec<'a>(
     profiles: &'a Profiles,
 ) -> Result<Codec<'a>, Fault> {
     if target.shape == Shape::Gateway {
-        return Ok(Codec::BuiltIn("json", json::gateway));
+        return Ok(Codec::BuiltIn("json", Decode::Plain(json::gateway)));
     }
     let of_device = entry.map(Entry::profile).filter(|name| !name.is_empty());
     let profile = match target.profile {

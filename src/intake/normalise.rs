@@ -36,12 +36,16 @@ pub(super) struct Register {
 
 impl Register {
     pub(super) fn of(entry: Option<Entry<'_>>) -> Self {
-        let digits = entry.and_then(Entry::digits);
         Self {
             multiplier: entry.and_then(Entry::multiplier),
-            modulus: digits.map(|(all, behind)| 10_f64.powi(i32::from(all.saturating_sub(behind)))),
+            modulus: modulus(entry.and_then(Entry::digits)),
         }
     }
+}
+
+/// The value at which a register of so many digits, and so many of them behind the point, rolls over.
+pub(super) fn modulus(digits: Option<(u8, u8)>) -> Option<f64> {
+    digits.map(|(all, behind)| 10_f64.powi(i32::from(all.saturating_sub(behind))))
 }
 
 /// A clock that cannot be right.

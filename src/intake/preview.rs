@@ -4,10 +4,10 @@ use super::route::Shape;
 use super::take::next_run;
 use super::{Intake, Knowledge, reject};
 use crate::catalogue::Catalogue;
-use crate::codecs::{Decoded, Fault, Faults, Limits, json};
+use crate::codecs::{Decode, Decoded, Fault, Faults, Limits, json};
 use crate::inventory::Entry;
 use crate::model::{self, Quality, ReadingDraft, ReportDraft, Timestamp, proto};
-use crate::profiles::{Around, Codec, Traced};
+use crate::profiles::{Around, Codec, Trace, Traced};
 use jiff::tz::TimeZone;
 use prost::Message;
 
@@ -95,7 +95,7 @@ impl Intake {
         };
         let decode = match target.shape {
             Shape::Telemetry => settings.knowledge.profiles.find(kept.profile),
-            Shape::Gateway => Some(Codec::BuiltIn("json", json::gateway)),
+            Shape::Gateway => Some(Codec::BuiltIn("json", Decode::Plain(json::gateway))),
             // It gave an event, which says what there was.
             Shape::Attributes | Shape::Child(_) => return Preview::default(),
         };
@@ -157,11 +157,18 @@ fn decoded(
         profiles: &knowledge.profiles,
         profile_of: &profile_of,
     };
-    let traced = match codec {
+    let mut traced = match codec {
         Codec::File(profile) => profile.trace(payload, around).pieces,
         Codec::BuiltIn(..) => Vec::new(),
     };
-    if let Err(fault) = codec.decode(payload, around, &mut decoded) {
+    if let Codec::BuiltIn(_, Decode::Frames(_)) = codec {
+        decoded.trace = Some(Trace::default());
+    }
+    let done = codec.decode(payload, around, &mut decoded);
+    if let Some(trace) = decoded.trace.take() {
+        traced = trace.pieces;
+    }
+    if let Err(fault) = done {
         return Preview {
             pieces: pieces(traced, &[]),
             ..Preview::refused(fault)

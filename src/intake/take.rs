@@ -7,7 +7,7 @@ use super::route::{self, Shape};
 use super::settings::Settings;
 use super::uplink::{Delivery, Uplink, Verdict};
 use super::{Intake, budget, choice, note, reject};
-use crate::codecs::{Decoded, Fault, Faults, Reason, json};
+use crate::codecs::{Decode, Decoded, Fault, Faults, Reason, json};
 use crate::log::record::RedeliveryKey;
 use crate::model::{Arrival, DeviceId, Source};
 use crate::profiles::{Around, Codec};
@@ -186,7 +186,9 @@ impl Intake {
             Shape::Telemetry | Shape::Gateway => {
                 choice::codec(&target, entry, uplink, &settings.knowledge.profiles)?
             }
-            Shape::Attributes | Shape::Child(_) => Codec::BuiltIn("json", json::decode),
+            Shape::Attributes | Shape::Child(_) => {
+                Codec::BuiltIn("json", Decode::Plain(json::decode))
+            }
         };
         seen.profile = codec.name();
         seen.version = codec.version();

@@ -1,5 +1,5 @@
 //! One sample as a reading: its name, value, unit and labels, as the catalogue has them.
-use super::normalise::Context;
+use super::normalise::{Context, modulus};
 use crate::catalogue::{Catalogue, LABEL_LEN_MAX, LABELS, Metric, Type, UnitError, is_label_value};
 use crate::codecs::{Reason, Sample, Sent, quote};
 use crate::model::{Quality, ReadingDraft, Value};
@@ -51,7 +51,7 @@ pub(super) fn read<'d>(
                 };
                 reading.raw_unit = Cow::Borrowed(&sample.unit);
             }
-            reading.quality = match context.register.modulus {
+            reading.quality = match context.register.modulus.or(modulus(sample.digits)) {
                 // The register's own digits, in the unit that it shows.
                 Some(modulus) if metric.register => digits_quality(modulus, *number),
                 _ => range_quality(metric, context.kind, shown),

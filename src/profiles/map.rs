@@ -186,6 +186,7 @@ impl Map {
             unit: Cow::Borrowed(&self.unit),
             labels: self.labels(more, place.index),
             origin,
+            digits: None,
         }
     }
 

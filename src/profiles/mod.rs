@@ -10,6 +10,7 @@ mod config;
 mod document;
 mod fixture;
 mod folder;
+mod frames;
 mod inner;
 mod literal;
 mod map;
@@ -20,14 +21,14 @@ mod scale;
 mod shipped;
 mod step;
 mod time;
-mod trace;
 
 pub use config::Config;
 pub use fixture::{Expected, ExpectedValue, Fixture};
 pub use profile::Profile;
-pub use trace::{Spot, Trace, Traced};
 
-use crate::codecs::{self, Decode, Decoded, Fault, Limits};
+pub use crate::codecs::{Spot, Trace, Traced};
+
+use crate::codecs::{self, Decode, Decoded, Dialect, Fault, Limits, Told};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,6 +52,16 @@ pub struct Around<'a> {
     /// Name of the profile that the inventory gives a device, by id or alias; "" where it gives none to
     /// one that it has.
     pub profile_of: &'a dyn Fn(&str) -> Option<&'a str>,
+}
+
+impl Around<'_> {
+    /// What the profile that the inventory gives a meter settles.
+    fn dialect_of(&self, alias: &str) -> Option<Dialect> {
+        match self.profiles.find((self.profile_of)(alias)?)? {
+            Codec::BuiltIn(..) => None,
+            Codec::File(profile) => profile.dialect(),
+        }
+    }
 }
 
 impl std::fmt::Debug for Around<'_> {
@@ -100,7 +111,15 @@ impl<'p> Codec<'p> {
         'p: 'a,
     {
         match self {
-            Self::BuiltIn(_, decode) => decode(payload, around.limits, out),
+            Self::BuiltIn(_, decode) => {
+                let dialect_of = |alias: &str| around.dialect_of(alias);
+                let told = Told {
+                    limits: around.limits,
+                    dialect: Dialect::default(),
+                    dialect_of: &dialect_of,
+                };
+                decode.decode(payload, told, out)
+            }
             Self::File(profile) => profile.decode(payload, around, out),
         }
     }

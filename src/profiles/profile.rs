@@ -2,9 +2,9 @@
 use super::fixture::{self, Fixture};
 use super::inner::Inner;
 use super::reading::{FILE_BYTES_MAX, Reading, VALUES_MAX};
-use super::{Around, Trace, binary, document};
+use super::{Around, Trace, binary, document, frames};
 use crate::catalogue::Catalogue;
-use crate::codecs::{Decoded, Fault};
+use crate::codecs::{self, Decoded, Dialect, Fault};
 use crate::model::Lines;
 use crate::model::settings::{Problem, Section};
 use std::path::Path;
@@ -27,11 +27,17 @@ pub struct Profile {
     inner_line: usize,
 }
 
+/// What a profile reads; the last ones are frames of meters.
+const FORMATS: [&str; 7] = [
+    "json", "cbor", "binary", "dlt645", "dlt698", "cjt188", "meters",
+];
+
 /// How its payloads are laid out.
 #[derive(Debug)]
 enum Layout {
     Document(Box<document::Layout>),
     Binary(Box<binary::Layout>),
+    Frames(frames::Layout),
 }
 
 /// A device that reports less often than this is not watched by its rhythm.
@@ -88,9 +94,13 @@ impl Profile {
                     .then(|| kind.to_owned())
             },
         );
-        let format = top.word("format", &["json", "cbor", "binary"]);
+        let format = top.word("format", &FORMATS);
         if format.is_none() && !top.has("value") && !top.has("each") && !top.has("item") {
-            top.problem("format", "", "must be one of json, cbor, binary");
+            top.problem(
+                "format",
+                "",
+                format!("must be one of {}", FORMATS.join(", ")),
+            );
         }
         // Whatever is wrong, the other mistakes are named, too.
         let bytes = ["repeat", "items", "item", "encoding"]
@@ -98,6 +108,9 @@ impl Profile {
             .any(|key| top.has(key));
         let layout = match format {
             Some("binary") => Layout::Binary(Box::new(binary::Layout::read(top, reading))),
+            Some(codec) if codecs::named(codec).is_some_and(|(_, decode)| decode.is_frames()) => {
+                Layout::Frames(frames::Layout::read(top, codec))
+            }
             None if bytes => Layout::Binary(Box::new(binary::Layout::read(top, reading))),
             format => {
                 let cbor = format == Some("cbor");
@@ -107,6 +120,7 @@ impl Profile {
         let values = match &layout {
             Layout::Document(layout) => layout.values(),
             Layout::Binary(layout) => layout.values(),
+            Layout::Frames(_) => 0,
         };
         if values > VALUES_MAX {
             let rule = format!("at most {VALUES_MAX} values, those of records included");
@@ -172,6 +186,14 @@ impl Profile {
         &self.file
     }
 
+    /// What it settles of a meter's protocol; `None` of one that reads no frames.
+    pub(super) const fn dialect(&self) -> Option<Dialect> {
+        match &self.layout {
+            Layout::Frames(layout) => Some(layout.dialect()),
+            Layout::Document(_) | Layout::Binary(_) => None,
+        }
+    }
+
     /// Does it read a payload within the payload?
     pub(super) fn has_inner(&self) -> bool {
         !self.inners().is_empty()
@@ -181,6 +203,7 @@ impl Profile {
         match &self.layout {
             Layout::Document(layout) => layout.inners(),
             Layout::Binary(layout) => layout.inner().into_iter().collect(),
+            Layout::Frames(_) => Vec::new(),
         }
     }
 
@@ -202,6 +225,7 @@ impl Profile {
         match &self.layout {
             Layout::Document(layout) => layout.decode(payload, around, out),
             Layout::Binary(layout) => layout.decode(payload, around, out),
+            Layout::Frames(layout) => layout.decode(payload, around, out),
         }
     }
 
@@ -211,6 +235,7 @@ impl Profile {
         match &self.layout {
             Layout::Document(layout) => layout.trace(payload, around),
             Layout::Binary(layout) => layout.trace(payload, around),
+            Layout::Frames(layout) => layout.trace(payload, around),
         }
     }
 }

@@ -68,6 +68,7 @@ pub(super) fn extended<'a>(
                 unit,
                 labels,
                 origin: None,
+                digits: None,
             });
         }
         Err((reason, sentence)) => {

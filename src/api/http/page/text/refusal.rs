@@ -40,6 +40,9 @@ pub const fn refusal(reason: Reason) -> Refusal {
         Reason::TooLarge
         | Reason::NotUtf8
         | Reason::Truncated
+        | Reason::BadChecksum
+        | Reason::InvalidBcd
+        | Reason::UnknownIdentifier
         | Reason::Malformed
         | Reason::NotFinite
         | Reason::NotUnderstood
@@ -108,6 +111,21 @@ const fn payload(reason: Reason) -> Refusal {
         Reason::Truncated => say!(
             "The message ends too early", "消息不完整";
             "Check the modem's buffer and length settings.", "检查模组的缓冲区和长度设置。"
+        ),
+        Reason::BadChecksum => say!(
+            "A check sum is wrong: bytes were lost or changed", "校验错误：字节丢失或被改动";
+            "Check the bus: wiring, end resistor, baud rate and parity, and whether two masters talk at once.",
+            "检查总线：接线、终端电阻、波特率与校验位，以及是否有两个主站同时通信。"
+        ),
+        Reason::InvalidBcd => say!(
+            "A decimal digit of the meter is none", "电表数据中有非十进制数字";
+            "Read the meter once more; if it stays so, its memory or its firmware is faulty.",
+            "请重新抄读；若仍如此，则电表存储或程序有故障。"
+        ),
+        Reason::UnknownIdentifier => say!(
+            "The meter sent data that nobody reads here", "表计上送了本网关未定义的数据标识";
+            "Have the concentrator read the identifiers listed in the README.",
+            "请让集中器抄读 README 中列出的数据标识。"
         ),
         Reason::NotFinite => say!(
             "A number is NaN, infinite or too large", "数值为 NaN、无穷或过大";

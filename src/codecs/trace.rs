@@ -19,7 +19,7 @@ pub struct Traced {
     pub sent: String,
     /// What it became: a metric, `device`, `time`, `label channel`, ..; empty: it was ignored.
     pub became: String,
-    /// Index into [`crate::codecs::Decoded::samples`], where it is a sample's value.
+    /// Index into [`Decoded::samples`](super::Decoded::samples), where it is a sample's value.
     pub sample: Option<usize>,
     /// Why it was ignored or refused; "" where there is nothing to say.
     pub note: String,
