@@ -64,8 +64,12 @@ const SHOWN_MAX: usize = 64;
 
 /// Hexadecimal digits of bytes, cut to a readable length.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    let shown = bytes.iter().take(SHOWN_MAX);
-    let mut text: String = shown.map(|byte| format!("{byte:02x}")).collect();
+    let mut text = String::with_capacity(2 * bytes.len().min(SHOWN_MAX) + 2);
+    for byte in bytes.iter().take(SHOWN_MAX) {
+        for digit in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(u32::from(digit), 16));
+        }
+    }
     if bytes.len() > SHOWN_MAX {
         text.push_str("..");
     }
@@ -134,7 +138,7 @@ fn read(
 ) -> Result<(), Fault> {
     let mut run: Vec<Range<usize>> = Vec::new();
     let mut of = 0;
-    let mut flush = |of: usize, run: &mut Vec<Range<usize>>, out: &mut Decoded<'_>| {
+    let flush = |of: usize, run: &mut Vec<Range<usize>>, out: &mut Decoded<'_>| {
         if let Some(framing) = framings.get(of).filter(|_| !run.is_empty()) {
             (framing.read)(payload, run, told, out);
         }
@@ -200,12 +204,9 @@ fn nothing(payload: &[u8], framings: &[Framing], pieces: Vec<Piece>) -> Fault {
         }
         None => {
             let names: Vec<&str> = framings.iter().map(|framing| framing.name).collect();
-            let where_ = match enveloped {
-                true => "in the 376.1 frame of",
-                false => "in",
-            };
+            let within = if enveloped { " of a 376.1 frame" } else { "" };
             let sentence = format!(
-                "no frame of {} {where_} {} bytes",
+                "no frame of {} in {} bytes{within}",
                 names.join(" or "),
                 payload.len()
             );

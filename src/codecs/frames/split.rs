@@ -284,7 +284,7 @@ impl Scan<'_> {
             }
             match self.try_frame(open.framing, open.at..next) {
                 Err(Unframed::Damaged(fault) | Unframed::Broken { fault, .. }) => {
-                    open.fault = fault
+                    open.fault = fault;
                 }
                 Ok(_) | Err(Unframed::Other) => return,
             }
