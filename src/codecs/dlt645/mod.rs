@@ -216,8 +216,8 @@ fn orphan(payload: &[u8], frame: &Frame, reader: &mut Reader<'_, '_>) {
 /// Data of which nobody knows what it is.
 fn unknown(di: [u8; 4], reader: &mut Reader<'_, '_>) {
     let bytes = frames::hex(reader.data.rest());
-    let blocks = di.iter().filter(|byte| **byte == 0xff).count();
-    let why = if blocks > 1 {
+    let mut blocks = di.iter().filter(|byte| **byte == 0xff);
+    let why = if blocks.nth(1).is_some() {
         "a block over two of its bytes, of which nothing says how many values each has"
     } else {
         "no such data identifier is read"
