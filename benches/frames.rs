@@ -133,5 +133,5 @@ fn main() {
         &meters,
         6 * ROUNDS_OF_METERS,
     );
-    row("64 KiB of 0x68: no frame", "meters", &[0x68; 65_536], 0);
+    row("64 KiB of 0x68: no frame", "meters", &vec![0x68; 65_536], 0);
 }
