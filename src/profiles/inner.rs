@@ -180,6 +180,8 @@ fn merge(inner: Decoded<'_>, outer: u32, knows: &dyn Fn(&str) -> bool, out: &mut
         Some(group) => (group.device, group.clone().into_owned().time),
         None => (None, SentTime::Absent),
     };
+    // Beside names that the envelope gave, an address is looked up like them.
+    out.addressed |= inner.addressed && out.devices.is_empty();
     let envelope = out.device_of(outer).or(out.sender.as_deref());
     let other = |name: &&str| envelope.is_some_and(|envelope| envelope != *name) && knows(name);
     let other = inner.sender.as_deref().filter(other).map(str::to_owned);
