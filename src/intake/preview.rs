@@ -187,16 +187,20 @@ fn decoded(
         profiles: &knowledge.profiles,
         profile_of: &profile_of,
     };
-    let mut traced = match codec {
-        Codec::File(profile) => profile.trace(payload, around).pieces,
-        Codec::BuiltIn(..) => Vec::new(),
+    let (frames, mut traced) = match codec {
+        Codec::File(profile) if !profile.is_frames() => {
+            (false, profile.trace(payload, around).pieces)
+        }
+        Codec::File(_) => (true, Vec::new()),
+        Codec::BuiltIn(_, decode) => (decode.is_frames(), Vec::new()),
     };
-    if let Codec::BuiltIn(_, Decode::Frames(_)) = codec {
+    // Of a document this is what lies in its inner payload.
+    if frames || !traced.is_empty() {
         decoded.trace = Some(Trace::default());
     }
     let done = codec.decode(payload, around, &mut decoded);
     if let Some(trace) = decoded.trace.take() {
-        traced = trace.pieces;
+        traced.extend(trace.pieces);
     }
     if let Err(fault) = done {
         return Preview {

@@ -2,7 +2,7 @@
 //!
 //! A profile that has an inner payload is never itself an inner one, so that there are no loops and
 //! one uplink is decoded twice at most.
-use super::{Around, Codec};
+use super::{Around, Codec, Spot, Trace, Traced};
 use crate::codecs::{Decoded, Fault, Group, Limits, Note, Reason, Sample, SentTime, owned, quote};
 use crate::model::settings::Section;
 use base64::Engine;
@@ -93,8 +93,13 @@ impl Inner {
             profiles: around.profiles,
             profile_of: &profile_of,
         };
-        let mut decoded = Decoded::default();
-        codec.decode(&bytes, within, &mut decoded)?;
+        let mut decoded = Decoded {
+            trace: out.trace.as_ref().map(|_| Trace::default()),
+            ..Decoded::default()
+        };
+        let done = codec.decode(&bytes, within, &mut decoded);
+        show(&mut decoded, group, out);
+        done?;
         let knows = |name: &str| (around.profile_of)(name).is_some();
         merge(decoded, group, &knows, out);
         Ok(())
@@ -169,6 +174,34 @@ pub(super) fn base64(text: &[u8]) -> Result<Vec<u8>, Fault> {
         (false, false) => STANDARD_NO_PAD.decode(text),
     };
     read.map_err(|error| Fault::whole(Reason::Malformed, format!("no base64: {error}")))
+}
+
+/// Puts its pieces behind those that are there. Their places are bytes of the inner payload.
+fn show(inner: &mut Decoded<'_>, outer: u32, out: &mut Decoded<'_>) {
+    let before = out.samples.len();
+    let record = out.group(outer).and_then(|group| group.at);
+    let record = record.map_or_else(String::new, |at| format!("[{at}]."));
+    let pieces = inner
+        .trace
+        .take()
+        .into_iter()
+        .flat_map(|trace| trace.pieces);
+    let Some(trace) = &mut out.trace else { return };
+    trace.pieces.extend(pieces.map(|piece| Traced {
+        spot: match piece.spot {
+            Spot::Bytes(range) if range.len() == 1 => {
+                Spot::Path(format!("{record}inner {}", range.start))
+            }
+            Spot::Bytes(range) => Spot::Path(format!(
+                "{record}inner {}..{}",
+                range.start,
+                range.end.saturating_sub(1)
+            )),
+            Spot::Path(path) => Spot::Path(format!("{record}inner {path}")),
+        },
+        sample: piece.sample.map(|sample| sample + before),
+        ..piece
+    }));
 }
 
 /// Puts what an inner payload said beside what is there. A sender of its own that the inventory knows is
