@@ -428,14 +428,14 @@ impl Table {
             own.is_some_and(|series| {
                 let all = series.labels.iter();
                 let shown: Vec<String> = all.map(|(name, of)| format!("{name}={of}")).collect();
-                shown.join(",") == labels.replace(' ', "")
+                shown.join(" ") == labels
             })
         };
         let values = entry.values.iter().map(|last| last.series);
         let Some(series) = values.into_iter().find(|series| is(*series)) else {
             return;
         };
-        let numbers = |name: &str| detail(name).split(' ').next()?.parse().ok();
+        let numbers = |name: &str| detail(name).parse().ok();
         health::event(entry, &event.name, series, numbers, at);
     }
 }

@@ -61,6 +61,7 @@ impl Inner {
             } else {
                 format!("{place}inner.{}", fault.part)
             };
+            fault.byte = None;
             out.faults.push(fault);
         }
     }
@@ -247,7 +248,12 @@ fn merge(inner: Decoded<'_>, outer: u32, knows: &dyn Fn(&str) -> bool, out: &mut
             ..note.into_owned()
         });
     }
-    out.faults.extend(inner.faults.list().iter().cloned());
+    let faults = inner.faults.list().iter().cloned();
+    // A byte of the inner payload is none of the uplink's.
+    out.faults.extend(faults.map(|fault| Fault {
+        byte: None,
+        ..fault
+    }));
     out.faults.extend(inner.faults.summary());
     if out.sender.is_none() {
         out.sender = inner.sender.map(owned);

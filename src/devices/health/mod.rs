@@ -58,7 +58,7 @@ const REGISTERS: [(&str, Code); 2] = [
     ("consumption_implausible", Code::ConsumptionImplausible),
 ];
 
-/// An event of this name, of these of the device's `series`; `from`, `to`, `limit`: numbers of its details.
+/// An event of this name, of these of the device's `series`; `detail`: numbers of its details.
 pub(super) fn event(
     entry: &mut Entry,
     name: &str,
@@ -69,12 +69,12 @@ pub(super) fn event(
     let Some((_, code)) = REGISTERS.iter().find(|(of, _)| *of == name) else {
         return;
     };
-    let limit = match code {
-        Code::RegisterRollback => detail("from"),
-        _ => detail("limit"),
+    let names = match code {
+        Code::RegisterRollback => ["to", "from"],
+        _ => ["rate", "limit"],
     };
-    let number = |number: Option<f64>| number.unwrap_or(f64::NAN);
-    let found = Found::new(Level::Attention, number(detail("to")), number(limit));
+    let [value, limit] = names.map(|name| detail(name).unwrap_or(f64::NAN));
+    let found = Found::new(Level::Attention, value, limit);
     find(entry, *code, series, Some(found), at);
 }
 

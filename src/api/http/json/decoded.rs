@@ -81,6 +81,9 @@ struct Rejected<'a> {
     part: &'a str,
     reason: &'static str,
     sentence: &'a str,
+    /// The one that is wrong, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    byte: Option<usize>,
 }
 
 #[derive(Debug, Serialize)]
@@ -116,6 +119,7 @@ impl<'a> Decoded<'a> {
             part: &fault.part,
             reason: fault.reason.as_str(),
             sentence: &fault.sentence,
+            byte: fault.byte,
         });
         Self {
             profile,
