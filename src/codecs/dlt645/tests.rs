@@ -49,7 +49,7 @@ fn split(payload: &[u8]) -> (Vec<Range<usize>>, Option<Fault>) {
                 at += len;
                 continue;
             }
-            Err(Unframed::Damaged(fault)) => {
+            Err(Unframed::Damaged(fault) | Unframed::Broken { fault, .. }) => {
                 damaged.get_or_insert(fault);
             }
             Err(Unframed::Other) => {}
