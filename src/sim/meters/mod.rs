@@ -15,6 +15,8 @@ pub mod cjt188;
 pub mod dlt645;
 pub mod dlt698;
 pub mod uplink;
+#[cfg(test)]
+mod vectors;
 
 pub use bcd::{Field, Past};
 
