@@ -30,6 +30,11 @@ const ODDITIES: Oddities = Oddities {
     strangers: 10,
 };
 
+/// The concentrator that passes on frames: behind the others.
+pub(super) fn collector() -> String {
+    concentrator_id(ODDITIES.concentrators)
+}
+
 pub(super) fn build(args: &Args, seed: u64, now: Timestamp) -> City {
     City::new(&CityOptions {
         seed,

@@ -30,8 +30,10 @@ fn wide(number: i64) -> Data {
     Data::U32(u32::try_from(number.clamp(0, u32::MAX.into())).unwrap())
 }
 
+/// All bits set is what meters send where they have no value.
 fn number(data: &Data) -> Option<i64> {
     match data {
+        Data::U16(u16::MAX) | Data::U32(u32::MAX) => None,
         Data::I16(number) => Some((*number).into()),
         Data::U16(number) => Some((*number).into()),
         Data::I32(number) => Some((*number).into()),
