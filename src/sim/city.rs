@@ -190,17 +190,15 @@ impl City {
             .unwrap_or_default();
         let (split, on_battery) = (&options.split, kind.is_on_battery());
         let rng = Rng::stream(options.seed, index as u64);
-        let (body, (target, topic)) = match in_frames(kind, number, options.frames) {
-            Some(model) => {
-                let meter = Meter::new(model, index as u64, rng, part.weak);
-                let place = split.place_of_frames(&id, model.profile(), on_battery);
-                (Body::Meter(Box::new(meter)), place)
-            }
-            None => {
-                let device = Device::new(kind, rng, part.weak);
-                let place = split.place(&id, kind.name(), district, on_battery);
-                (Body::Device(Box::new(device)), place)
-            }
+        let model = in_frames(kind, number, options.frames);
+        let (body, (target, topic)) = if let Some(model) = model {
+            let meter = Meter::new(model, index as u64, rng, part.weak);
+            let place = split.place_of_frames(&id, model.profile(), on_battery);
+            (Body::Meter(Box::new(meter)), place)
+        } else {
+            let device = Device::new(kind, rng, part.weak);
+            let place = split.place(&id, kind.name(), district, on_battery);
+            (Body::Device(Box::new(device)), place)
         };
         self.enter(Member {
             body,

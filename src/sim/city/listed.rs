@@ -32,9 +32,9 @@ impl Member {
             }
             Body::Collector(collector) => {
                 row(&self.id, "", "Block 12 basement: meter cabinet", "", "");
-                for (place, meter) in (1..).zip(collector.meters()) {
+                for (place, meter) in (1_usize..).zip(collector.meters()) {
                     let id = child(&self.id, place, meter);
-                    let flat = format!("Block 12 flat {}01", (place + 1) / 2);
+                    let flat = format!("Block 12 flat {}01", place.div_ceil(2));
                     let kind = meter.model().kind().name();
                     row(&id, kind, &flat, &meter.alias(), &self.id);
                 }

@@ -169,7 +169,7 @@ fn meters_on_a_battery_speak_as_seldom_as_asked() {
 
 #[test]
 fn meters_that_speak_frames_are_the_share_asked_for_and_change_no_other() {
-    let framed = CityOptions {
+    let half = CityOptions {
         frames: 0.5,
         faults: 0.0,
         oddities: Oddities {
@@ -182,10 +182,10 @@ fn meters_that_speak_frames_are_the_share_asked_for_and_change_no_other() {
     let plain = CityOptions {
         frames: 0.0,
         oddities: Oddities::default(),
-        ..framed.clone()
+        ..half.clone()
     };
-    let played = play(&framed, 4_000);
-    assert_eq!(played, play(&framed, 4_000));
+    let played = play(&half, 4_000);
+    assert_eq!(played, play(&half, 4_000));
     let topics = |played: &[(Duration, Message)], opaque: bool| {
         let messages = played.iter().map(|(_, message)| message);
         let messages = messages.filter(|message| message.opaque == opaque);

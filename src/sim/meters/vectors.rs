@@ -12,6 +12,7 @@ use serde_json::Value;
 
 /// The frame, or why it cannot be made of what the vector says.
 type Made = Result<Vec<u8>, &'static str>;
+type Make = fn(&Value, &str) -> Made;
 
 fn text<'v>(of: &'v Value, name: &str) -> &'v str {
     of[name].as_str().unwrap_or_default()
@@ -291,7 +292,6 @@ fn frames_of_public_vectors_are_made_again_byte_for_byte() {
     let Ok(folder) = std::env::var("CITYGATE_TEST_VECTORS") else {
         return;
     };
-    type Make = fn(&Value, &str) -> Made;
     let formats: [(&str, Make); 3] = [
         ("dlt645", made_645),
         ("cjt188", made_188),

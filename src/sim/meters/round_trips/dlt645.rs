@@ -272,7 +272,7 @@ const FREEZES: [(FrozenAt, &str); 4] = [
 fn frozen(rng: &mut Rng) -> (Item, Vec<Reading>) {
     let (by, name) = one_of(rng, &FREEZES);
     let back = u8::try_from(between(rng, 1, 60)).unwrap();
-    let (energy, metric, unit) = ENERGIES[1 + usize::try_from(rng.below(2)).unwrap()];
+    let (energy, metric, unit) = one_of(rng, ENERGIES.get(1..3).unwrap());
     let count = if by == FrozenAt::Hourly { 1 } else { 5 };
     let numbers: Vec<Option<i64>> = (0..count).map(|_| maybe(rng, 8, false)).collect();
     let readings = (0..).zip(&numbers).map(|(tariff, number)| {

@@ -6,6 +6,9 @@ use crate::sim::meters::cjt188::Layout;
 use crate::sim::meters::uplink::{Wrap, hex};
 use proptest::prelude::*;
 
+/// Bytes by which a frame is known as one.
+const HEAD: usize = 12;
+
 /// A frame or several of one meter of whichever protocol, in the standard's order.
 fn any(rng: &mut Rng) -> (Vec<u8>, Vec<Reading>) {
     loop {
@@ -61,11 +64,14 @@ proptest! {
         let preamble = broken.iter().take_while(|byte| **byte == 0xfe).count();
         let most = i64::try_from(broken.len() - 1).unwrap();
         let at = between(rng, i64::try_from(preamble).unwrap(), most);
-        let byte = broken.get_mut(usize::try_from(at).unwrap()).unwrap();
+        let at = usize::try_from(at).unwrap();
+        let byte = broken.get_mut(at).unwrap();
+        // Without its start byte or its head a frame looks like nothing, and may be left out as that.
+        let is_told = at >= preamble + HEAD && !matches!(*byte, 0x68 | 0xfe);
         *byte ^= 1 << rng.below(8);
         let payload = [before, broken, after].concat();
         let (readings, faults, _) = read("meters", Dialect::default(), &payload);
-        prop_assert!(!faults.is_empty(), "{}", hex(&payload));
+        prop_assert!(!is_told || !faults.is_empty(), "{}", hex(&payload));
         for reading in first.iter().chain(&last) {
             prop_assert!(readings.contains(reading), "{reading:?}\n{}", hex(&payload));
         }
