@@ -7,6 +7,7 @@ mod identity;
 mod model;
 mod packs;
 mod refusals;
+mod registers;
 mod retries;
 mod shapes;
 mod times;
