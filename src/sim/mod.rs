@@ -20,6 +20,7 @@ mod kind;
 mod latency;
 mod mapping;
 mod message;
+pub mod meters;
 mod mix;
 pub mod mqtt;
 mod replay;
