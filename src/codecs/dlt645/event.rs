@@ -11,6 +11,8 @@ use crate::model::proto::Severity;
 use std::borrow::Cow;
 use std::ops::Range;
 
+/// What the event of alarms is called.
+pub(super) const ALARM: &str = "meter_alarm";
 /// DI3 to DI1 of the passwords themselves.
 const PASSWORDS: [u8; 3] = [0x04, 0x00, 0x0c];
 

@@ -1,6 +1,7 @@
 //! Cuts the data of one answer into values.
 use super::bcd::{self, Bcd};
 use super::data::{Data, Field, hex};
+use super::event;
 use super::frame;
 use super::item::{Item, MINUTE, Quantity};
 use super::labels::Labels;
@@ -23,6 +24,8 @@ pub(super) struct Reader<'r, 'o> {
     pub(super) di: String,
     /// Later parts of the data are missing: what is left over at the end is no further fault.
     pub(super) is_cut: bool,
+    /// Something was left behind the last whole value.
+    pub(super) has_rest: bool,
     /// Alarms that are set, and the words that said so.
     alarms: Vec<(String, String)>,
 }
@@ -47,6 +50,7 @@ impl<'r, 'o> Reader<'r, 'o> {
             group,
             di,
             is_cut: false,
+            has_rest: false,
             alarms: Vec::new(),
         }
     }
@@ -224,10 +228,17 @@ impl<'r, 'o> Reader<'r, 'o> {
         detail.push((Cow::Borrowed("word"), Cow::Owned(words.join(" "))));
         self.out.notes.push(Note {
             group: self.group,
-            name: Cow::Borrowed("meter_alarm"),
+            name: Cow::Borrowed(event::ALARM),
             severity: Severity::Warning,
             detail,
         });
+    }
+
+    /// Takes the AA that ends a block.
+    pub(super) fn block_end(&mut self) {
+        if let Some(field) = self.data.take(1) {
+            self.show(field, "end of the block", None, "");
+        }
     }
 
     /// What is left, behind the last whole value.
@@ -236,6 +247,7 @@ impl<'r, 'o> Reader<'r, 'o> {
         let Some(field) = self.data.take(left).filter(|_| left > 0) else {
             return;
         };
+        self.has_rest = true;
         let place = self.data.place(field, 0);
         let bytes = hex(self.data.bytes(field));
         if !self.is_cut {

@@ -134,6 +134,21 @@ fn supply(bits: Option<u16>) -> Option<Flag> {
     })
 }
 
+/// The flag of one bit: `voltage_loss_a`.
+pub(super) fn key(word: u8, bit: u8) -> Option<String> {
+    match (word, word.checked_sub(3).and_then(phase)) {
+        (4..=6, Some(phase)) => {
+            let metric = OF_A_PHASE.get(usize::from(bit))?;
+            Some(format!("{metric}_{phase}"))
+        }
+        (7, _) => {
+            let row = OF_ALL_PHASES.iter().find(|row| row.0 == bit)?;
+            Some(row.1.to_owned())
+        }
+        _ => None,
+    }
+}
+
 /// What is set, for who looks.
 pub(in crate::codecs) fn words(word: u8, bits: Option<u16>) -> String {
     let Some(set) = bits else {
