@@ -11,7 +11,7 @@ use super::data::Field;
 use super::frame::Frame;
 use super::item::{self, ACTIVE_POWER, Item, MINUTE, REACTIVE_POWER};
 use super::labels::{Labels, phase};
-use super::reader::Reader;
+use super::reader::{Reader, SEPARATOR};
 use super::{answer, show};
 use crate::codecs::Reason;
 use std::collections::BTreeMap;
@@ -23,7 +23,6 @@ const MOMENT: u8 = 0x00;
 const VARIABLES: u8 = 0x10;
 const BLOCK: u8 = 0xff;
 const HOURLY: u8 = 0x04;
-const SEPARATOR: u8 = 0xaa;
 /// Energies and demands of a block without separators: 8 energies of 4 bytes and 2 demands of 8, each with its
 /// tariffs, behind the moment and before 8 powers of 3 bytes.
 const PER_TARIFF: usize = 8 * 4 + 2 * 8;

@@ -45,6 +45,11 @@ pub(super) enum Item {
     Time,
     /// Both.
     Clock,
+    /// What is no reading, in words: of a block that must be read past it.
+    Setting {
+        words: &'static str,
+        width: usize,
+    },
     /// Digits that are no number: an address.
     Digits {
         metric: &'static str,
@@ -65,7 +70,7 @@ impl Item {
             Self::Date => 4,
             Self::Time => 3,
             Self::Clock => 7,
-            Self::Digits { width, .. } => *width,
+            Self::Digits { width, .. } | Self::Setting { width, .. } => *width,
         }
     }
 }

@@ -11,6 +11,9 @@ use crate::codecs::{Decoded, Fault, Group, Note, Reason, Sample, Sent, SentTime}
 use crate::model::proto::Severity;
 use std::borrow::Cow;
 
+/// Stands between the parts of a block or behind the last: no decimal number begins with it.
+pub(super) const SEPARATOR: u8 = 0xaa;
+
 /// One answer of a meter, and where its readings go.
 pub(super) struct Reader<'r, 'o> {
     pub(super) payload: &'r [u8],
@@ -72,13 +75,17 @@ impl<'r, 'o> Reader<'r, 'o> {
         }
     }
 
-    /// Reads items until no bytes are left; what is left behind the last whole one is a fault.
+    /// Reads items until no bytes are left; what is left behind the last whole one is a fault. Some meters end
+    /// a block with AA.
     pub(super) fn items(&mut self, items: &[Item]) {
         for item in items {
             if self.data.left() < item.width() {
                 break;
             }
             self.item(item);
+        }
+        if items.len() > 1 && self.data.rest() == [SEPARATOR] {
+            self.block_end();
         }
         self.leftover();
         self.finish();
@@ -99,6 +106,7 @@ impl<'r, 'o> Reader<'r, 'o> {
             Item::Time => self.digits(field, "meter_time"),
             Item::Clock => self.digits(field, "meter_clock"),
             Item::Digits { metric, .. } => self.digits(field, metric),
+            Item::Setting { words, .. } => self.show(field, words, None, "a setting"),
         }
     }
 

@@ -8,7 +8,7 @@
 use super::bcd::{self, Bcd};
 use super::data::Field;
 use super::event;
-use super::reader::Reader;
+use super::reader::{Reader, SEPARATOR};
 use super::status;
 use crate::codecs::Note;
 use crate::model::proto::Severity;
@@ -17,7 +17,6 @@ use std::borrow::Cow;
 /// Bytes DI3 to DI0.
 pub(super) const DI: [u8; 4] = [0x04, 0x00, 0x15, 0x01];
 const WIDTH: usize = 12;
-const END: u8 = 0xaa;
 
 /// Bits 0 to 15.
 const OF_THE_METER: [&str; 16] = [
@@ -80,14 +79,19 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> bool {
     };
     reader.show(field, "active report", None, &words);
     for name in &set {
-        if reader.data.rest().first().is_none_or(|byte| *byte == END) {
+        if reader
+            .data
+            .rest()
+            .first()
+            .is_none_or(|byte| *byte == SEPARATOR)
+        {
             break;
         }
         if let Some(field) = reader.data.take(1) {
             count(field, name, reader);
         }
     }
-    if reader.data.rest() == [END] {
+    if reader.data.rest() == [SEPARATOR] {
         reader.block_end();
     }
     reader.leftover();

@@ -136,3 +136,46 @@ fn a_report_that_waits_cuts_no_answer() {
     assert_eq!(faults(&strange).len(), 1);
     assert_eq!(strange.notes.len(), 1);
 }
+
+#[test]
+fn some_meters_end_a_block_with_aa() {
+    // Clou (terminal firmware strips one AA)
+    let decoded = decode(&bytes(
+        "68610100000000689119333234333433333334333333343333333433333334333333dd8616",
+    ));
+    assert_eq!(samples(&decoded).len(), 5);
+    assert_eq!(faults(&decoded), [""; 0]);
+    assert!(
+        pieces(&decoded)
+            .iter()
+            .any(|piece| piece.contains("end of the block"))
+    );
+    let [first, second, _] = parts();
+    let last = computed(0x92, &answer(0x0001_ff00, &[0x44, 0, 0, 0, 0xaa, 2]));
+    let decoded = decode(&[first, second, last].concat());
+    assert_eq!(values(&decoded), ["0.11", "0.22", "0.33", "0.44"]);
+    assert_eq!(faults(&decoded), [""; 0]);
+    // One value is no block, and two AA are no end.
+    let one = decode(&computed(0x91, &answer(0x0001_0000, &[1, 0, 0, 0, 0xaa])));
+    assert_eq!(faults(&one).len(), 1);
+    let two = decode(&computed(
+        0x91,
+        &answer(0x0201_ff00, &[1, 0x22, 0xaa, 0xaa]),
+    ));
+    assert_eq!(values(&two), ["220.1"]);
+    assert_eq!(faults(&two).len(), 1);
+}
+
+#[test]
+fn limits_behind_the_powers_of_1997_are_no_readings() {
+    let mut data = vec![0x3f, 0xb6];
+    data.extend([1; 16]);
+    let decoded = decode(&computed(0x81, &data));
+    assert_eq!(samples(&decoded).len(), 4);
+    assert_eq!(faults(&decoded), [""; 0]);
+    assert!(
+        pieces(&decoded)
+            .iter()
+            .any(|piece| piece.contains("limit of active power"))
+    );
+}

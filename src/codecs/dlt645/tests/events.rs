@@ -166,7 +166,10 @@ fn every_metric_is_in_the_catalogue() {
                     item::Item::Status(word) => status::flags(word, Some(0))
                         .iter()
                         .all(|flag| catalogue.metric(flag.metric).is_some()),
-                    item::Item::Date | item::Item::Time | item::Item::Clock => true,
+                    item::Item::Date
+                    | item::Item::Time
+                    | item::Item::Clock
+                    | item::Item::Setting { .. } => true,
                 };
                 if !known {
                     names.push(format!("{item:?}"));
