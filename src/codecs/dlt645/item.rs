@@ -6,7 +6,8 @@
 //!  01    demand: the same, with the time of its occurrence
 //!  02    variable            phase 0..3      0, or the order of a harmonic
 //!  04    parameter
-//!  FF in one of the last three: a block of all values that this byte can name, in ascending order
+//!  FF in one of the last three: a block of all values that this byte can name, in ascending order, which is
+//!  read up to the first that is not known
 //! ```
 //! Freezes (05) and load records (06) have modules of their own.
 //!
@@ -295,8 +296,12 @@ pub(super) fn all(di: [u8; 4]) -> Vec<Item> {
     }
 }
 
+/// Members up to the first that has no name here: how long it is nobody knows, so that nothing behind it
+/// can be placed.
 fn block(di: impl Fn(u8) -> [u8; 4]) -> Vec<Item> {
-    (0..0xff).filter_map(|byte| named(di(byte))).collect()
+    let names = (0..0xff).map(|byte| named(di(byte)));
+    let known = names.skip_while(Option::is_none);
+    known.map_while(|item| item).collect()
 }
 
 fn settled(tariff: u8, settlement: u8, phase: &'static str) -> Option<Labels> {

@@ -87,6 +87,10 @@ impl<'r, 'o> Reader<'r, 'o> {
         if items.len() > 1 && self.data.rest() == [SEPARATOR] {
             self.block_end();
         }
+        let width: usize = items.iter().map(Item::width).sum();
+        if items.len() > 1 && self.data.left() > 0 && self.data.taken() >= width {
+            self.beyond();
+        }
         self.leftover();
         self.finish();
     }
@@ -247,6 +251,15 @@ impl<'r, 'o> Reader<'r, 'o> {
         if let Some(field) = self.data.take(1) {
             self.show(field, "end of the block", None, "");
         }
+    }
+
+    /// What is left, behind all of a block that is known.
+    pub(super) fn beyond(&mut self) {
+        let (left, bytes) = (self.data.left(), hex(self.data.rest()));
+        let sentence = format!("{left} bytes, {bytes}, behind what is known of the block");
+        self.fault(Reason::UnknownIdentifier, sentence);
+        self.has_rest = true;
+        self.is_cut = true;
     }
 
     /// What is left, behind the last whole value.

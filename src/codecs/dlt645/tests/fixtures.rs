@@ -318,6 +318,23 @@ fn a_block_over_two_bytes_is_not_cut() {
     );
 }
 
+/// 04000103, the period of a demand, has no name here: the clock of 0400010C is not read out of it.
+#[test]
+fn a_block_ends_where_nobody_knows_its_next_value() {
+    let data = [3, 0x12, 9, 7, 0x32, 0x41, 0x11, 0x15, 1, 0x80, 0];
+    let decoded = decode(&computed(0x91, &answer(0x0400_01ff, &data)));
+    assert_eq!(
+        samples(&decoded),
+        ["meter_date 2007-09-12", "meter_time 11:41:32"]
+    );
+    assert_eq!(
+        faults(&decoded),
+        [
+            "dlt645:000000000161.040001FF unknown_identifier: 4 bytes, 15018000, behind what is known of the block"
+        ]
+    );
+}
+
 #[test]
 fn a_rest_that_is_no_value_is_a_fault() {
     let decoded = decode(&computed(0x91, &answer(0x0201_ff00, &[0x01, 0x22, 0x02])));
