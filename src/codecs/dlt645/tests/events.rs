@@ -143,6 +143,12 @@ fn status_words_are_flags_and_one_event() {
             "{readings:#?}"
         );
     }
+    // Both covers (computed after bits 9 and 10 of the supplement of 2013).
+    let open = decode(&bytes("686101000000006891063a38333733391116"));
+    assert_eq!(
+        notes(&open),
+        ["meter_alarm cover_open=true, terminal_cover_open=true, word=04000507"]
+    );
     let calm = decode(&computed(0x91, &answer(0x0400_0507, &[0, 0])));
     assert!(calm.notes.is_empty());
 }
