@@ -144,11 +144,15 @@ impl<'r, 'o> Reader<'r, 'o> {
         });
     }
 
-    fn demand(&mut self, field: Field, quantity: &Quantity, labels: Labels) {
+    /// A stored demand that says when it was has no place among the periods: the next one moves it on.
+    fn demand(&mut self, field: Field, quantity: &Quantity, mut labels: Labels) {
         let value = Data::part(field, 0, quantity.width);
         let minute = Data::part(field, quantity.width, MINUTE);
         let time = bcd::minute(self.data.bytes(minute));
         let became = show::time(time.as_deref());
+        if time.is_some() {
+            labels.storage = 0;
+        }
         let group = self.open(time);
         self.number(value, quantity, labels, group);
         self.show(minute, &became, None, "");

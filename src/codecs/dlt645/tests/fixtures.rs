@@ -227,7 +227,7 @@ const COMPUTED: &[(u32, &[u8], &[&str])] = &[
         ],
         &[
             "active_power_demand_max{freeze=settlement,storage=1} 1.1234 kW",
-            "active_power_demand_max{freeze=settlement,tariff=1,storage=1} 0.0001 kW @2025-11-30T23:45:00",
+            "active_power_demand_max{freeze=settlement,tariff=1} 0.0001 kW @2025-11-30T23:45:00",
         ],
     ),
     (

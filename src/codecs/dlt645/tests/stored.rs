@@ -32,7 +32,7 @@ fn a_frozen_value_says_how_far_back_it_is() {
     ));
     assert_eq!(
         samples(&demand),
-        ["active_power_demand_max{freeze=timed,storage=1} 0.0001 kW @2025-11-30T23:45:00"]
+        ["active_power_demand_max{freeze=timed} 0.0001 kW @2025-11-30T23:45:00"]
     );
     let powers = samples(&decode(&computed(0x91, &answer(0x0501_1001, &[0; 24]))));
     assert_eq!(powers.len(), 8);
