@@ -23,8 +23,18 @@ fn refusals_are_told_in_words() {
     );
     let none = decode(&computed(0xd1, &[]));
     assert_eq!(
-        faults(&none),
-        ["dlt645:000000000161.error truncated: refusal at byte 0 without an error byte"]
+        notes(&none),
+        ["meter_error function=read, words=no error named"]
+    );
+    assert!(none.faults.is_empty());
+    // SERR, two bytes with bits of its own.
+    assert_eq!(
+        notes(&decode(&computed(0xc3, &[0x02, 0x00]))),
+        ["meter_error function=security, error=0002, words=security error 0002"]
+    );
+    assert_eq!(
+        notes(&decode(&computed(0xc3, &[0x02]))),
+        ["meter_error function=security, error=02, words=security error 02"]
     );
 }
 
