@@ -179,3 +179,18 @@ fn limits_behind_the_powers_of_1997_are_no_readings() {
             .any(|piece| piece.contains("limit of active power"))
     );
 }
+
+/// A concentrator of all kinds of meters: an answer goes on behind a frame of another protocol.
+#[test]
+fn frames_of_other_protocols_tear_no_answer() {
+    let water = bytes("6810443322110033788116901f00007766552c007766552c3101221105152021841316");
+    let [first, second, third] = parts();
+    let payload = [first, water.clone(), second, water, third].concat();
+    let decoded = decode_as(&payload, &[FRAMING, crate::codecs::cjt188::FRAMING]);
+    assert_eq!(faults(&decoded), [""; 0]);
+    assert_eq!(values(&decoded)[..4], ["0.11", "0.22", "0.33", "0.44"]);
+    assert_eq!(
+        decoded.devices,
+        ["dlt645:000000000161", "cjt188:10:78330011223344"]
+    );
+}
