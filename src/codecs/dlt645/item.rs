@@ -239,8 +239,56 @@ const OF_THE_METER: &[Quantity] = &[
 pub(super) const ACTIVE_DEMAND: Quantity = number("active_power_demand", "kW", 3, 4, true);
 pub(super) const REACTIVE_DEMAND: Quantity = number("reactive_power_demand", "kvar", 3, 4, true);
 
+/// Identifiers of the supplement of 2013 that stand alone: what is prepaid, and how often something was.
+const ALONE: &[([u8; 4], Quantity)] = &[
+    (
+        [0x00, 0x90, 0x01, 0x00],
+        number("remaining_energy", "kW.h", 4, 2, false),
+    ),
+    (
+        [0x00, 0x90, 0x01, 0x01],
+        number("overdraft_energy", "kW.h", 4, 2, false),
+    ),
+    (
+        [0x03, 0x11, 0x00, 0x00],
+        number("power_failure_count", "1", 3, 0, false),
+    ),
+    (
+        [0x03, 0x30, 0x0d, 0x00],
+        number("cover_open_count", "1", 3, 0, false),
+    ),
+    (
+        [0x03, 0x30, 0x0e, 0x00],
+        number("terminal_cover_open_count", "1", 3, 0, false),
+    ),
+];
+
+/// Money, which has no unit here: its currency is in no frame.
+const MONEY: &[([u8; 4], &str)] = &[
+    ([0x00, 0x90, 0x02, 0x00], "remaining money"),
+    ([0x00, 0x90, 0x02, 0x01], "overdrawn money"),
+    ([0x02, 0x80, 0x00, 0x0b], "the price of the step"),
+    ([0x02, 0x80, 0x00, 0x20], "the price"),
+    ([0x02, 0x80, 0x00, 0x21], "the price of the tariff"),
+];
+
+/// What an identifier of money says.
+pub(super) fn money(di: [u8; 4]) -> Option<&'static str> {
+    let row = MONEY.iter().find(|row| row.0 == di)?;
+    Some(row.1)
+}
+
+fn alone(di: [u8; 4]) -> Option<Item> {
+    let (_, quantity) = ALONE.iter().find(|row| row.0 == di)?;
+    Some(Item::Number(*quantity, Labels::default()))
+}
+
 /// What the bytes DI3..DI0 name; `None`: nothing that is read.
 pub(super) fn named(di: [u8; 4]) -> Option<Item> {
+    alone(di).or_else(|| in_order(di))
+}
+
+fn in_order(di: [u8; 4]) -> Option<Item> {
     match di {
         [0x00, kind, tariff, settlement] => {
             let (quantity, labels) = of_energy(kind, tariff, settlement)?;

@@ -257,6 +257,10 @@ fn unknown(di: [u8; 4], reader: &mut Reader<'_, '_>) {
     } else {
         "no such data identifier is read"
     };
+    let why = match item::money(di) {
+        Some(what) => format!("{what}, of which the frame does not say the currency"),
+        None => why.to_owned(),
+    };
     let sentence = format!("{why}: {} bytes, {bytes}", reader.data.left());
     reader.fault(Reason::UnknownIdentifier, sentence);
     reader.is_cut = true;

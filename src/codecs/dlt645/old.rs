@@ -5,7 +5,7 @@
 //!  DI0  high: 1 import, 2 export, of reactive also 3 to 6: quadrants 1, 4, 2, 3
 //!       low: 0 total, 1 to 14 tariffs, F the block of them
 //!  B6xx variables: 1x voltage, 2x current, 3x active and 4x reactive power, 5x power factor
-//!  C010 date, C011 time
+//!  C010 date, C011 time, C032 number of the meter
 //! ```
 //! The edition knows no signs, and demands without their time, which has an identifier of its own.
 use super::item::{Item, Quantity};
@@ -98,6 +98,10 @@ fn named([kind, which]: [u8; 2]) -> Option<Item> {
         }
         (0xc, 0) if which == 0x10 => Some(Item::Date),
         (0xc, 0) if which == 0x11 => Some(Item::Time),
+        (0xc, 0) if which == 0x32 => Some(Item::Digits {
+            metric: "meter_number",
+            width: 6,
+        }),
         _ => None,
     }
 }

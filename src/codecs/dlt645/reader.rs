@@ -280,7 +280,12 @@ impl<'r, 'o> Reader<'r, 'o> {
                 format!("{left} bytes from byte {place} on, {bytes}, are no whole value");
             self.fault(Reason::Truncated, sentence);
         }
-        self.show(field, "", None, "no whole value");
+        let note = if self.is_cut {
+            "not read"
+        } else {
+            "no whole value"
+        };
+        self.show(field, "", None, note);
     }
 
     fn invalid(&mut self, field: Field, at: usize, metric: &'static str, group: u32) {

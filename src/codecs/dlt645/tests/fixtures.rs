@@ -231,6 +231,19 @@ const COMPUTED: &[(u32, &[u8], &[&str])] = &[
         ],
     ),
     (
+        0x0090_0100,
+        &[0x56, 0x34, 0x12, 0],
+        &["remaining_energy 1234.56 kW.h"],
+    ),
+    (0x0090_0101, &[5, 0, 0, 0], &["overdraft_energy 0.05 kW.h"]),
+    (
+        0x0311_0000,
+        &[0x34, 0x12, 0],
+        &["power_failure_count 1234 1"],
+    ),
+    (0x0330_0d00, &[7, 0, 0], &["cover_open_count 7 1"]),
+    (0x0330_0e00, &[8, 0, 0], &["terminal_cover_open_count 8 1"]),
+    (
         0x0280_00ff,
         &[1, 0, 0, 0, 0x50],
         &["neutral_current 0.001 A", "frequency 50.00 Hz"],
@@ -306,6 +319,27 @@ fn what_is_not_known_is_named() {
 }
 
 #[test]
+fn money_is_named_and_not_read() {
+    let decoded = decode(&computed(
+        0x91,
+        &answer(0x0090_0200, &[0x56, 0x34, 0x12, 0]),
+    ));
+    assert!(decoded.samples.is_empty());
+    assert_eq!(
+        faults(&decoded),
+        [
+            "dlt645:000000000161.00900200 unknown_identifier: remaining money, of which the frame does not say the \
+             currency: 4 bytes, 56341200"
+        ]
+    );
+    let shown = pieces(&decoded);
+    assert!(
+        shown.iter().any(|piece| piece.ends_with("| not read")),
+        "{shown:#?}"
+    );
+}
+
+#[test]
 fn a_block_over_two_bytes_is_not_cut() {
     let decoded = decode(&computed(0x91, &answer(0x0001_ffff, &[0; 8])));
     assert!(decoded.samples.is_empty());
@@ -368,6 +402,7 @@ fn frames_of_1997_are_read() {
             &[0x34, 0x12, 0x01],
             "active_power_demand_max 1.1234 kW",
         ),
+        (0xc032, &[0x61, 1, 0, 0, 0, 0], "meter_number 000000000161"),
     ] {
         let mut data = di.to_le_bytes().to_vec();
         data.extend(value);
