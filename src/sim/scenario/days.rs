@@ -257,9 +257,12 @@ impl<'f> Play<'f> {
         midnight(self.start, day).plus(Duration::from_secs(seconds))
     }
 
-    /// The register at the last settlement: on the first of the month, or when this began.
+    /// The register at the last settlement: on the first of the month, or when this began. Meters with a
+    /// role have had none since then, so that what befalls their register is told once.
     pub(super) fn settled(&self, meter: &Meter, course: &Course, day: usize) -> i64 {
-        let first = |day: &usize| self.local.time(midnight(self.start, *day)).day() == 1;
+        let first = |day: &usize| {
+            course.role.is_none() && self.local.time(midnight(self.start, *day)).day() == 1
+        };
         let day = (0..=day).rev().find(first).unwrap_or(0);
         let [total, ..] = shown(meter, course, day);
         total

@@ -1,11 +1,11 @@
 //! What befalls the meters with a role, and what must be told of it.
-use super::course::{Course, JUMP, Role};
+use super::course::{Course, JUMP, LAST_DAY, Role};
 use super::days::{Play, shown};
 use super::fleet::{CONCENTRATOR, Meter};
 use super::frames::{DAILY, link188};
-use super::message::{Labels, Message, Shown, decimal};
+use super::message::{Message, Shown, decimal};
 use super::truth::At;
-use super::{midnight, successor};
+use super::{exchanged_at, midnight, successor};
 use crate::model::Quality;
 use crate::sim::meters::Phase;
 use crate::sim::meters::dlt645::{self, Energy, FrozenAt, Item, Refusal, Reply, function};
@@ -46,7 +46,9 @@ pub(super) fn daily(
             message.volume(meter, (at, play.local), (total, settled), 7);
             if here {
                 let alarm = ("meter_alarm", "SEVERITY_WARNING");
-                message.event(meter, alarm, At::Meter(at), &[]);
+                let set = || "true".to_owned();
+                let detail = [("valve_fault", set()), ("battery_low", set())];
+                message.event(meter, alarm, At::Meter(at), &detail);
             }
         }
         Role::Jumps if here => jumps(play, message, meter, course, day),
@@ -63,87 +65,99 @@ pub(super) fn daily(
 }
 
 /// What must be told of this day's reading, and how far it can be trusted.
-fn told(play: &Play<'_>, message: &mut Message<'_>, meter: &Meter, course: &Course, day: usize) {
+fn told(
+    play: &Play<'_>,
+    message: &mut Message<'_>,
+    meter: &Meter,
+    course: &Course,
+    day: usize,
+) {
     let Some((role, begins)) = course.role else {
         return;
     };
     let here = day == begins;
+    let midnight = midnight(play.start, day);
+    let clock = At::Meter(play.clock(meter, day));
+    let grew = Grew::new(meter, course, day);
     match role {
         Role::RollsOver if here => {
-            let at = At::Meter(midnight(play.start, day));
-            let labels = &[("freeze", DAILY)];
             let event = ("register_rollover", "SEVERITY_INFO");
-            grew(
-                message,
-                meter,
-                (course, day),
-                event,
-                ("active_energy_import", labels),
-                at,
-            );
+            message.event(meter, event, At::Meter(midnight), &grew.detail(ENERGY));
         }
         Role::RollsOverEarly if here => {
-            let at = At::Meter(play.clock(meter, day));
             let event = ("register_rollover", "SEVERITY_INFO");
-            grew(
-                message,
-                meter,
-                (course, day),
-                event,
-                ("water_volume", &[]),
-                at,
-            );
+            message.event(meter, event, clock, &grew.detail(WATER));
         }
         Role::RollsBack if day >= begins => {
-            message.doubt("gas_volume", Quality::Uncertain);
+            message.doubt("gas_volume", &[], Quality::Uncertain);
             if here {
-                let at = At::Meter(play.clock(meter, day));
                 let event = ("register_rollback", "SEVERITY_WARNING");
-                grew(
-                    message,
-                    meter,
-                    (course, day),
-                    event,
-                    ("gas_volume", &[]),
-                    at,
-                );
+                message.event(meter, event, clock, &grew.detail(("gas_volume", "")));
             }
+        }
+        Role::Exchanged | Role::Replaced if here => {
+            let at = At::Meter(exchanged_at(play.start, day));
+            let new = Meter {
+                id: if role == Role::Replaced {
+                    successor(&meter.id)
+                } else {
+                    meter.id.clone()
+                },
+                ..meter.clone()
+            };
+            let event = ("meter_exchanged", "SEVERITY_INFO");
+            message.event(&new, event, at, &grew.detail(ENERGY));
+        }
+        Role::Still if stands_since(play, meter) == Some(day) => {
+            let detail = Grew {
+                from: None,
+                ..grew
+            };
+            let event = ("register_not_advancing", "SEVERITY_INFO");
+            message.event(meter, event, clock, &detail.detail(WATER));
         }
         _ => {}
     }
 }
 
-/// An event about a register that came from yesterday's value to today's.
-fn grew(
-    message: &mut Message<'_>,
-    meter: &Meter,
-    (course, day): (&Course, usize),
-    event: (&'static str, &'static str),
-    (metric, labels): (&'static str, Labels<'_>),
-    at: At,
-) {
-    let of = |day: usize| {
-        let [total, ..] = shown(meter, course, day);
-        number(
-            total
-                * if metric.starts_with("active") {
-                    meter.multiplier
-                } else {
-                    1
-                },
-        )
-    };
-    let mut detail = vec![
-        ("metric", metric.to_owned()),
-        ("from", of(day - 1)),
-        ("to", of(day)),
-    ];
-    detail.extend(
-        labels
-            .iter()
-            .map(|(name, value)| (*name, (*value).to_owned())),
-    );
-    message.event(meter, event, at, &detail);
+/// The day on which a meter that stands still has done so for thirty days by its own clock.
+fn stands_since(play: &Play<'_>, meter: &Meter) -> Option<usize> {
+    let since = play.clock(meter, 0);
+    (0..=LAST_DAY).find(|day| play.clock(meter, *day).since(since) >= super::DAY * 30)
+}
+
+/// Metric and labels of the registers that have a role.
+const ENERGY: (&str, &str) = ("active_energy_import", "freeze=daily");
+const WATER: (&str, &str) = ("water_volume", "");
+
+/// From which value to which a register went.
+#[derive(Clone, Copy, Debug)]
+struct Grew {
+    from: Option<i64>,
+    to: i64,
+}
+
+impl Grew {
+    /// From yesterday to this day.
+    fn new(meter: &Meter, course: &Course, day: usize) -> Self {
+        let of = |day: usize| {
+            let [total, ..] = shown(meter, course, day);
+            total * meter.multiplier
+        };
+        Self {
+            from: day.checked_sub(1).map(of),
+            to: of(day),
+        }
+    }
+
+    fn detail(self, (metric, labels): (&str, &str)) -> Vec<(&'static str, String)> {
+        let mut detail = vec![("metric", metric.to_owned()), ("to", number(self.to))];
+        detail.extend(self.from.map(|from| ("from", number(from))));
+        if !labels.is_empty() {
+            detail.push(("labels", labels.to_owned()));
+        }
+        detail
+    }
 }
 
 /// Hundredths, as a double is written.
@@ -241,15 +255,14 @@ fn jumps(play: &Play<'_>, message: &mut Message<'_>, meter: &Meter, course: &Cou
     let settled = play.settled(meter, course, day);
     let [total, ..] = shown(meter, course, day);
     message.volume(meter, (at, play.local), (total + JUMP, settled), 0);
-    message.doubt("water_volume", Quality::Uncertain);
+    message.doubt("water_volume", &[], Quality::Uncertain);
     let [before, ..] = shown(meter, course, day - 1);
-    let detail = [
-        ("metric", "water_volume".to_owned()),
-        ("from", number(before)),
-        ("to", number(total + JUMP)),
-    ];
+    let grew = Grew {
+        from: Some(before),
+        to: total + JUMP,
+    };
     let event = ("consumption_implausible", "SEVERITY_WARNING");
-    message.event(meter, event, At::Meter(at), &detail);
+    message.event(meter, event, At::Meter(at), &grew.detail(WATER));
 }
 
 /// What comes later on the same day: a back-fill, a contradiction, a stranger.
@@ -277,13 +290,13 @@ pub(super) fn afterwards(
             let other = [total + 137, rest[0], rest[1], rest[2], rest[3]];
             let energies: &[(Energy, &[i64])] = &[(Energy::Import, &other)];
             message.freeze(meter, (FrozenAt::Daily, 1), (at, play.local), energies);
-            let detail = [
-                ("metric", "active_energy_import".to_owned()),
-                ("from", number(total)),
-                ("to", number(total + 137)),
-            ];
+            message.doubt("active_energy_import", &[("freeze", DAILY)], Quality::Uncertain);
+            let grew = Grew {
+                from: Some(total),
+                to: total + 137,
+            };
             let event = ("register_conflict", "SEVERITY_WARNING");
-            message.event(meter, event, At::Meter(at), &detail);
+            message.event(meter, event, At::Meter(at), &grew.detail(ENERGY));
         }
         Some((Role::Unknown, begins)) if day == begins => stranger(message, meter),
         _ => {}

@@ -163,10 +163,11 @@ impl<'t> Message<'t> {
         self.truth.readings.len()
     }
 
-    /// The last reading of a metric without labels is doubted.
-    pub(super) fn doubt(&mut self, metric: &str, quality: Quality) {
+    /// The last reading of a metric and labels is doubted.
+    pub(super) fn doubt(&mut self, metric: &str, labels: Labels<'_>, quality: Quality) {
+        let labels = labels_of(labels);
         let mut last = self.truth.readings.iter_mut().rev();
-        if let Some(reading) = last.find(|own| own.metric == metric && own.labels.is_empty()) {
+        if let Some(reading) = last.find(|own| own.metric == metric && own.labels == labels) {
             reading.quality = quality;
         }
     }

@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Details of an event that a meter's life decides, by the beginning of its name; others are words.
 const DETAILS: &[(&str, &[&str])] = &[
-    ("register_", &["metric", "from", "to", "freeze", "tariff"]),
-    ("consumption_", &["metric", "from", "to"]),
-    ("meter_", &[]),
+    ("register_", &["metric", "labels", "from", "to"]),
+    ("consumption_", &["metric", "labels", "from", "to"]),
+    ("meter_exchanged", &["metric", "labels", "from", "to"]),
+    ("meter_error", &["error"]),
+    ("meter_alarm", &["valve_fault", "battery_low"]),
 ];
 /// Lines of a difference that are printed.
 const SHOWN_MAX: usize = 60;
