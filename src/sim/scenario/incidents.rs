@@ -65,13 +65,7 @@ pub(super) fn daily(
 }
 
 /// What must be told of this day's reading, and how far it can be trusted.
-fn told(
-    play: &Play<'_>,
-    message: &mut Message<'_>,
-    meter: &Meter,
-    course: &Course,
-    day: usize,
-) {
+fn told(play: &Play<'_>, message: &mut Message<'_>, meter: &Meter, course: &Course, day: usize) {
     let Some((role, begins)) = course.role else {
         return;
     };
@@ -109,10 +103,7 @@ fn told(
             message.event(&new, event, at, &grew.detail(ENERGY));
         }
         Role::Still if stands_since(play, meter) == Some(day) => {
-            let detail = Grew {
-                from: None,
-                ..grew
-            };
+            let detail = Grew { from: None, ..grew };
             let event = ("register_not_advancing", "SEVERITY_INFO");
             message.event(meter, event, clock, &detail.detail(WATER));
         }
@@ -290,7 +281,11 @@ pub(super) fn afterwards(
             let other = [total + 137, rest[0], rest[1], rest[2], rest[3]];
             let energies: &[(Energy, &[i64])] = &[(Energy::Import, &other)];
             message.freeze(meter, (FrozenAt::Daily, 1), (at, play.local), energies);
-            message.doubt("active_energy_import", &[("freeze", DAILY)], Quality::Uncertain);
+            message.doubt(
+                "active_energy_import",
+                &[("freeze", DAILY)],
+                Quality::Uncertain,
+            );
             let grew = Grew {
                 from: Some(total),
                 to: total + 137,

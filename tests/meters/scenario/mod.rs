@@ -4,6 +4,7 @@
 mod driven;
 mod lines;
 mod process;
+mod publisher;
 
 use citygate::model::Timestamp;
 use citygate::sim::scenario::Scenario;
