@@ -28,12 +28,13 @@ use hashbrown::HashMap;
 use std::sync::LazyLock;
 
 /// The shipped files: kinds first, since ranges name them.
-const SHIPPED: [&str; 7] = [
+const SHIPPED: [&str; 8] = [
     include_str!("shipped/kinds.toml"),
     include_str!("shipped/environment.toml"),
     include_str!("shipped/pole.toml"),
     include_str!("shipped/tunnel.toml"),
     include_str!("shipped/meter.toml"),
+    include_str!("shipped/electricity.toml"),
     include_str!("shipped/device.toml"),
     include_str!("shipped/sensor.toml"),
 ];

@@ -1,8 +1,11 @@
 //! DL/T 698.45: electricity meters and terminals, object oriented.
-use super::frames::{Framing, Unframed};
+mod crc;
+mod link;
+
+use super::frames::Framing;
 
 pub(super) const FRAMING: Framing = Framing {
     name: "dlt698",
-    frame: |_| Err(Unframed::Other),
+    frame: link::frame,
     read: |_, _, _, _| {},
 };

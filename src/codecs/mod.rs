@@ -27,7 +27,7 @@ mod trace;
 pub(crate) use decimal::Decimal;
 pub use decimal::Number;
 pub use decoded::{AsSent, Decoded, Group, Note, Sample, Sent, SentTime, owned, recycle};
-pub use dialect::Dialect;
+pub use dialect::{Dialect, StatusBits};
 pub use fault::{FAULTS_MAX, Fault, Faults, Reason, quote};
 pub use formats::{is_cbor, profile_of};
 pub use frames::Framing;

@@ -68,6 +68,10 @@ impl Cut<'_> {
                 && (origin.device.is_empty() || self.sees_named(&origin.device))
         });
         (preview.readings, preview.origins) = seen.unzip();
+        preview.devices.retain(|known| self.sees_named(&known.id));
+        for said in &mut preview.events {
+            said.detail.clear();
+        }
         preview.faults.clear();
         // Pieces are bytes, and hold every value.
         preview.pieces.clear();

@@ -1,0 +1,113 @@
+//! Frames without readings: what a meter answers, what it could not do, and what somebody asks of it.
+use super::head::Frame;
+use super::item::{self, Identified};
+use super::piece::{Became, Piece, hex};
+use super::{empty, identified, number};
+use crate::codecs::dialect::Dialect;
+use crate::codecs::{Decoded, Note};
+use crate::model::proto::Severity;
+use std::borrow::Cow;
+
+/// SER and ST of an error reply.
+const ERROR_BYTES: usize = 3;
+
+/// Reads a frame that has none.
+pub(super) fn read(
+    frame: &Frame<'_>,
+    dialect: Dialect,
+    device: Option<u32>,
+    out: &mut Decoded<'_>,
+) {
+    if frame.control.is_error() {
+        error(frame, dialect, device, out);
+        return;
+    }
+    match identified(frame.data, frame.meter, out) {
+        Some((identified, behind)) => answer(frame, &identified, behind, device, out),
+        // A frame with less than DI and SER: whatever it is.
+        None => {
+            frame.data.show(out, || Became::plain("data"));
+            let data = hex(frame.data.bytes);
+            note(frame, [("data", data)], device, out);
+        }
+    }
+}
+
+/// A frame with an identifier and whatever follows it.
+pub(super) fn answer(
+    frame: &Frame<'_>,
+    identified: &Identified,
+    behind: Piece<'_>,
+    device: Option<u32>,
+    out: &mut Decoded<'_>,
+) {
+    behind.show(out, || Became::plain("data"));
+    let di = format!("{:04X}", identified.di);
+    let detail = [
+        ("di", di),
+        ("words", item::title(identified)),
+        ("data", hex(behind.bytes)),
+    ];
+    note(frame, detail, device, out);
+}
+
+/// What a frame says, as an event.
+fn note<const N: usize>(
+    frame: &Frame<'_>,
+    detail: [(&'static str, String); N],
+    device: Option<u32>,
+    out: &mut Decoded<'_>,
+) {
+    let name = if frame.control.is_reply() {
+        "meter_answer"
+    } else {
+        "meter_request"
+    };
+    push(frame, name, Severity::Info, detail, device, out);
+}
+
+/// A reply that says why there is none: SER and ST.
+fn error(frame: &Frame<'_>, dialect: Dialect, device: Option<u32>, out: &mut Decoded<'_>) {
+    let parts = frame.data.split(1);
+    let Some((ser, state)) = parts.filter(|_| frame.data.bytes.len() == ERROR_BYTES) else {
+        frame.data.show(out, || Became::plain("error"));
+        let detail = [("error", hex(frame.data.bytes))];
+        push(frame, "meter_error", Severity::Warning, detail, device, out);
+        return;
+    };
+    let first = state.bytes.first().copied().unwrap_or_default();
+    let words = super::status::read(first, dialect.status)
+        .map_or_else(String::new, super::status::Status::words);
+    ser.show(out, || Became::plain(format!("SER {}", number(ser.bytes))));
+    state.show(out, || Became {
+        became: "error".to_owned(),
+        note: words.clone(),
+        ..Became::default()
+    });
+    let detail = [("error", hex(state.bytes)), ("words", words)];
+    push(frame, "meter_error", Severity::Warning, detail, device, out);
+}
+
+fn push<const N: usize>(
+    frame: &Frame<'_>,
+    name: &'static str,
+    severity: Severity,
+    detail: [(&'static str, String); N],
+    device: Option<u32>,
+    out: &mut Decoded<'_>,
+) {
+    let function = format!("{:02X} {}", frame.control.0, frame.control.words());
+    let function = (Cow::Borrowed("function"), Cow::Owned(function));
+    let told = |(name, text): (&'static str, String)| (Cow::Borrowed(name), Cow::Owned(text));
+    let rest = detail
+        .into_iter()
+        .filter(|(_, text)| !text.is_empty())
+        .map(told);
+    let note = Note {
+        group: empty(device, out),
+        name: Cow::Borrowed(name),
+        severity,
+        detail: std::iter::once(function).chain(rest).collect(),
+    };
+    out.notes.push(note);
+}

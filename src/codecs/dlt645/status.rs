@@ -1,0 +1,199 @@
+//! The seven status words of a meter, 04000501 to 04000507 (DL/T 645-2007 annex C).
+//!
+//! Bits that the annex reserves say nothing. Bits 6 and 7 of word 3 are of the supplement of 2013, which
+//! meters in use follow; in older ones they are 0.
+use super::labels::phase;
+use crate::codecs::Sent;
+use std::borrow::Cow;
+
+/// One bit: its number, its metric, its phase, and whether it is an alarm.
+type Bit = (u8, &'static str, &'static str, bool);
+
+/// What a bit of a word says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Flag {
+    pub(super) metric: &'static str,
+    pub(super) phase: &'static str,
+    /// It is an alarm, and it is set.
+    pub(super) is_alarm: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Absent,
+    Flag(bool),
+    Word(&'static str),
+}
+
+const OF_THE_METER: &[Bit] = &[
+    (2, "clock_battery_low", "", true),
+    (3, "reading_battery_low", "", true),
+    (4, "active_power_reversed", "", false),
+    (5, "reactive_power_reversed", "", false),
+];
+const DIRECTIONS: &[Bit] = &[
+    (0, "active_power_reversed", "a", false),
+    (1, "active_power_reversed", "b", false),
+    (2, "active_power_reversed", "c", false),
+    (4, "reactive_power_reversed", "a", false),
+    (5, "reactive_power_reversed", "b", false),
+    (6, "reactive_power_reversed", "c", false),
+];
+const OPERATION: &[Bit] = &[
+    (3, "programming_allowed", "", false),
+    (4, "relay_open", "", false),
+    (6, "relay_open_commanded", "", false),
+    (7, "disconnection_warning", "", true),
+];
+/// Words 4, 5 and 6: a, b, c.
+const OF_A_PHASE: &[&str] = &[
+    "voltage_loss",
+    "undervoltage",
+    "overvoltage",
+    "current_loss",
+    "overcurrent",
+    "overload",
+    "power_flow_reversed",
+    "phase_failure",
+    "current_interrupted",
+];
+const OF_ALL_PHASES: &[Bit] = &[
+    (0, "voltage_sequence_reversed", "", true),
+    (1, "current_sequence_reversed", "", true),
+    (2, "voltage_unbalanced", "", true),
+    (3, "current_unbalanced", "", true),
+    (4, "auxiliary_power_lost", "", true),
+    (5, "mains_failure", "", true),
+    (6, "demand_exceeded", "", true),
+    (7, "power_factor_low", "", true),
+    (8, "current_severely_unbalanced", "", true),
+];
+
+const SUPPLY_WORD: u8 = 3;
+/// Bits 1 and 2 of word 3; the fourth is reserved.
+const SUPPLIES: [&str; 3] = ["main", "auxiliary", "battery"];
+
+impl Flag {
+    /// `voltage_loss_a`.
+    pub(super) fn key(&self) -> String {
+        let Self { metric, phase, .. } = self;
+        match *phase {
+            "" => (*metric).to_owned(),
+            phase => format!("{metric}_{phase}"),
+        }
+    }
+
+    pub(super) const fn value<'a>(&self) -> Sent<'a> {
+        match self.state {
+            State::Absent => Sent::Null,
+            State::Flag(flag) => Sent::Flag(flag),
+            State::Word(word) => Sent::Text(Cow::Borrowed(word)),
+        }
+    }
+}
+
+/// What a word says; no bits: the meter has no such word.
+pub(super) fn flags(word: u8, bits: Option<u16>) -> Vec<Flag> {
+    let flag = |(bit, metric, phase, is_alarm): Bit| {
+        let set = bits.map(|bits| bits >> bit & 1 == 1);
+        Flag {
+            metric,
+            phase,
+            is_alarm: is_alarm && set == Some(true),
+            state: set.map_or(State::Absent, State::Flag),
+        }
+    };
+    let mut flags: Vec<Flag> = match (word, word.checked_sub(3).and_then(phase)) {
+        (1, _) => OF_THE_METER.iter().copied().map(flag).collect(),
+        (2, _) => DIRECTIONS.iter().copied().map(flag).collect(),
+        (SUPPLY_WORD, _) => OPERATION.iter().copied().map(flag).collect(),
+        (7, _) => OF_ALL_PHASES.iter().copied().map(flag).collect(),
+        (_, Some(phase)) => (0..)
+            .zip(OF_A_PHASE)
+            .map(|(bit, metric)| flag((bit, metric, phase, true)))
+            .collect(),
+        (_, None) => Vec::new(),
+    };
+    if word == SUPPLY_WORD {
+        flags.extend(supply(bits));
+    }
+    flags
+}
+
+fn supply(bits: Option<u16>) -> Option<Flag> {
+    let state = match bits {
+        None => State::Absent,
+        Some(bits) => State::Word(SUPPLIES.get(usize::from(bits >> 1 & 3))?),
+    };
+    Some(Flag {
+        metric: "power_supply",
+        phase: "",
+        is_alarm: false,
+        state,
+    })
+}
+
+/// What is set, for who looks.
+pub(super) fn words(word: u8, bits: Option<u16>) -> String {
+    let Some(set) = bits else {
+        return "not available".to_owned();
+    };
+    let mut words: Vec<String> = Vec::new();
+    for flag in flags(word, bits) {
+        match flag.state {
+            State::Flag(true) => words.push(flag.key()),
+            State::Word(supply) => words.push(format!("power_supply {supply}")),
+            State::Flag(false) | State::Absent => {}
+        }
+    }
+    format!("{set:016b}: {}", words.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bit_has_a_meaning_of_its_own() {
+        for word in 1..=7 {
+            let none = flags(word, Some(0));
+            assert!(none.iter().all(|flag| !flag.is_alarm), "{word}");
+            for flag in flags(word, Some(0xffff)) {
+                let same = none.iter().filter(|other| other.key() == flag.key());
+                assert!(same.count() <= 1, "{}", flag.key());
+            }
+        }
+        assert!(flags(0, Some(1)).is_empty());
+        assert!(flags(8, Some(1)).is_empty());
+    }
+
+    #[test]
+    fn phases_have_words_of_their_own() {
+        let set = |word, bits| -> Vec<String> {
+            let flags = flags(word, Some(bits));
+            let alarms = flags.iter().filter(|flag| flag.is_alarm);
+            alarms.map(Flag::key).collect()
+        };
+        assert_eq!(set(4, 0x0001), ["voltage_loss_a"]);
+        assert_eq!(set(5, 0x0180), ["phase_failure_b", "current_interrupted_b"]);
+        assert_eq!(set(6, 0x0008), ["current_loss_c"]);
+        assert_eq!(
+            set(7, 0x0021),
+            ["voltage_sequence_reversed", "mains_failure"]
+        );
+        assert_eq!(set(1, 0x000c), ["clock_battery_low", "reading_battery_low"]);
+        assert!(set(2, 0xffff).is_empty() && set(3, 0xff7f).is_empty());
+    }
+
+    #[test]
+    fn the_supply_is_a_word() {
+        let supply = |bits| flags(3, bits).last().map(Flag::key);
+        assert_eq!(supply(Some(0b010)).as_deref(), Some("power_supply"));
+        assert!(words(3, Some(0b100)).ends_with("power_supply battery"));
+        assert_eq!(
+            supply(Some(0b110)).as_deref(),
+            Some("disconnection_warning")
+        );
+    }
+}

@@ -1,0 +1,181 @@
+//! The link layer: `68 L C AF SA CA HCS APDU FCS 16`.
+//!
+//! ```text
+//!  68 | L, 2 bytes | C | AF | SA, (AF & 15) + 1 bytes | CA | HCS | APDU | FCS | 16
+//!     '--------------------- HCS: CRC-16/X.25 -------------'            '
+//!     '--------------------- FCS: the same, over the head too ----------'
+//! ```
+//! L counts the bytes between 68 and 16. SA, L and both checks go low byte first.
+use super::crc;
+use crate::codecs::frames::Unframed;
+use crate::codecs::{Fault, Reason};
+
+/// Last byte of a frame.
+const END: u8 = 0x16;
+/// Bytes before SA: start, L, C, AF.
+const BEFORE_ADDRESS: usize = 5;
+/// Bytes of the head behind SA: CA, HCS.
+const AFTER_ADDRESS: usize = 3;
+/// Tags that an APDU begins with.
+const TAGS: &[u8] = &[
+    0x01, 0x02, 0x03, 0x05, 0x06, 0x07, 0x08, 0x09, 0x10, 0x6e, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86,
+    0x87, 0x88, 0x89, 0x90, 0xee,
+];
+
+/// What the head of a frame says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    /// C as sent.
+    pub(super) control: u8,
+    /// AF as sent.
+    pub(super) address: u8,
+    /// Bytes of SA.
+    pub(super) address_len: usize,
+    /// First byte of the APDU, counted from the start byte.
+    pub(super) apdu: usize,
+    /// Bytes of the frame.
+    pub(super) len: usize,
+}
+
+impl Head {
+    /// What the first bytes say, where they can be the head of a frame. No check is made.
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+        let [0x68, low, high, control, address, ..] = bytes else {
+            return None;
+        };
+        // Functions 1 (link) and 3 (user data); one bit is reserved.
+        if !matches!(control & 0x17, 1 | 3) {
+            return None;
+        }
+        let address_len = usize::from(address & 15) + 1;
+        Some(Self {
+            control: *control,
+            address: *address,
+            address_len,
+            apdu: BEFORE_ADDRESS + address_len + AFTER_ADDRESS,
+            len: usize::from(u16::from_le_bytes([*low, *high]) & 0x3fff) + 2,
+        })
+    }
+
+    /// The APDU lies in several frames.
+    pub(super) const fn is_split(&self) -> bool {
+        self.control & 0x20 != 0
+    }
+
+    /// Every byte of the APDU is sent with 0x33 added.
+    pub(super) const fn is_scrambled(&self) -> bool {
+        self.control & 0x08 != 0
+    }
+}
+
+/// Bytes of the frame that begins at a 0x68.
+///
+/// # Errors
+/// The bytes are no frame, or one that is damaged or cut.
+pub(super) fn frame(bytes: &[u8]) -> Result<usize, Unframed> {
+    let Some(head) = Head::of(bytes) else {
+        return Err(Unframed::Other);
+    };
+    let Some(hcs_at) = head.apdu.checked_sub(2) else {
+        return Err(Unframed::Other);
+    };
+    let (Some(checked), Some(hcs)) = (bytes.get(1..hcs_at), two(bytes, hcs_at)) else {
+        return Err(cut_head(bytes, &head));
+    };
+    let ends = bytes.get(head.len - 1) == Some(&END);
+    if crc::of(checked) != hcs {
+        return Err(wrong_head(
+            bytes,
+            &head,
+            (hcs_at, hcs, crc::of(checked)),
+            ends,
+        ));
+    }
+    if bytes
+        .get(1..3)
+        .is_some_and(|len| len.get(1).is_some_and(|high| high & 0x40 != 0))
+    {
+        let sentence = "its length is in KiB (bit 14 of L), which is not read";
+        return Err(damaged(Reason::NotUnderstood, sentence));
+    }
+    if head.len < head.apdu + 3 {
+        let sentence = format!(
+            "length {} at byte 1 ends within the head of {} bytes",
+            head.len - 2,
+            head.apdu
+        );
+        return Err(damaged(Reason::Malformed, sentence));
+    }
+    if bytes.len() < head.len {
+        let sentence = format!("cut after {} bytes of {}", bytes.len(), head.len);
+        return Err(damaged(Reason::Truncated, sentence));
+    }
+    if !ends {
+        let at = head.len - 1;
+        let found = bytes.get(at).copied().unwrap_or_default();
+        let sentence = format!("end byte at byte {at} is {found:02x}, not 16");
+        return Err(damaged(Reason::Malformed, sentence));
+    }
+    let fcs_at = head.len - 3;
+    let sent = two(bytes, fcs_at).unwrap_or_default();
+    let made = crc::of(bytes.get(1..fcs_at).unwrap_or_default());
+    if sent == made {
+        return Ok(head.len);
+    }
+    Err(Unframed::Broken {
+        fault: wrong_check("frame check (FCS)", fcs_at, sent, made),
+        len: head.len,
+    })
+}
+
+fn cut_head(bytes: &[u8], head: &Head) -> Unframed {
+    if bytes.len() < BEFORE_ADDRESS + 6 || !has_digits(bytes, head) {
+        return Unframed::Other;
+    }
+    let sentence = format!(
+        "cut after {} bytes of {}, within its head",
+        bytes.len(),
+        head.len
+    );
+    damaged(Reason::Truncated, sentence)
+}
+
+/// A head whose check does not hold is one all the same where the rest of it looks like one.
+fn wrong_head(bytes: &[u8], head: &Head, check: (usize, u16, u16), ends: bool) -> Unframed {
+    let tag = bytes.get(head.apdu).is_none_or(|tag| TAGS.contains(tag));
+    let tag = tag || head.is_scrambled() || head.is_split();
+    if !tag || !has_digits(bytes, head) {
+        return Unframed::Other;
+    }
+    let (at, sent, made) = check;
+    let fault = wrong_check("head check (HCS)", at, sent, made);
+    if ends && head.len >= head.apdu + 3 {
+        let len = head.len;
+        return Unframed::Broken { fault, len };
+    }
+    Unframed::Damaged(fault)
+}
+
+/// Is the address made of decimal digits, or of the AA of a wildcard?
+fn has_digits(bytes: &[u8], head: &Head) -> bool {
+    let address = bytes.get(BEFORE_ADDRESS..).unwrap_or_default();
+    let address = address.iter().take(head.address_len);
+    address
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .all(|digit| digit <= 10 || digit == 15)
+}
+
+fn wrong_check(what: &str, at: usize, sent: u16, made: u16) -> Fault {
+    let sentence =
+        format!("{what} at byte {at} is {sent:04x}; the bytes before it give {made:04x}");
+    Fault::whole(Reason::BadChecksum, sentence)
+}
+
+fn damaged(reason: Reason, sentence: impl Into<String>) -> Unframed {
+    Unframed::Damaged(Fault::whole(reason, sentence))
+}
+
+fn two(bytes: &[u8], at: usize) -> Option<u16> {
+    let pair = bytes.get(at..)?.first_chunk::<2>()?;
+    Some(u16::from_le_bytes(*pair))
+}
