@@ -79,8 +79,7 @@ impl Message<'_> {
         energies: &[(Energy, &[i64])],
     ) {
         let link = link645(meter);
-        let when = Item::frozen_when(by, back, Some(local.time(at)));
-        Reply::of(link, when).encode(&mut self.bytes);
+        self.moment(meter, (by, back), (at, local));
         let freeze = if by == FrozenAt::Hourly {
             HOURLY
         } else {
@@ -97,6 +96,25 @@ impl Message<'_> {
             };
             self.frozen(meter, (metric, freeze), at, registers);
         }
+    }
+
+    /// The time of a freeze, in a frame of its own.
+    pub(super) fn moment(
+        &mut self,
+        meter: &Meter,
+        (by, back): (FrozenAt, u8),
+        (at, local): (Timestamp, Local<'_>),
+    ) {
+        let when = Item::frozen_when(by, back, Some(local.time(at)));
+        Reply::of(link645(meter), when).encode(&mut self.bytes);
+        let freeze = if by == FrozenAt::Hourly {
+            HOURLY
+        } else {
+            DAILY
+        };
+        let text = local.time(at).strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        let of = ("freeze_time", &[("freeze", freeze)][..]);
+        self.state(meter, of, At::Meter(at), Value::Text(text));
     }
 
     /// The daily freeze as DL/T 698.45 has it: one row of the freeze's table.
@@ -224,8 +242,18 @@ impl Message<'_> {
             1 => "closed",
             _ => "fault",
         };
-        self.state(meter, "valve_state", at, Value::Word(valve));
-        self.state(meter, "battery_low", at, Value::Flag(status & 4 != 0));
+        self.state(
+            meter,
+            ("valve_state", &[]),
+            at,
+            Value::Text(valve.to_owned()),
+        );
+        self.state(
+            meter,
+            ("battery_low", &[]),
+            at,
+            Value::Flag(status & 4 != 0),
+        );
     }
 
     /// What a meter of heat shows.

@@ -157,12 +157,11 @@ fn number(digits: i64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// The energies arrive with a bit turned over: their time alone is no reading.
+/// The energies arrive with a bit turned over, their time does not.
 fn damaged(play: &Play<'_>, message: &mut Message<'_>, meter: &Meter, course: &Course, day: usize) {
     let at = midnight(play.start, day);
     let link = dlt645::Link::of(meter.address);
-    let when = Item::frozen_when(FrozenAt::Daily, 1, Some(play.local.time(at)));
-    Reply::of(link, when).encode(&mut message.bytes);
+    message.moment(meter, (FrozenAt::Daily, 1), (at, play.local));
     let digits = shown(meter, course, day).map(Some);
     let energies = Item::frozen(FrozenAt::Daily, Energy::Import, 1, &digits);
     Reply::of(link, energies).encode(&mut message.bytes);
@@ -232,12 +231,9 @@ fn refuses(message: &mut Message<'_>, meter: &Meter) {
         word: 2,
     }
     .encode(&mut message.bytes);
-    message.event(
-        meter,
-        ("meter_error", "SEVERITY_WARNING"),
-        At::Reception,
-        &[],
-    );
+    let detail = [("error", "02".to_owned())];
+    let event = ("meter_error", "SEVERITY_WARNING");
+    message.event(meter, event, At::Reception, &detail);
 }
 
 /// A value that nobody can have drawn since yesterday; tomorrow it is what it should be.

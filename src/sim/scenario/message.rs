@@ -137,12 +137,18 @@ impl<'t> Message<'t> {
         });
     }
 
-    /// A flag or a word is read.
-    pub(super) fn state(&mut self, meter: &Meter, metric: &'static str, at: At, value: Value) {
+    /// A flag or a text is read.
+    pub(super) fn state(
+        &mut self,
+        meter: &Meter,
+        (metric, labels): (&'static str, Labels<'_>),
+        at: At,
+        value: Value,
+    ) {
         self.push(Reading {
             device: meter.id.clone(),
             metric,
-            labels: Vec::new(),
+            labels: labels_of(labels),
             at,
             value,
             unit: "1",

@@ -18,8 +18,8 @@ pub enum Value {
     Number(f64),
     /// A flag.
     Flag(bool),
-    /// One of the metric's words.
-    Word(&'static str),
+    /// A text, or one of the metric's words.
+    Text(String),
     /// The meter says that it has none.
     Absent,
 }

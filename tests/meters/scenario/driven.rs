@@ -23,6 +23,8 @@ use tokio::sync::Notify;
 const DAY: Duration = Duration::from_hours(24);
 /// Nothing here takes this long.
 const BOUND: Duration = Duration::from_secs(20);
+/// The registry looks at the clock four times a second.
+const LOOK_MAX: Duration = Duration::from_secs(2);
 /// When states are looked at: a while after what is late or offline became so.
 const LOOKS: [Duration; 2] = [
     Duration::from_mins(7 * 60 + 1),
@@ -222,8 +224,7 @@ fn look(gateway: &Gateway, scenario: &Scenario, now: Timestamp, looked: &mut Loo
     let expected = true_states(scenario, now);
     let start = Instant::now();
     let mut found = gateway.states();
-    // The registry looks at the clock a few times a second.
-    while found != expected && start.elapsed() < Duration::from_secs(3) {
+    while found != expected && start.elapsed() < LOOK_MAX {
         std::thread::sleep(Duration::from_millis(2));
         found = gateway.states();
     }

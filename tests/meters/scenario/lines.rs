@@ -104,7 +104,7 @@ pub fn true_reading(truth: &Truth, of: &scenario::Reading, received: Received<'_
     let value = match &of.value {
         Value::Number(value) => number(*value, of.raw_unit),
         Value::Flag(flag) => flag.to_string(),
-        Value::Word(word) => (*word).to_owned(),
+        Value::Text(text) => text.clone(),
         Value::Absent => "-".to_owned(),
     };
     let value = format!("{value} {} {}", of.unit, quality(of.quality));
