@@ -28,7 +28,7 @@ pub(super) fn read(bytes: &[u8], year_first: bool) -> Clock {
     let mut turned = *sent;
     turned.reverse();
     let at = |bytes, year_first| date(bytes).map(|text| Clock::At { text, year_first });
-    let (first, second) = (at(sent, false), at(&turned, true));
+    let (first, second) = (at(*sent, false), at(turned, true));
     let (first, second) = if year_first {
         (second, first)
     } else {
@@ -44,8 +44,8 @@ fn pair(byte: u8) -> Option<u8> {
 }
 
 /// The date of `ss mm hh DD MM YY CC`. Centuries other than the 21st are none: these meters are younger.
-fn date(bytes: &[u8; BYTES]) -> Option<String> {
-    let [second, minute, hour, day, month, year, 0x20] = *bytes else {
+fn date(bytes: [u8; BYTES]) -> Option<String> {
+    let [second, minute, hour, day, month, year, 0x20] = bytes else {
         return None;
     };
     let [second, minute, hour] = [pair(second)?, pair(minute)?, pair(hour)?];
@@ -63,7 +63,7 @@ const fn days(month: u8, year: u8) -> u8 {
     match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
         4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 => 29,
+        2 if year.is_multiple_of(4) => 29,
         2 => 28,
         _ => 0,
     }

@@ -1,6 +1,6 @@
 //! The frame around the data: `68 T A0..A6 C L DATA CS 16`.
 use super::meter::Meter;
-use super::piece::{Became, Piece};
+use super::piece::{Fate, Piece};
 use crate::codecs::frames::Unframed;
 use crate::codecs::{Decoded, Fault, Reason};
 
@@ -150,39 +150,39 @@ impl<'p> Frame<'p> {
     /// What lies before the data.
     pub(super) fn show_head(&self, out: &mut Decoded<'_>) {
         let mut rest = self.head;
-        let mut piece = |len: usize, out: &mut Decoded<'_>, told: &dyn Fn() -> Became| {
+        let mut piece = |len: usize, out: &mut Decoded<'_>, told: &dyn Fn() -> Fate| {
             if let Some((own, behind)) = rest.split(len) {
                 own.show(out, told);
                 rest = behind;
             }
         };
         let meter = self.meter;
-        piece(1, out, &|| Became::plain("start"));
+        piece(1, out, &|| Fate::plain("start"));
         piece(1, out, &|| {
-            Became::plain(format!("type {:02X}, {}", meter.kind, meter.words()))
+            Fate::plain(format!("type {:02X}, {}", meter.kind, meter.words()))
         });
-        piece(7, out, &|| Became {
+        piece(7, out, &|| Fate {
             became: format!("address {}", meter.digits()),
             note: if meter.is_nobody() {
                 "any meter".to_owned()
             } else {
                 String::new()
             },
-            ..Became::default()
+            ..Fate::default()
         });
         let control = self.control;
         piece(1, out, &|| {
-            Became::plain(format!("control {:02X}, {}", control.0, control.words()))
+            Fate::plain(format!("control {:02X}, {}", control.0, control.words()))
         });
         let len = self.data.bytes.len();
-        piece(1, out, &|| Became::plain(format!("length {len}")));
+        piece(1, out, &|| Fate::plain(format!("length {len}")));
     }
 
     /// What lies behind it.
     pub(super) fn show_tail(&self, out: &mut Decoded<'_>) {
         if let Some((sum, end)) = self.tail.split(1) {
-            sum.show(out, || Became::plain("check sum"));
-            end.show(out, || Became::plain("end"));
+            sum.show(out, || Fate::plain("check sum"));
+            end.show(out, || Fate::plain("end"));
         }
     }
 }

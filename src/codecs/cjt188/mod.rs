@@ -30,7 +30,7 @@ use super::{Decoded, Dialect, Fault, Group, Reason, Told};
 use head::Frame;
 use item::{Identified, Meaning};
 use meter::Meter;
-use piece::{Became, Piece, hex};
+use piece::{Fate, Piece, hex};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -135,13 +135,13 @@ fn identified<'p>(
             }
             _ => "",
         };
-        Became {
+        Fate {
             became: format!("DI {:04X}, {}", identified.di, item::title(&identified)),
             note: format!("{order}{doubt}"),
-            ..Became::default()
+            ..Fate::default()
         }
     });
-    ser.show(out, || Became::plain(format!("SER {}", number(ser.bytes))));
+    ser.show(out, || Fate::plain(format!("SER {}", number(ser.bytes))));
     Some((identified, behind))
 }
 
@@ -165,7 +165,7 @@ fn refuse(
     sentence: String,
     out: &mut Decoded<'_>,
 ) {
-    own.show(out, || Became::refused(sentence.clone()));
+    own.show(out, || Fate::refused(sentence.clone()));
     let part = out.place_of(group, name, None);
     out.faults.push(Fault::part(reason, part, sentence));
 }

@@ -1,7 +1,7 @@
 //! Frames without readings: what a meter answers, what it could not do, and what somebody asks of it.
 use super::head::Frame;
 use super::item::{self, Identified};
-use super::piece::{Became, Piece, hex};
+use super::piece::{Fate, Piece, hex};
 use super::{empty, identified, number};
 use crate::codecs::dialect::Dialect;
 use crate::codecs::{Decoded, Note};
@@ -22,15 +22,13 @@ pub(super) fn read(
         error(frame, dialect, device, out);
         return;
     }
-    match identified(frame.data, frame.meter, out) {
-        Some((identified, behind)) => answer(frame, &identified, behind, device, out),
-        // A frame with less than DI and SER: whatever it is.
-        None => {
-            frame.data.show(out, || Became::plain("data"));
-            let data = hex(frame.data.bytes);
-            note(frame, [("data", data)], device, out);
-        }
+    if let Some((identified, behind)) = identified(frame.data, frame.meter, out) {
+        answer(frame, &identified, behind, device, out);
+        return;
     }
+    // A frame with less than DI and SER: whatever it is.
+    frame.data.show(out, || Fate::plain("data"));
+    note(frame, [("data", hex(frame.data.bytes))], device, out);
 }
 
 /// A frame with an identifier and whatever follows it.
@@ -41,7 +39,7 @@ pub(super) fn answer(
     device: Option<u32>,
     out: &mut Decoded<'_>,
 ) {
-    behind.show(out, || Became::plain("data"));
+    behind.show(out, || Fate::plain("data"));
     let di = format!("{:04X}", identified.di);
     let detail = [
         ("di", di),
@@ -70,7 +68,7 @@ fn note<const N: usize>(
 fn error(frame: &Frame<'_>, dialect: Dialect, device: Option<u32>, out: &mut Decoded<'_>) {
     let parts = frame.data.split(1);
     let Some((ser, state)) = parts.filter(|_| frame.data.bytes.len() == ERROR_BYTES) else {
-        frame.data.show(out, || Became::plain("error"));
+        frame.data.show(out, || Fate::plain("error"));
         let detail = [("error", hex(frame.data.bytes))];
         push(frame, "meter_error", Severity::Warning, detail, device, out);
         return;
@@ -78,11 +76,11 @@ fn error(frame: &Frame<'_>, dialect: Dialect, device: Option<u32>, out: &mut Dec
     let first = state.bytes.first().copied().unwrap_or_default();
     let words = super::status::read(first, dialect.status)
         .map_or_else(String::new, super::status::Status::words);
-    ser.show(out, || Became::plain(format!("SER {}", number(ser.bytes))));
-    state.show(out, || Became {
+    ser.show(out, || Fate::plain(format!("SER {}", number(ser.bytes))));
+    state.show(out, || Fate {
         became: "error".to_owned(),
         note: words.clone(),
-        ..Became::default()
+        ..Fate::default()
     });
     let detail = [("error", hex(state.bytes)), ("words", words)];
     push(frame, "meter_error", Severity::Warning, detail, device, out);

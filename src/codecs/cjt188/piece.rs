@@ -10,7 +10,7 @@ pub(super) struct Piece<'p> {
     pub(super) bytes: &'p [u8],
 }
 
-impl<'p> Piece<'p> {
+impl Piece<'_> {
     /// The first `len` bytes, and what is behind them; `None`: there are not so many.
     pub(super) fn split(self, len: usize) -> Option<(Self, Self)> {
         let (bytes, behind) = self.bytes.split_at_checked(len)?;
@@ -22,12 +22,12 @@ impl<'p> Piece<'p> {
     }
 
     /// Notes what these bytes became, where somebody looks; nothing where there are none.
-    pub(super) fn show(self, out: &mut Decoded<'_>, told: impl FnOnce() -> Became) {
+    pub(super) fn show(self, out: &mut Decoded<'_>, told: impl FnOnce() -> Fate) {
         if self.bytes.is_empty() {
             return;
         }
         out.show(|| {
-            let Became {
+            let Fate {
                 became,
                 sample,
                 note,
@@ -45,7 +45,7 @@ impl<'p> Piece<'p> {
 
 /// What became of a piece.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Became {
+pub(super) struct Fate {
     /// A metric, `address 78330011223344`, ..; "": it was ignored.
     pub(super) became: String,
     /// Index of the sample.
@@ -54,7 +54,7 @@ pub(super) struct Became {
     pub(super) note: String,
 }
 
-impl Became {
+impl Fate {
     pub(super) fn plain(became: impl Into<String>) -> Self {
         Self {
             became: became.into(),

@@ -2,7 +2,7 @@
 use super::clock::{self, Clock};
 use super::item::{Field, Freeze, Item};
 use super::meter::{Meter, What};
-use super::piece::{Became, Piece, hex};
+use super::piece::{Fate, Piece, hex};
 use super::status;
 use super::unit::{Quantity, Unit};
 use super::value::{Digits, Order, digits, scaled, text};
@@ -106,17 +106,17 @@ fn clock_of(payload: Piece<'_>, item: &Item, dialect: Dialect) -> Option<Clock> 
 
 fn show_clock(own: Piece<'_>, clock: Option<&Clock>, out: &mut Decoded<'_>) {
     own.show(out, || match clock {
-        Some(Clock::At { text, year_first }) => Became {
+        Some(Clock::At { text, year_first }) => Fate {
             became: format!("time {text}"),
             note: if *year_first {
                 "year first".to_owned()
             } else {
                 String::new()
             },
-            ..Became::default()
+            ..Fate::default()
         },
-        Some(Clock::Unset) => Became::refused("time: the clock was never set"),
-        Some(Clock::Invalid) | None => Became::refused("time: no date in either order"),
+        Some(Clock::Unset) => Fate::refused("time: the clock was never set"),
+        Some(Clock::Invalid) | None => Fate::refused("time: no date in either order"),
     });
 }
 
@@ -175,7 +175,7 @@ impl Reply<'_> {
                     Digits::Number(number) => text(number, decimals),
                     Digits::Absent | Digits::Bad(..) => hex(own.bytes),
                 };
-                Became::refused(format!(
+                Fate::refused(format!(
                     "pressure {shown}: its unit is not sent, or nothing is measured so"
                 ))
             });
@@ -262,7 +262,7 @@ impl Reply<'_> {
         };
         let at = out.samples.len();
         out.samples.push(sample);
-        own.show(out, || Became {
+        own.show(out, || Fate {
             became: metric.to_owned(),
             sample: Some(at),
             note: value.note.to_owned(),
@@ -283,7 +283,7 @@ impl Reply<'_> {
             .or_else(|| self.meter.metric(what, None))
             .unwrap_or("register");
         let part = out.place_of(self.group, name, None);
-        own.show(out, || Became::refused(format!("{name}: {sentence}")));
+        own.show(out, || Fate::refused(format!("{name}: {sentence}")));
         out.faults.push(Fault::part(reason, part, sentence));
     }
 
@@ -310,10 +310,10 @@ impl Reply<'_> {
         match status::read(byte, self.dialect.status) {
             Some(status) => self.bits(first, byte, hex(own.bytes), status, out),
             None => first.show(out, || {
-                Became::refused("status: the profile says that it means nothing")
+                Fate::refused("status: the profile says that it means nothing")
             }),
         }
-        vendors.show(out, || Became::refused("status: the vendor's own byte"));
+        vendors.show(out, || Fate::refused("status: the vendor's own byte"));
     }
 
     /// The byte of ST that the standard knows.
@@ -340,7 +340,7 @@ impl Reply<'_> {
         }
         out.samples
             .push(self.flag("battery_low", Sent::Flag(status.battery_low)));
-        own.show(out, || Became {
+        own.show(out, || Fate {
             became: if status.valve.is_some() {
                 "valve_state"
             } else {

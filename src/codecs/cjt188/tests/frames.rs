@@ -120,7 +120,7 @@ fn type_40_is_electricity_where_it_counts_energy() {
     );
 }
 
-/// hupengwu/fox-edge-server-protocol, valve; aixiwang/python_cjt188, address.
+/// hupengwu/fox-edge-server-protocol, valve; `aixiwang/python_cjt188`, address.
 #[test]
 fn answers_and_requests_are_events() {
     let note = |hex| notes(&plain(hex)).concat();

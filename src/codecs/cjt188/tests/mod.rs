@@ -37,8 +37,9 @@ pub(super) fn decode(payload: &[u8], dialect: Dialect) -> Result<Decoded<'static
         dialect,
         dialect_of: &|_| None,
     };
-    (FRAMING.read)(payload, &[start..start + len], told, &mut out);
-    covered(&out, start..start + len);
+    let frame = start..start + len;
+    (FRAMING.read)(payload, std::slice::from_ref(&frame), told, &mut out);
+    covered(&out, frame);
     Ok(out)
 }
 

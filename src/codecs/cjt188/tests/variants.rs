@@ -55,7 +55,7 @@ fn a_frame_that_reads_both_ways_is_the_profiles() {
     assert_eq!(water(leaning, first)[0], "water_volume 110000.47 L");
 }
 
-/// Comment of an OceanConnect demo: litres, time year first.
+/// Comment of an `OceanConnect` demo: litres, time year first.
 #[test]
 fn litres_have_the_profiles_digits() {
     let hex = "fefefefe 68 10 43763251000000 81 16 901f 00 47700100 29 51480100 29 20200528205824 0000 a7 16";
