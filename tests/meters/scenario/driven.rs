@@ -1,6 +1,7 @@
 //! In one process, with the clock in hand: intake, log, history and registry for 31 days.
-use super::lines::{self, Received, difference};
-use super::{TOPIC, from_day, write_files, zone};
+use super::compare::{Found, compare, notices_lies};
+use super::lines::{Received, difference};
+use super::{TOPIC, from_day, seed, write_files, zone};
 use citygate::catalogue::Catalogue;
 use citygate::devices::{self, Query, Registry};
 use citygate::history::{self, History, Selection};
@@ -12,7 +13,7 @@ use citygate::model::{Clock, Reject, Source, Timestamp, proto};
 use citygate::profiles::Profiles;
 use citygate::sim::scenario::{CONCENTRATOR, LAST_DAY, Scenario};
 use citygate::state::State;
-use citygate::telemetry::{Accounting, Counts};
+use citygate::telemetry::Accounting;
 use prost::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -283,73 +284,45 @@ fn readings_events_rejects_and_states_of_31_days_are_the_truth() {
     let times: Vec<Timestamp> = scenario.uplinks.iter().map(|uplink| uplink.at).collect();
     let received = Received::At(&times);
     let (reports, events, rejects) = gateway.logged();
-    let expected: Vec<_> = truth
-        .readings
-        .iter()
-        .map(|of| lines::true_reading(truth, of, received))
-        .collect();
-    let found: Vec<_> = reports
-        .iter()
-        .flat_map(|report| lines::readings(report, received))
-        .collect();
-    wrong.extend(difference("readings in the log", &expected, &found));
-    let readings = found.len();
-
-    let expected: Vec<_> = truth
-        .events
-        .iter()
-        .map(|of| lines::true_event(of, received))
-        .collect();
-    let found: Vec<_> = events.iter().map(|of| lines::event(of, received)).collect();
-    wrong.extend(difference("events", &expected, &found));
-
-    let expected: Vec<_> = truth.rejects.iter().map(lines::true_reject).collect();
-    let found: Vec<_> = rejects.iter().map(lines::reject).collect();
-    wrong.extend(difference("rejects", &expected, &found));
-    wrong.extend(lines::unnamed(truth, &rejects));
-
-    wait("history", || {
-        gateway.history.stats().next > gateway.log.watermark()
-    });
-    let end = gateway.clock.now();
-    let kept = gateway
-        .history
-        .query(Selection::default(), scenario.start.minus(DAY), end);
-    let kept: Vec<proto::Report> = kept.map(|report| report.unwrap().into()).collect();
-    let expected: Vec<_> = truth
-        .history()
-        .into_iter()
-        .map(|of| lines::true_reading(truth, of, received))
-        .collect();
-    let found: Vec<_> = kept
-        .iter()
-        .flat_map(|report| lines::readings(report, received))
-        .collect();
-    wrong.extend(difference("readings in history", &expected, &found));
+    let watermark = gateway.log.watermark();
+    wait("history", || gateway.history.stats().next > watermark);
+    let (start, end) = (scenario.start.minus(DAY), gateway.clock.now());
+    let kept = gateway.history.query(Selection::default(), start, end);
+    let found = Found {
+        reports,
+        events,
+        rejects,
+        kept: kept.map(Result::unwrap).collect(),
+    };
+    wrong.extend(compare(truth, &found, received));
 
     let counts = gateway.accounting.snapshot(Source::Mqtt);
-    let expected = Counts {
-        received: truth.counts.received,
-        logged: truth.counts.logged,
-        rejected: truth.counts.rejected,
-        duplicate: truth.counts.duplicate,
-        ..Counts::default()
-    };
-    if !counts.identity_holds() || counts.received != expected.received {
-        wrong.push(format!("counts: {counts:?}, and not {expected:?}\n"));
+    let of = (
+        counts.received,
+        counts.logged,
+        counts.rejected,
+        counts.duplicate,
+    );
+    let uplinks = truth.counts;
+    let expected = (
+        uplinks.received,
+        uplinks.logged,
+        uplinks.rejected,
+        uplinks.duplicate,
+    );
+    if !counts.identity_holds() || of != expected {
+        wrong.push(format!("counts: {of:?}, and not {expected:?}\n"));
     }
     println!(
-        "{readings} readings in the log, {} in history, {} events, {} rejects, {} states of {} devices",
+        "{} uplinks: {} readings in the log, {} in history, {} events, {} rejects, {} states of {} devices",
+        scenario.uplinks.len(),
+        truth.readings.len(),
         truth.history().len(),
-        events.len(),
-        rejects.len(),
+        truth.events.len(),
+        truth.rejects.len(),
         looked.states,
         gateway.states().len()
     );
-    assert!(
-        wrong.is_empty(),
-        "seed {}\n{}",
-        super::seed(),
-        wrong.concat()
-    );
+    assert!(wrong.is_empty(), "seed {}\n{}", seed(), wrong.concat());
+    notices_lies(truth, &found, received);
 }

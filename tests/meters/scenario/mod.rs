@@ -1,6 +1,7 @@
 //! 200 meters behind one concentrator for 31 days: what the gateway says of them is what they did.
 //!
 //! `CITYGATE_SCENARIO_SEED` draws another fleet, other days and other losses.
+mod compare;
 mod driven;
 mod lines;
 mod process;

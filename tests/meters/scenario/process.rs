@@ -2,6 +2,7 @@
 //!
 //! The machine's clock stamps the receptions, so that the 31 days end yesterday and pass in some seconds;
 //! the times that the meters give are what counts.
+use super::compare::{Found, compare};
 use super::lines::{self, Received, difference};
 use super::publisher::Publisher;
 use super::{TOPIC, seed, write_files, zone};
@@ -246,56 +247,28 @@ async fn a_real_gateway_tells_the_truth_of_31_days() {
     }
 
     let (reports, events) = stream(ports).await;
-    let expected: Vec<String> = truth
-        .readings
-        .iter()
-        .map(|of| lines::true_reading(truth, of, received))
-        .collect();
-    let found: Vec<String> = reports
-        .iter()
-        .flat_map(|report| lines::readings(report, received))
-        .collect();
-    wrong.extend(difference("readings in the stream", &expected, &found));
-    let streamed = found.len();
-    let expected: Vec<String> = truth
-        .events
-        .iter()
-        .map(|of| lines::true_event(of, received))
-        .collect();
-    let found: Vec<String> = events.iter().map(|of| lines::event(of, received)).collect();
-    wrong.extend(difference("events in the stream", &expected, &found));
-
     caught_up(&gateway);
     let end = Clock::system().now().plus(DAY);
     let kept = history(ports, scenario.start.minus(DAY), end).await;
-    let expected: Vec<String> = truth
-        .history()
-        .into_iter()
-        .map(|of| lines::true_reading(truth, of, received))
-        .collect();
-    let found: Vec<String> = kept
-        .iter()
-        .flat_map(|report| lines::readings(report, received))
-        .collect();
-    wrong.extend(difference("readings in history", &expected, &found));
-
     let rejects = pages(&gateway, "/v1/rejects?limit=100", "rejects");
-    let rejects: Vec<Reject> = rejects.iter().map(reject).collect();
-    let expected: Vec<String> = truth.rejects.iter().map(lines::true_reject).collect();
-    let found: Vec<String> = rejects.iter().map(lines::reject).collect();
-    wrong.extend(difference("rejects", &expected, &found));
-    wrong.extend(lines::unnamed(truth, &rejects));
-
+    let found = Found {
+        reports,
+        events,
+        rejects: rejects.iter().map(reject).collect(),
+        kept,
+    };
+    wrong.extend(compare(truth, &found, received));
     let mut looked = 0;
     for (id, _) in scenario.cast.values() {
         looked += device(&gateway, &scenario, id, received, &mut wrong);
     }
     println!(
-        "{} uplinks in {sent_in:?}; {streamed} readings streamed, {} kept, {} events, {} rejects, {looked} lines of {} devices over HTTP; {:?} in all",
+        "{} uplinks in {sent_in:?}; {} readings streamed, {} kept, {} events, {} rejects, {looked} lines of {} devices over HTTP; {:?} in all",
         scenario.uplinks.len(),
+        truth.readings.len(),
         truth.history().len(),
-        events.len(),
-        rejects.len(),
+        truth.events.len(),
+        truth.rejects.len(),
         scenario.cast.len(),
         started.elapsed()
     );
