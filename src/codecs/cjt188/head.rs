@@ -75,56 +75,40 @@ pub(super) struct Frame<'p> {
     tail: Piece<'p>,
 }
 
-/// Bytes of the frame that begins at the first byte.
+/// Bytes of the frame that begins at the first byte. Less than its head says too little to know it by.
 pub(super) fn measure(bytes: &[u8]) -> Result<usize, Unframed> {
-    let [START, kind, ..] = bytes else {
+    let Some([START, kind, .., control, len]) = bytes.first_chunk::<HEAD_BYTES>() else {
         return Err(Unframed::Other);
     };
     if !Meter::is_type(*kind) {
         return Err(Unframed::Other);
     }
-    let Some([.., control, len]) = bytes.first_chunk::<HEAD_BYTES>() else {
-        return Err(cut(bytes.len(), HEAD_BYTES, "a frame's head"));
-    };
-    let damaged = |fault: Unframed| match Control(*control).function() {
-        Some(_) => fault,
-        None => Unframed::Other,
-    };
     let whole = HEAD_BYTES + usize::from(*len) + TAIL_BYTES;
-    let Some((sent, end, before)) = bytes.get(..whole).and_then(tail) else {
-        let what = format!("its length at byte 10 is {len}, so that it");
-        return Err(damaged(cut(bytes.len(), whole, &what)));
-    };
-    let sum = sum(before);
-    if sum != sent {
-        let at = whole - TAIL_BYTES;
-        let sentence =
-            format!("check sum at byte {at} is {sent:02x}; the bytes before it give {sum:02x}");
-        return Err(damaged(Unframed::Damaged(Fault::whole(
-            Reason::BadChecksum,
-            sentence,
-        ))));
+    let frame = bytes.get(..whole);
+    match frame.and_then(<[u8]>::split_last_chunk::<TAIL_BYTES>) {
+        Some((before, [sent, END])) if sum(before) == *sent => Ok(whole),
+        // Only what the standard has can be damaged: a vendor's function is known by its sum.
+        _ if Control(*control).function().is_none() => Err(Unframed::Other),
+        None => {
+            let there = bytes.len();
+            let sentence = format!(
+                "cut at byte {there}: its length at byte 10 is {len}, so that it has {whole} bytes"
+            );
+            Err(Unframed::Damaged(Fault::whole(Reason::Truncated, sentence)))
+        }
+        Some((before, [sent, END])) => {
+            let (at, sum) = (before.len(), sum(before));
+            let sentence =
+                format!("check sum at byte {at} is {sent:02x}; the bytes before it give {sum:02x}");
+            let fault = Fault::whole(Reason::BadChecksum, sentence);
+            Err(Unframed::Broken { fault, len: whole })
+        }
+        Some((before, [_, end])) => {
+            let at = before.len() + 1;
+            let sentence = format!("byte {at} is {end:02x}; a frame ends with 16");
+            Err(Unframed::Damaged(Fault::whole(Reason::Malformed, sentence)))
+        }
     }
-    if end != END {
-        let at = whole - 1;
-        let sentence = format!("byte {at} is {end:02x}; a frame ends with 16");
-        return Err(damaged(Unframed::Damaged(Fault::whole(
-            Reason::Malformed,
-            sentence,
-        ))));
-    }
-    Ok(whole)
-}
-
-/// Check sum, end, and what lies before them.
-fn tail(frame: &[u8]) -> Option<(u8, u8, &[u8])> {
-    let (before, [sent, end]) = frame.split_last_chunk::<TAIL_BYTES>()?;
-    Some((*sent, *end, before))
-}
-
-fn cut(there: usize, needed: usize, what: &str) -> Unframed {
-    let sentence = format!("cut at byte {there}: {what} has {needed} bytes");
-    Unframed::Damaged(Fault::whole(Reason::Truncated, sentence))
 }
 
 /// CS: of all bytes before it, modulo 256.

@@ -1,6 +1,6 @@
 //! Who a frame is of: the type T, which says what is measured, and the address.
-use super::piece::hex;
 use super::unit::Quantity;
+use crate::codecs::frames::hex;
 
 /// What a type's ten numbers measure (CJ/T 188-2018: 10-19, 20-29, 30-39, 40-49).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,12 +25,12 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use super::frames::Framing;
+use super::frames::{Framing, hex};
 use super::{Decoded, Dialect, Fault, Group, Reason, Told};
 use head::Frame;
 use item::{Identified, Meaning};
 use meter::Meter;
-use piece::{Fate, Piece, hex};
+use piece::{Fate, Piece};
 use std::borrow::Cow;
 use std::ops::Range;
 

@@ -1,9 +1,10 @@
 //! Frames without readings: what a meter answers, what it could not do, and what somebody asks of it.
 use super::head::Frame;
 use super::item::{self, Identified};
-use super::piece::{Fate, Piece, hex};
+use super::piece::{Fate, Piece};
 use super::{empty, identified, number};
 use crate::codecs::dialect::Dialect;
+use crate::codecs::frames::hex;
 use crate::codecs::{Decoded, Note};
 use crate::model::proto::Severity;
 use std::borrow::Cow;

@@ -1,6 +1,6 @@
 //! Bytes of a payload together with their place in it.
+use crate::codecs::frames::hex;
 use crate::codecs::{Decoded, Spot, Traced};
-use std::fmt::Write as _;
 
 /// Consecutive bytes of a payload.
 #[derive(Clone, Copy, Debug)]
@@ -69,13 +69,4 @@ impl Fate {
             ..Self::default()
         }
     }
-}
-
-/// As lower-case hex digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }

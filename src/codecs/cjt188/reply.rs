@@ -2,11 +2,12 @@
 use super::clock::{self, Clock};
 use super::item::{Field, Freeze, Item};
 use super::meter::{Meter, What};
-use super::piece::{Fate, Piece, hex};
+use super::piece::{Fate, Piece};
 use super::status;
 use super::unit::{Quantity, Unit};
 use super::value::{Digits, Order, digits, scaled, text};
 use crate::codecs::dialect::Dialect;
+use crate::codecs::frames::hex;
 use crate::codecs::{AsSent, Decoded, Fault, Group, Note, Reason, Sample, Sent, SentTime};
 use crate::model::proto::Severity;
 use std::borrow::Cow;

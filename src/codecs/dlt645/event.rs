@@ -28,30 +28,35 @@ use Part::{Open, Secret};
 const REST: usize = usize::MAX;
 const PASSWORD: Part = Secret(4, "password");
 const OPERATOR: Part = Secret(4, "operator code");
+const DATA: &[Part] = &[Open(REST, "data")];
 
 /// How the data of a request or an answer is laid out behind its data identifier (DL/T 645-2007 7).
 fn layout(frame: &Frame, di: Option<[u8; 4]>) -> &'static [Part] {
     let control = frame.control;
     let is_password = di.is_some_and(|di| di.starts_with(&PASSWORDS));
-    match (control.is_reply(), control.function()) {
-        _ if control.edition() == Some(Edition::Of1997) => match control.function() {
-            function::OLD_READ | function::OLD_READ_NEXT => &[Open(REST, "data")],
-            _ => &[Secret(REST, "data")],
-        },
+    let function = control.function();
+    if control.edition() == Some(Edition::Of1997) {
+        let is_read = matches!(function, function::OLD_READ | function::OLD_READ_NEXT);
+        return if is_read {
+            DATA
+        } else {
+            &[Secret(REST, "data")]
+        };
+    }
+    match (control.is_reply(), function) {
         (_, function::SECURITY) => &[Secret(REST, "data")],
         (false, function::WRITE) if is_password => &[PASSWORD, OPERATOR, Secret(REST, "password")],
-        (false, function::WRITE) => &[PASSWORD, OPERATOR, Open(REST, "data")],
-        (false, function::READ_NEXT) => &[Open(1, "frame number"), Open(REST, "data")],
-        (_, function::PASSWORD) => &[Secret(REST, "password")],
         (
             false,
-            function::DEMAND_CLEAR
+            function::WRITE
+            | function::DEMAND_CLEAR
             | function::METER_CLEAR
             | function::EVENT_CLEAR
             | function::RELAY,
         ) => &[PASSWORD, OPERATOR, Open(REST, "data")],
-        _ if is_password => &[Secret(REST, "password")],
-        _ => &[Open(REST, "data")],
+        (false, function::READ_NEXT) => &[Open(1, "frame number"), Open(REST, "data")],
+        _ if is_password || function == function::PASSWORD => &[Secret(REST, "password")],
+        _ => DATA,
     }
 }
 

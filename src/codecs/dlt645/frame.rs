@@ -43,11 +43,10 @@ pub(super) fn frame(bytes: &[u8]) -> Result<usize, Unframed> {
     }
     match bytes.get(SECOND_START) {
         Some(&START) => {}
-        Some(_) => return Err(Unframed::Other),
         None if bytes.iter().skip(1).all(|byte| is_address(*byte)) => {
             return Err(cut(bytes.len(), LEAST));
         }
-        None => return Err(Unframed::Other),
+        Some(_) | None => return Err(Unframed::Other),
     }
     let Some(length) = bytes.get(LENGTH) else {
         return Err(cut(bytes.len(), LEAST));
@@ -69,10 +68,7 @@ pub(super) fn frame(bytes: &[u8]) -> Result<usize, Unframed> {
             "check sum at byte {} is {sum:02x}; the bytes before it give {own:02x}",
             len - 2
         );
-        return Err(Unframed::Damaged(Fault::whole(
-            Reason::BadChecksum,
-            sentence,
-        )));
+        return Err(broken(Reason::BadChecksum, sentence, len));
     }
     let address = before.get(ADDRESS).unwrap_or_default();
     if let Some(at) = address.iter().position(|byte| !is_address(*byte)) {
@@ -81,12 +77,14 @@ pub(super) fn frame(bytes: &[u8]) -> Result<usize, Unframed> {
             "byte {} of the address is {byte:02x}: no two decimal digits, and no AA",
             ADDRESS.start + at
         );
-        return Err(Unframed::Damaged(Fault::whole(
-            Reason::InvalidBcd,
-            sentence,
-        )));
+        return Err(broken(Reason::InvalidBcd, sentence, len));
     }
     Ok(len)
+}
+
+fn broken(reason: Reason, sentence: String, len: usize) -> Unframed {
+    let fault = Fault::whole(reason, sentence);
+    Unframed::Broken { fault, len }
 }
 
 fn cut(len: usize, whole: usize) -> Unframed {

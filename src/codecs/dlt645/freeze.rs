@@ -175,7 +175,7 @@ fn block(kind: u8, labels: &mut Labels, reader: &mut Reader<'_, '_>) -> bool {
     } else {
         let len = reader.data.left() + MINUTE;
         let tariffs = len.saturating_sub(BESIDE_TARIFFS);
-        let fits = tariffs > 0 && tariffs % PER_TARIFF == 0;
+        let fits = tariffs > 0 && tariffs.is_multiple_of(PER_TARIFF);
         if kind != HOURLY && !fits {
             let sentence = format!(
                 "{len} bytes are no block of a freeze, with AA between its parts or without"

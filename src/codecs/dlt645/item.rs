@@ -73,7 +73,7 @@ impl Item {
 /// One energy and its demand.
 #[derive(Clone, Copy, Debug)]
 struct Energy {
-    energy: &'static str,
+    metric: &'static str,
     unit: &'static str,
     /// Empty: none.
     demand: &'static str,
@@ -81,9 +81,9 @@ struct Energy {
     is_signed: bool,
 }
 
-const fn energy(energy: &'static str, demand: &'static str, is_signed: bool) -> Energy {
+const fn energy(metric: &'static str, demand: &'static str, is_signed: bool) -> Energy {
     Energy {
-        energy,
+        metric,
         unit: "kW.h",
         demand,
         power: "kW",
@@ -91,9 +91,9 @@ const fn energy(energy: &'static str, demand: &'static str, is_signed: bool) -> 
     }
 }
 
-const fn reactive(energy: &'static str, demand: &'static str, is_signed: bool) -> Energy {
+const fn reactive(metric: &'static str, demand: &'static str, is_signed: bool) -> Energy {
     Energy {
-        energy,
+        metric,
         unit: "kvar.h",
         demand,
         power: "kvar",
@@ -101,9 +101,9 @@ const fn reactive(energy: &'static str, demand: &'static str, is_signed: bool) -
     }
 }
 
-const fn apparent(energy: &'static str, demand: &'static str) -> Energy {
+const fn apparent(metric: &'static str, demand: &'static str) -> Energy {
     Energy {
-        energy,
+        metric,
         unit: "kV.A.h",
         demand,
         power: "kV.A",
@@ -317,7 +317,7 @@ pub(super) fn of_energy(kind: u8, tariff: u8, settlement: u8) -> Option<(Quantit
     let (energy, phase) = row(kind)?;
     let quantity = Quantity {
         is_register: !energy.is_signed,
-        ..number(energy.energy, energy.unit, 4, 2, energy.is_signed)
+        ..number(energy.metric, energy.unit, 4, 2, energy.is_signed)
     };
     Some((quantity, settled(tariff, settlement, phase)?))
 }

@@ -124,7 +124,9 @@ fn block(items: &[Item], end: usize, reader: &mut Reader<'_, '_>) -> bool {
     let width: usize = items.iter().map(Item::width).sum();
     let fits = width > 0 && reader.data.left() >= end + width;
     if fits {
-        items.iter().for_each(|item| reader.item(item));
+        for item in items {
+            reader.item(item);
+        }
     }
     fits
 }

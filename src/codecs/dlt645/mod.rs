@@ -33,7 +33,7 @@ use self::frame::Frame;
 use self::freeze::Moments;
 use self::reader::Reader;
 use super::frames::Framing;
-use super::{Decoded, Fault, Reason, Spot, Told};
+use super::{Decoded, Fault, Reason, Told};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -44,7 +44,6 @@ pub(super) const FRAMING: Framing = Framing {
 };
 
 fn read(payload: &[u8], places: &[Range<usize>], _told: Told<'_>, out: &mut Decoded<'_>) {
-    let traced = out.trace.as_ref().map_or(0, |trace| trace.pieces.len());
     let frames: Vec<Frame> = places
         .iter()
         .filter_map(|place| Frame::at(payload, place))
@@ -74,14 +73,6 @@ fn read(payload: &[u8], places: &[Range<usize>], _told: Told<'_>, out: &mut Deco
             }
             _ => event::command(payload, frame, device, true, out),
         }
-    }
-    // Values of an answer in several frames were cut before the frames between them.
-    if let Some(trace) = &mut out.trace {
-        let new = trace.pieces.get_mut(traced..).unwrap_or_default();
-        new.sort_by_key(|piece| match &piece.spot {
-            Spot::Bytes(place) => place.start,
-            Spot::Path(_) => usize::MAX,
-        });
     }
 }
 

@@ -9,7 +9,7 @@ mod vectors;
 
 use super::*;
 use crate::codecs::frames::Unframed;
-use crate::codecs::{Dialect, Limits, Sent, SentTime, Trace};
+use crate::codecs::{Dialect, Limits, Sent, SentTime, Spot, Trace};
 
 pub(super) fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
@@ -49,7 +49,7 @@ fn split(payload: &[u8]) -> (Vec<Range<usize>>, Option<Fault>) {
                 at += len;
                 continue;
             }
-            Err(Unframed::Damaged(fault)) => {
+            Err(Unframed::Damaged(fault) | Unframed::Broken { fault, .. }) => {
                 damaged.get_or_insert(fault);
             }
             Err(Unframed::Other) => {}
@@ -59,6 +59,7 @@ fn split(payload: &[u8]) -> (Vec<Range<usize>>, Option<Fault>) {
     (frames, damaged)
 }
 
+/// As the profile `dlt645` does.
 pub(super) fn decode(payload: &[u8]) -> Decoded<'static> {
     let mut out = Decoded {
         trace: Some(Trace::default()),
@@ -71,8 +72,8 @@ pub(super) fn decode(payload: &[u8]) -> Decoded<'static> {
         dialect: Dialect::default(),
         dialect_of: &|_| None,
     };
-    let (frames, _) = split(payload);
-    read(payload, &frames, told, &mut out);
+    // Without one frame there is nothing, and the error says why.
+    let _ = crate::codecs::frames::decode(payload, &[FRAMING], told, &mut out);
     out
 }
 

@@ -172,7 +172,9 @@ fn wildcards_name_nobody() {
 
 fn damage(hex: &str) -> Option<(Reason, String)> {
     match decode(&bytes(hex), Dialect::default()) {
-        Err(Unframed::Damaged(fault)) => Some((fault.reason, fault.sentence)),
+        Err(Unframed::Damaged(fault) | Unframed::Broken { fault, .. }) => {
+            Some((fault.reason, fault.sentence))
+        }
         Err(Unframed::Other) => None,
         Ok(_) => unreachable!("it is damaged"),
     }

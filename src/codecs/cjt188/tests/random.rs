@@ -96,7 +96,7 @@ proptest! {
         dialect in dialects(),
     ) {
         let control = if reads { 0x81 } else { control };
-        let head = crate::codecs::cjt188::hex(&[&address[..], &[control]].concat());
+        let head = crate::codecs::frames::hex(&[&address[..], &[control]].concat());
         let whole = frame(&format!("68{kind}{head}"), &data);
         let out = decode(&whole, dialect).unwrap();
         prop_assert!(out.samples.len() <= whole.len());
