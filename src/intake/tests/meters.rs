@@ -247,14 +247,14 @@ fn what_a_meter_said_before_its_exchange_is_its_own() {
 #[test]
 fn a_device_of_a_profile_with_frames_in_it_reports_for_its_children() {
     let rows = format!(
-        "{DEVICES}dtu-1,,dtu,370100,imei:1,,,\nem-7,meter.electricity,,370102,dlt645:000000000707,dtu-1,,\n"
+        "{DEVICES}dtu-1,,dtu,370100,imei:867723030711443,,,\nem-7,meter.electricity,,370102,dlt645:000000000707,dtu-1,,\n"
     );
     let mut rig = rig(&rows, Unknown::Reject);
     let hex = hex_of(&energy("000000000707", 7));
-    let payload = format!(r#"{{"imei":"1","data":"{hex}"}}"#);
+    let payload = format!(r#"{{"imei":"867723030711443","data":"{hex}"}}"#);
     assert_eq!(rig.payload("city/dtu-1", &payload), Verdict::Accepted);
     let strange = hex_of(&energy("000000000708", 7));
-    let payload = format!(r#"{{"imei":"1","data":"{strange}"}}"#);
+    let payload = format!(r#"{{"imei":"867723030711443","data":"{strange}"}}"#);
     assert_eq!(
         rig.payload("city/dtu-1", &payload),
         Verdict::RejectedPayload
