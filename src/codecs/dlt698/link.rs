@@ -66,6 +66,51 @@ impl Head {
     pub(super) const fn is_scrambled(&self) -> bool {
         self.control & 0x08 != 0
     }
+
+    /// `reply to the client, user data, scrambled`, ..
+    pub(super) fn control_words(&self) -> String {
+        let mut words = match self.control >> 6 {
+            0b11 => "reply to the client",
+            0b10 => "report of the server",
+            0b01 => "request of the client",
+            _ => "answer to a report",
+        }
+        .to_owned();
+        words.push_str(match self.control & 7 {
+            1 => ", link",
+            _ => ", user data",
+        });
+        if self.is_split() {
+            words.push_str(", in several frames");
+        }
+        if self.is_scrambled() {
+            words.push_str(", scrambled");
+        }
+        words
+    }
+
+    /// Bytes of the address: without the logical address that AF announces as its first one.
+    pub(super) fn digits(&self, frame: &[u8]) -> String {
+        let from = BEFORE_ADDRESS + usize::from(self.address & 0x20 != 0);
+        let sent = frame.get(from..BEFORE_ADDRESS + self.address_len);
+        let sent = sent.unwrap_or_default().iter().rev();
+        let digits = sent.flat_map(|byte| [byte >> 4, byte & 15]);
+        let digits: String = digits
+            .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+            .collect();
+        // An odd number of digits is filled up with one F.
+        digits.trim_end_matches('f').to_owned()
+    }
+
+    /// `single`, `wildcard`, `group`, `broadcast`.
+    pub(super) const fn address_type(&self) -> &'static str {
+        match self.address >> 6 {
+            0 => "single",
+            1 => "wildcard",
+            2 => "group",
+            _ => "broadcast",
+        }
+    }
 }
 
 /// Bytes of the frame that begins at a 0x68.
