@@ -11,7 +11,10 @@ fn decode(profile: &str, payload: &str) -> (i32, String) {
 fn json(args: &[&str]) -> (i32, Value) {
     let (code, said) = run(&[&["decode", "--json"], args].concat());
     let parsed = serde_json::from_str(&said);
-    (code, parsed.unwrap_or_else(|error| panic!("{error}: {said}")))
+    (
+        code,
+        parsed.unwrap_or_else(|error| panic!("{error}: {said}")),
+    )
 }
 
 /// What a README shows behind `$ citygate decode ..` is what the command prints, but for the time of reception.
@@ -19,7 +22,9 @@ fn json(args: &[&str]) -> (i32, Value) {
 fn the_readme_shows_what_is_printed() {
     let readme = include_str!("../../README.md");
     let section = readme.split("## Meters").nth(1).unwrap();
-    let block = section.split("```").find(|block| block.contains("$ citygate decode"));
+    let block = section
+        .split("```")
+        .find(|block| block.contains("$ citygate decode"));
     let block = block.unwrap().trim_start_matches("console\n");
     let (command, shown) = block.split_once('\n').unwrap();
     let hex = command.split('\'').nth(1).unwrap();
@@ -55,8 +60,14 @@ fn a_bad_frame_says_where_it_is_bad() {
     let bad = METER_161.replace("8a16", "8d16");
     let (code, said) = decode("dlt645", &bad);
     assert_eq!(code, 1);
-    assert!(said.contains("bad_checksum") && said.contains("byte 18"), "{said}");
-    assert!(said.lines().any(|line| line.trim() == "^^ byte 18"), "{said}");
+    assert!(
+        said.contains("bad_checksum") && said.contains("byte 18"),
+        "{said}"
+    );
+    assert!(
+        said.lines().any(|line| line.trim() == "^^ byte 18"),
+        "{said}"
+    );
     let (_, decoded) = json(&["--profile", "dlt645", &bad]);
     assert_eq!(decoded["rejected"][0]["byte"], 18, "{decoded:#}");
     // Behind a header, and beside a good one: it is the payload's byte that is named.
@@ -70,7 +81,10 @@ fn a_bad_frame_says_where_it_is_bad() {
     let digit = hex(&dlt645("000000000161", "00010000", "0000002a"));
     let (code, decoded) = json(&["--profile", "dlt645", &digit]);
     assert_eq!(code, 1);
-    assert_eq!(decoded["rejected"][0]["reason"], "invalid_bcd", "{decoded:#}");
+    assert_eq!(
+        decoded["rejected"][0]["reason"], "invalid_bcd",
+        "{decoded:#}"
+    );
 }
 
 #[test]
@@ -103,7 +117,12 @@ fn the_inventory_says_whose_each_frame_is() {
         dlt645("000000000999", "00010000", "00000100"),
     ];
     let (_, said) = run(&[
-        "decode", "--config", config, "--device", "conc-1", &hex(&frames.concat()),
+        "decode",
+        "--config",
+        config,
+        "--device",
+        "conc-1",
+        &hex(&frames.concat()),
     ]);
     for expected in [
         "dlt645:000000000161 is `em-161` in the inventory, a meter.electricity\n",

@@ -51,7 +51,11 @@ pub fn error(address: &str) -> Vec<u8> {
 /// CJ/T 188: a water meter whose clock was never set; eight digits and a unit of the standard.
 pub fn water(address: &str, digits: &str, unit: u8) -> Vec<u8> {
     let value = [&reversed(digits)[..], &[unit]].concat();
-    let head = [&[0x68, 0x10], &reversed(address)[..], &[0x81, 0x16, 0x90, 0x1f, 0]];
+    let head = [
+        &[0x68, 0x10],
+        &reversed(address)[..],
+        &[0x81, 0x16, 0x90, 0x1f, 0],
+    ];
     closed([&head.concat()[..], &value, &value, &[0; 9]].concat())
 }
 

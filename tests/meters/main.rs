@@ -109,7 +109,8 @@ impl Plant {
     fn rejects(&self, device: &str) -> Vec<[String; 4]> {
         let page = self.json(&format!("/v1/rejects?device={device}"));
         let rejects = page["rejects"].as_array().unwrap().iter();
-        let text = |reject: &Value, name: &str| reject[name].as_str().unwrap_or_default().to_owned();
+        let text =
+            |reject: &Value, name: &str| reject[name].as_str().unwrap_or_default().to_owned();
         rejects
             .map(|reject| ["reason", "part", "deviceId", "via"].map(|name| text(reject, name)))
             .collect()
@@ -121,7 +122,9 @@ fn shown(reading: &Value) -> [String; 5] {
     let value = [&reading["number"], &reading["flag"], &reading["text"]];
     let value = value.into_iter().find(|value| !value.is_null());
     let labels = reading["labels"].as_object().into_iter().flatten();
-    let labels: String = labels.map(|(name, of)| format!(" {name}={}", of.as_str().unwrap())).collect();
+    let labels: String = labels
+        .map(|(name, of)| format!(" {name}={}", of.as_str().unwrap()))
+        .collect();
     [
         text("metric") + &labels,
         value.map(ToString::to_string).unwrap_or_default(),
@@ -141,14 +144,24 @@ fn one_meter_of_its_own_over_mqtt_and_coap() {
     let plant = Plant::new();
     plant.publish("city/lone-1/dlt645", &bytes(METER_161).repeat(1));
     // A text-mode modem sends digits.
-    let said = post(plant.dir.path(), plant.ports, "/t/lone-1/dlt645", VOLTAGE_161.as_bytes());
+    let said = post(
+        plant.dir.path(),
+        plant.ports,
+        "/t/lone-1/dlt645",
+        VOLTAGE_161.as_bytes(),
+    );
     // The address is em-161's, which another device carries.
     assert!(said.contains("4.03"), "{said}");
     assert_eq!(plant.rejects("em-161").len(), 2);
     let own = dlt645("000000004711", "00010000", "00012345");
     plant.publish("city/lone-1/dlt645", &own);
     let voltage = hex(&dlt645("000000004711", "02010100", "2301"));
-    let said = post(plant.dir.path(), plant.ports, "/t/lone-1", voltage.as_bytes());
+    let said = post(
+        plant.dir.path(),
+        plant.ports,
+        "/t/lone-1",
+        voltage.as_bytes(),
+    );
     assert_eq!(said, "", "2.04");
     let readings = plant.readings("lone-1", 2);
     has(&readings, ["active_energy_import", "123.45", "", "", ""]);
@@ -182,7 +195,10 @@ fn a_concentrator_keeps_what_is_good_and_names_what_is_not() {
     has(&phases, ["voltage phase=a", "225.6", "", "", "conc-1"]);
     has(&phases, ["voltage phase=c", "", "", "", "conc-1"]);
     let litres = plant.readings("wm-1", 4);
-    has(&litres, ["water_volume", "1.23456", "1234.56", "L", "conc-1"]);
+    has(
+        &litres,
+        ["water_volume", "1.23456", "1234.56", "L", "conc-1"],
+    );
     has(&litres, ["battery_low", "false", "", "", "conc-1"]);
     let at = parts[..3].concat().len();
     let all = plant.rejects("conc-1");
@@ -191,9 +207,19 @@ fn a_concentrator_keeps_what_is_good_and_names_what_is_not() {
     };
     for expected in [
         row("bad_checksum", &format!("frame at byte {at}"), "conc-1", ""),
-        row("unknown_device", "dlt645:000000000555", "dlt645:000000000555", "conc-1"),
+        row(
+            "unknown_device",
+            "dlt645:000000000555",
+            "dlt645:000000000555",
+            "conc-1",
+        ),
         row("other_device", "em-999", "em-999", "conc-1"),
-        row("invalid_bcd", "cjt188:10:78330011223355.water_volume", "wm-2", "conc-1"),
+        row(
+            "invalid_bcd",
+            "cjt188:10:78330011223355.water_volume",
+            "wm-2",
+            "conc-1",
+        ),
     ] {
         assert!(all.contains(&expected), "{expected:?} in {all:#?}");
     }
@@ -211,14 +237,20 @@ fn explained(plant: &Plant) {
     assert_eq!((code, &story["well"]), (0, &Value::Bool(true)), "{story}");
     assert_eq!(story["parent"]["id"], "conc-1");
     let uplink = &story["uplinks"][0];
-    assert_eq!((&uplink["device"], &uplink["via"]), (&"em-161".into(), &"conc-1".into()));
+    assert_eq!(
+        (&uplink["device"], &uplink["via"]),
+        (&"em-161".into(), &"conc-1".into())
+    );
     assert_eq!(uplink["topic"], "city/conc-1");
     let (_, story) = plant.ask(&["explain", "wm-2"]);
     assert!(story.contains("invalid_bcd"), "{story}");
     let (code, story) = plant.ask(&["explain", "dlt645:000000000555", "--json"]);
     let story: Value = serde_json::from_str(&story).unwrap();
     assert_eq!(code, 1);
-    assert_eq!(story["strangers"][0]["name"], "dlt645:000000000555", "{story}");
+    assert_eq!(
+        story["strangers"][0]["name"], "dlt645:000000000555",
+        "{story}"
+    );
     assert_eq!(story["strangers"][0]["topic"], "city/conc-1");
 }
 
@@ -257,7 +289,12 @@ fn frames_in_json_are_of_the_dtu_or_of_its_meters() {
     ];
     let data = base64(&frames.concat());
     let payload = format!(r#"{{"data":"{data}","csq":7}}"#);
-    let said = post(plant.dir.path(), plant.ports, "/t/dtu-2", payload.as_bytes());
+    let said = post(
+        plant.dir.path(),
+        plant.ports,
+        "/t/dtu-2",
+        payload.as_bytes(),
+    );
     assert_eq!(said, "", "2.04");
     has(
         &plant.readings("em-77", 1),

@@ -89,7 +89,7 @@ fn line(parts: [&str; 3], labels: &[String], at: &str, raw: (&str, &str), via: &
 /// A third of a heat in GJ is no decimal: the last digits of a double may differ.
 fn number(number: f64, raw_unit: &str) -> String {
     if raw_unit == "GJ" {
-        format!("{number:.9}")
+        format!("{number:.12e}")
     } else {
         number.to_string()
     }
