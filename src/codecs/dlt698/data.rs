@@ -132,7 +132,7 @@ fn simple(kind: u8, start: usize, cursor: &mut Cursor<'_>) -> Result<Value, Bad>
     })
 }
 
-fn unsigned<N: Into<i128> + PartialEq>(number: N, absent: N) -> Value {
+fn unsigned<N: Into<i128> + Copy + PartialEq>(number: N, absent: N) -> Value {
     if number == absent {
         return Value::Null;
     }

@@ -12,6 +12,8 @@ use crate::codecs::{Fault, Reason};
 
 /// Last byte of a frame.
 const END: u8 = 0x16;
+/// L has 14 bits.
+const LENGTH_MAX: usize = 1 << 14;
 /// Bytes before SA: start, L, C, AF.
 const BEFORE_ADDRESS: usize = 5;
 /// Bytes of the head behind SA: CA, HCS.
@@ -193,6 +195,23 @@ fn wrong_head(bytes: &[u8], head: &Head, check: (usize, u16, u16), ends: bool) -
         return Unframed::Other;
     }
     let (at, sent, made) = check;
+    let rest = bytes.get(3..at).unwrap_or_default();
+    let length = usize::from(crc::first_two(rest, sent));
+    // One that ends with 16, and a head whose check holds: the length alone is wrong.
+    if !ends && length < LENGTH_MAX && bytes.get(length + 1) == Some(&END) {
+        let end = bytes.get(head.len - 1).map_or_else(
+            || "behind the last byte".to_owned(),
+            |byte| format!("at {byte:02x}"),
+        );
+        let sentence = format!(
+            "length {} at byte 1, by which it ends {end}; with {length} its head check (HCS) holds, and it \
+             ends with 16",
+            head.len - 2
+        );
+        let fault = Fault::whole(Reason::Malformed, sentence);
+        let len = length + 2;
+        return Unframed::Broken { fault, len };
+    }
     let fault = wrong_check("head check (HCS)", at, sent, made);
     if ends && head.len >= head.apdu + 3 {
         let len = head.len;

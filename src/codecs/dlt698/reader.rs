@@ -292,7 +292,7 @@ impl<'r, 'o> Reader<'r, 'o> {
             (Object::Status, _) if at < 7 => self.status(at, item, place),
             _ => {
                 let sentence = format!("element {}: nothing says what it is", at + 1);
-                self.wrong(item, "element", place, Reason::Malformed, sentence);
+                self.wrong(item, "element", place, Reason::Malformed, &sentence);
             }
         }
     }
@@ -311,7 +311,7 @@ impl<'r, 'o> Reader<'r, 'o> {
             Value::Float(number) => Sent::NotFinite(Cow::Owned(number.to_string())),
             other => {
                 let sentence = format!("{} instead of a number", other.name());
-                return self.wrong(item, quantity.metric, place, Reason::WrongType, sentence);
+                return self.wrong(item, quantity.metric, place, Reason::WrongType, &sentence);
             }
         };
         let note = match value {
@@ -341,7 +341,7 @@ impl<'r, 'o> Reader<'r, 'o> {
         };
         let [value, time] = parts else {
             let sentence = format!("{} instead of a value and its time", item.value.name());
-            return self.wrong(item, quantity.metric, place, Reason::WrongType, sentence);
+            return self.wrong(item, quantity.metric, place, Reason::WrongType, &sentence);
         };
         self.list(item, parts);
         let at = match &time.value {
@@ -365,7 +365,7 @@ impl<'r, 'o> Reader<'r, 'o> {
             },
             other => {
                 let sentence = format!("{} instead of 16 bits", other.name());
-                return self.wrong(item, "status_word", place, Reason::WrongType, sentence);
+                return self.wrong(item, "status_word", place, Reason::WrongType, &sentence);
             }
         };
         status::word(self, word, bits, item, place);
@@ -388,7 +388,7 @@ impl<'r, 'o> Reader<'r, 'o> {
             Value::Bytes(bytes) => Sent::Text(Cow::Owned(digits(bytes))),
             other => {
                 let sentence = format!("{} instead of a text", other.name());
-                return self.wrong(item, metric, place, Reason::WrongType, sentence);
+                return self.wrong(item, metric, place, Reason::WrongType, &sentence);
             }
         };
         let sample = self.out.samples.len();
@@ -426,7 +426,7 @@ impl<'r, 'o> Reader<'r, 'o> {
         self.show(item.at.clone(), &became, None, what);
     }
 
-    fn wrong(&mut self, item: &Item, metric: &str, place: Place, reason: Reason, what: String) {
+    fn wrong(&mut self, item: &Item, metric: &str, place: Place, reason: Reason, what: &str) {
         let at = self.apdu.place(item.at.start);
         let sentence = format!("{what}, at byte {at}");
         self.show(item.at.clone(), "", None, &sentence);
