@@ -165,7 +165,7 @@ impl Knowledge {
     /// Nobody is named, or another device than the route's.
     pub(super) fn identify<'d>(
         &'d self,
-        sender: Sender<'d>,
+        sender: &Sender<'d>,
         decoded: &'d Decoded<'_>,
         at: Timestamp,
     ) -> Result<Sender<'d>, Fault> {
@@ -178,7 +178,7 @@ impl Knowledge {
 
     fn claimed<'d>(
         &'d self,
-        sender: Sender<'d>,
+        sender: &Sender<'d>,
         decoded: &'d Decoded<'_>,
         at: Timestamp,
     ) -> Result<Sender<'d>, Fault> {
@@ -196,7 +196,7 @@ impl Knowledge {
             }
             // Who is named by the topic is carried by none that a payload claims.
             let via = if sender.device.is_empty() { via } else { "" };
-            return Ok(Sender { via, ..sender });
+            return Ok(Sender { via, ..*sender });
         };
         let entry = self.entry(named, at);
         let device = entry.map_or(named, Entry::id);
@@ -207,19 +207,19 @@ impl Knowledge {
                 device,
                 entry,
                 via,
-                ..sender
+                ..*sender
             });
         }
         // A name that the inventory does not know says nothing against the topic's.
         let Some(known) = entry.filter(|entry| entry.id() != sender.device) else {
-            return Ok(sender);
+            return Ok(*sender);
         };
         if self.carries(sender.device, known, at) {
             return Ok(Sender {
                 device,
                 entry,
                 via: sender.device,
-                ..sender
+                ..*sender
             });
         }
         let sentence = format!(

@@ -90,6 +90,8 @@ pub struct Piece {
 pub struct Place {
     /// The device that the payload names; "": the one that sent it.
     pub device: String,
+    /// That device is the one that sent it.
+    pub is_own: bool,
     /// `voltage`, `[2].voltage`, `meter-7[2].voltage[1]`.
     pub path: String,
     /// Index into [`Decoded::samples`].
@@ -246,6 +248,7 @@ fn decoded(
         preview.readings.extend(messages(readings, assumed));
         preview.origins.extend(origins.iter().map(|origin| Place {
             device: origin.device(&decoded).unwrap_or_default().to_owned(),
+            is_own: sender.is_meter,
             path: origin.place(&decoded),
             sample: origin.sample(),
         }));
@@ -312,9 +315,10 @@ fn known(
         }
         let own = sender.is_meter.then_some(sender.entry);
         let entry = own.unwrap_or_else(|| knowledge.entry(named, at));
-        let refused = match sender.is_meter {
-            true => None,
-            false => knowledge.of_named(sender, named, entry, at).err(),
+        let refused = if sender.is_meter {
+            None
+        } else {
+            knowledge.of_named(sender, named, entry, at).err()
         };
         all.push(Known {
             named: named.to_string(),

@@ -210,7 +210,7 @@ impl Intake {
         match target.shape {
             Shape::Telemetry | Shape::Gateway => {
                 let mut found = Found::default();
-                let done = self.telemetry(uplink, sender, settings, pending, faults, &mut found);
+                let done = self.telemetry(uplink, &sender, settings, pending, faults, &mut found);
                 seen.alone = found.alone;
                 seen.meters = found.meters;
                 if let Some(device) = found.device {
@@ -239,7 +239,7 @@ impl Intake {
     fn telemetry(
         &self,
         uplink: &Uplink<'_>,
-        sender: Sender<'_>,
+        sender: &Sender<'_>,
         settings: &Settings,
         pending: &mut Pending,
         faults: &mut Faults,

@@ -122,11 +122,11 @@ fn shown(reading: &Value) -> [String; 5] {
     let value = [&reading["number"], &reading["flag"], &reading["text"]];
     let value = value.into_iter().find(|value| !value.is_null());
     let labels = reading["labels"].as_object().into_iter().flatten();
-    let labels: String = labels
+    let labels: Vec<String> = labels
         .map(|(name, of)| format!(" {name}={}", of.as_str().unwrap()))
         .collect();
     [
-        text("metric") + &labels,
+        text("metric") + &labels.concat(),
         value.map(ToString::to_string).unwrap_or_default(),
         text("raw"),
         text("rawUnit"),

@@ -451,7 +451,7 @@ fn what_is_wrong_with_a_register_lasts_until_a_good_value() {
             labels: vec![("tariff".into(), "1".into())],
             ..number("active_energy_import", secs, value)
         };
-        let mut give = |fed: &mut Fed, secs: i64, value: f64, quality: Quality| {
+        let give = |fed: &mut Fed, secs: i64, value: f64, quality: Quality| {
             fed.report(&report("m", secs, vec![register(secs, value, quality)]));
             fed.get("m", secs).reasons
         };
