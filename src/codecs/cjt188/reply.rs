@@ -5,7 +5,7 @@ use super::meter::{Meter, What};
 use super::piece::{Fate, Piece};
 use super::status;
 use super::unit::{Quantity, Unit};
-use super::value::{Digits, Order, digits, scaled, text};
+use super::value::{Digits, Order, digits, register_digits, scaled, text};
 use crate::codecs::dialect::Dialect;
 use crate::codecs::frames::hex;
 use crate::codecs::{AsSent, Decoded, Fault, Group, Note, Reason, Sample, Sent, SentTime};
@@ -392,12 +392,4 @@ fn said(sample: &Sample<'_>, unit_first: bool) -> String {
     let order = unit_first.then(|| "unit first".to_owned());
     let parts: Vec<String> = std::iter::once(shown).chain(labels).chain(order).collect();
     parts.join(", ")
-}
-
-/// Digits of a register, and how many are behind the point, in its unit without the power of ten: eight
-/// digits with two behind the point count to a million units, or to a hundred millions of them in hundreds.
-fn register_digits(bytes: usize, decimals: u8, tens: u8) -> (u8, u8) {
-    let all = u8::try_from(bytes * 2).unwrap_or(u8::MAX);
-    let zeros = tens.saturating_sub(decimals);
-    (all.saturating_add(zeros), decimals.saturating_sub(tens))
 }
