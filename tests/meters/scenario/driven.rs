@@ -5,7 +5,7 @@ use super::{TOPIC, from_day, seed, write_files, zone};
 use citygate::catalogue::Catalogue;
 use citygate::devices::{self, Query, Registry};
 use citygate::history::{self, History, Selection};
-use citygate::intake::{self, Delivery, Intake, Knowledge, Pending, Uplink, Verdict};
+use citygate::intake::{self, Delivery, Intake, Knowledge, LookBack, Pending, Uplink, Verdict};
 use citygate::inventory::{self, Unknown};
 use citygate::log::record::Kind;
 use citygate::log::{Log, Options, Settled, Start};
@@ -96,6 +96,17 @@ impl Gateway {
             clock: clock.clone(),
             config: intake::Config::default(),
         }));
+        let history = history.unwrap();
+        let (series, device) = (history.clone(), history.clone());
+        intake.look_back_by(LookBack {
+            series: Box::new(move |asked| {
+                series.look_back(asked).map_err(|error| error.to_string())
+            }),
+            device: Box::new(move |id, metrics, since| {
+                let found = device.has_since(id, metrics, since);
+                found.map_err(|error| error.to_string())
+            }),
+        });
         let devices = Registry::start(devices::Parts {
             state,
             log: log.clone(),
@@ -109,7 +120,7 @@ impl Gateway {
             intake,
             log,
             rejects,
-            history: history.unwrap(),
+            history,
             devices: devices.unwrap(),
             clock,
             accounting,
