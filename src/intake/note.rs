@@ -1,5 +1,6 @@
 //! Events that an uplink says: attributes, children that come and go, what a profile reads as one.
 use super::Knowledge;
+use super::alarm::Alarm;
 use super::pending::{Pending, Record};
 use super::report::Sender;
 use super::time::{self, Judged};
@@ -71,6 +72,9 @@ pub(super) fn notes(
         let (event, dated) = event(note, uplink, &of, zone, decoded);
         let content = dated.then(|| content_key(&event, seed));
         push(&event, content, pending);
+        if let Some(record) = pending.records.last_mut() {
+            record.alarm = Alarm::of(&event, seed);
+        }
     }
 }
 
@@ -132,6 +136,7 @@ fn push(event: &proto::Event, content: Option<u128>, pending: &mut Pending) {
         content,
         body,
         clock: None,
+        alarm: None,
         skip: false,
     });
 }

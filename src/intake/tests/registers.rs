@@ -10,7 +10,7 @@ em-1,meter.electricity,dlt645:000000000001,p-1,6.2,,,2026-11-20
 em-1,meter.electricity,dlt645:000000000002,p-1,6.2,,2026-11-20,
 wm-old,meter.water,cjt188:10:00000000000001,p-2,4.2,,,2026-11-10
 wm-new,meter.water,cjt188:10:00000000000002,p-2,4.2,,2026-11-10,
-em-ct,meter.electricity,,,5.1,100,,
+em-ct,meter.electricity,,,4.1,100,,
 ";
 
 fn know(rig: &Rig, devices: &str) {
@@ -362,4 +362,44 @@ fn without_a_device_time_a_reading_never_lies_before_a_clock_that_is_ahead() {
         "{:?}",
         rig.told()
     );
+}
+
+const ALARMING: &str = r#"
+name = "vendor"
+format = "json"
+[[value]]
+metric = "battery_low"
+path = "b"
+[[event]]
+name = "meter_alarm"
+severity = "warning"
+when = { b = true }
+detail = { battery_low = "b" }
+"#;
+
+#[test]
+fn an_alarm_that_stays_is_told_once_a_day_and_its_copy_is_one() {
+    let mut rig = Rig::with(Setup {
+        routes: "[[route]]\ntopic = 'v/{device}'\nprofile = 'vendor'\nkind = 'meter.water'\n",
+        ..Setup::default()
+    });
+    let catalogue = Catalogue::shipped();
+    let profile = crate::profiles::Profile::parse("vendor.toml", ALARMING, &catalogue).unwrap();
+    let knowledge = Knowledge {
+        profiles: crate::profiles::Profiles::of([profile]).unwrap(),
+        ..Knowledge::nothing(Unknown::Accept)
+    };
+    let routes = rig.intake.settings().routes.clone();
+    let config = rig.intake.config.clone();
+    rig.intake.reload(routes, Arc::new(knowledge), &config);
+    for is_on in [true, true, false, true, true] {
+        let payload = format!(r#"{{"b": {is_on}}}"#);
+        assert_eq!(rig.payload("v/m-1", &payload), Verdict::Accepted);
+    }
+    assert_eq!(rig.told(), ["meter_alarm", "meter_alarm"]);
+    assert_eq!(rig.intake.stats().events_suppressed(), 2);
+    rig.clock.set(Timestamp::from_secs(NOW + DAY));
+    assert_eq!(rig.payload("v/m-1", r#"{"b": true}"#), Verdict::Accepted);
+    assert_eq!(rig.told().len(), 3, "a day later");
+    assert_eq!(rig.logged().reports.len(), 6);
 }
