@@ -16,7 +16,7 @@ use std::time::Duration;
 /// The profile of meters that count whole litres and send the unit first.
 pub(super) const LITRES_PROFILE: &str = "name = \"water-litres\"\nversion = \"1\"\n\
     title = \"Water meters of whole litres\"\nkind = \"meter.water\"\nformat = \"cjt188\"\n\
-    [dialect]\nlitre_decimals = 0\nunit_first = true\n";
+    [dialect]\nlitre_decimals = 0\nunit = \"before\"\n";
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
