@@ -39,7 +39,7 @@ pub enum Role {
     BadDigit,
     /// It says something that no standard knows.
     Unknown,
-    /// It complains for three days.
+    /// It complains, twice on one day.
     Alarms,
     /// It answers that it has no such data.
     Refuses,
