@@ -26,6 +26,7 @@ fn around(part: &str) -> Option<&str> {
     let whole = part == SUMMARY
         || part.ends_with("[]")
         || part.starts_with("item ")
+        || part.starts_with("frame at byte ")
         || part.split('.').any(|step| step == "inner");
     if whole {
         return Some("");

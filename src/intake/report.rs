@@ -30,6 +30,10 @@ pub(super) struct Sender<'a> {
     pub(super) again: Option<&'a Again<'a>>,
     /// Who carried it, or "".
     pub(super) via: &'a str,
+    /// The gateway's zone.
+    pub(super) site: &'a TimeZone,
+    /// The one address of a meter in its payload is its own.
+    pub(super) is_meter: bool,
 }
 
 impl<'a> Sender<'a> {
@@ -43,8 +47,8 @@ impl<'a> Sender<'a> {
     }
 
     /// Zone of its clock.
-    pub(super) fn zone(&self, site: &'a TimeZone) -> &'a TimeZone {
-        self.entry.and_then(Entry::zone).unwrap_or(site)
+    pub(super) fn zone(&self) -> &'a TimeZone {
+        self.entry.and_then(Entry::zone).unwrap_or(self.site)
     }
 
     pub(super) fn district(&self) -> &'a str {
@@ -78,12 +82,14 @@ impl Intake {
             .map_or(0, |sample| sample.group);
         let of = match knowledge.of_group(sender, decoded, group, uplink.received_at) {
             Ok(of) => of,
+            // Of a meter whose frames do not lie together, it is said once.
+            Err(fault) if faults.list().contains(&fault) => return,
             Err(fault) => return faults.push(fault),
         };
         let context = Context {
             catalogue: &self.catalogue,
             kind: of.kind(),
-            zone: of.zone(&self.zone),
+            zone: of.zone(),
             received_at: uplink.received_at,
             register: Register::of(of.entry),
         };

@@ -4,6 +4,7 @@ mod arrivals;
 mod copies;
 mod exchanges;
 mod identity;
+mod meters;
 mod model;
 mod packs;
 mod refusals;
