@@ -5,6 +5,10 @@
 /// File name and text.
 pub(super) const SHIPPED: &[(&str, &str)] = &[
     (
+        "cjt188-litres.toml",
+        include_str!("../../profiles/cjt188-litres.toml"),
+    ),
+    (
         "ctwing-aep.toml",
         include_str!("../../profiles/ctwing-aep.toml"),
     ),
@@ -19,6 +23,14 @@ pub(super) const SHIPPED: &[(&str, &str)] = &[
     (
         "dragino-s31-nb-v2.toml",
         include_str!("../../profiles/dragino-s31-nb-v2.toml"),
+    ),
+    (
+        "dtu-json-base64.toml",
+        include_str!("../../profiles/dtu-json-base64.toml"),
+    ),
+    (
+        "dtu-json-hex.toml",
+        include_str!("../../profiles/dtu-json-hex.toml"),
     ),
     (
         "huawei-oceanconnect.toml",
