@@ -237,10 +237,8 @@ mod tests {
             "{three}"
         );
         assert!(
-            three.contains(&format!(
-                "no such profile; there are {}, a, b",
-                codecs::names()
-            )),
+            three.contains("no such profile; there are json, cbor, senml, thingsboard, ")
+                && three.contains(", a, b, c, "),
             "{three}"
         );
         write("e.toml", "name = 'e'\nversion = ");

@@ -58,7 +58,7 @@ impl Around<'_> {
     /// What the profile that the inventory gives a meter settles.
     fn dialect_of(&self, alias: &str) -> Option<Dialect> {
         match self.profiles.find((self.profile_of)(alias)?)? {
-            Codec::BuiltIn(..) => None,
+            Codec::BuiltIn(_, decode) => decode.is_frames().then(Dialect::default),
             Codec::File(profile) => profile.dialect(),
         }
     }

@@ -5,6 +5,10 @@
 /// File name and text.
 pub(super) const SHIPPED: &[(&str, &str)] = &[
     (
+        "cjt188-litres.toml",
+        include_str!("../../profiles/cjt188-litres.toml"),
+    ),
+    (
         "ctwing-aep.toml",
         include_str!("../../profiles/ctwing-aep.toml"),
     ),

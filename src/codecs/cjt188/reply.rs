@@ -5,7 +5,7 @@ use super::meter::{Meter, What};
 use super::piece::{Fate, Piece};
 use super::status;
 use super::unit::{Quantity, Unit};
-use super::value::{Digits, Order, digits, scaled, text};
+use super::value::{Digits, Order, digits, register_digits, scaled, text};
 use crate::codecs::dialect::Dialect;
 use crate::codecs::frames::hex;
 use crate::codecs::{AsSent, Decoded, Fault, Group, Note, Reason, Sample, Sent, SentTime};
@@ -35,7 +35,7 @@ struct Value {
     quantity: Option<Quantity>,
     settled: bool,
     bytes: usize,
-    note: &'static str,
+    unit_first: bool,
 }
 
 /// Reads what follows SER, laid out as `item`, into a group of its own.
@@ -156,7 +156,7 @@ impl Reply<'_> {
             quantity: unit.map(|unit| unit.quantity),
             settled,
             bytes,
-            note: if unit_first { "unit first" } else { "" },
+            unit_first,
         };
         let as_sent = unit.filter(|unit| unit.tens > 0).map(Unit::as_sent);
         self.push(own, value, as_sent, out);
@@ -191,7 +191,7 @@ impl Reply<'_> {
             quantity: None,
             settled: false,
             bytes,
-            note: "",
+            unit_first: false,
         };
         self.push(own, value, None, out);
     }
@@ -262,12 +262,12 @@ impl Reply<'_> {
             digits: register.then(|| register_digits(value.bytes, value.decimals, value.tens)),
         };
         let at = out.samples.len();
-        out.samples.push(sample);
         own.show(out, || Fate {
             became: metric.to_owned(),
             sample: Some(at),
-            note: value.note.to_owned(),
+            note: said(&sample, value.unit_first),
         });
+        out.samples.push(sample);
     }
 
     /// A bad part: the other values of the frame stay.
@@ -380,10 +380,16 @@ impl Reply<'_> {
     }
 }
 
-/// Digits of a register, and how many are behind the point, in its unit without the power of ten: eight
-/// digits with two behind the point count to a million units, or to a hundred millions of them in hundreds.
-fn register_digits(bytes: usize, decimals: u8, tens: u8) -> (u8, u8) {
-    let all = u8::try_from(bytes * 2).unwrap_or(u8::MAX);
-    let zeros = tens.saturating_sub(decimals);
-    (all.saturating_add(zeros), decimals.saturating_sub(tens))
+/// A value for a person: "0.19 m3, freeze settlement, unit first".
+fn said(sample: &Sample<'_>, unit_first: bool) -> String {
+    let shown = match (&sample.value, &sample.origin) {
+        (_, Some(sent)) => format!("{} {}", sent.text, sent.unit),
+        (Sent::Number(_, text), None) => format!("{text} {}", sample.unit),
+        _ => "not available".to_owned(),
+    };
+    let labels = sample.labels.iter();
+    let labels = labels.map(|(name, value)| format!("{name} {value}"));
+    let order = unit_first.then(|| "unit first".to_owned());
+    let parts: Vec<String> = std::iter::once(shown).chain(labels).chain(order).collect();
+    parts.join(", ")
 }

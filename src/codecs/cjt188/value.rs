@@ -61,6 +61,14 @@ pub(super) fn text(number: u32, decimals: u8) -> String {
     digits
 }
 
+/// Digits of a register, and how many are behind the point, in its unit without the power of ten: eight
+/// digits with two behind the point count to a million units, or to a hundred millions of them in hundreds.
+pub(super) fn register_digits(bytes: usize, decimals: u8, tens: u8) -> (u8, u8) {
+    let all = u8::try_from(bytes * 2).unwrap_or(u8::MAX);
+    let zeros = tens.saturating_sub(decimals);
+    (all.saturating_add(zeros), decimals.saturating_sub(tens))
+}
+
 /// Value and unit of one field.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pair<'p> {

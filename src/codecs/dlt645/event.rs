@@ -33,7 +33,7 @@ const DATA: &[Part] = &[Open(REST, "data")];
 /// How the data of a request or an answer is laid out behind its data identifier (DL/T 645-2007 7).
 fn layout(frame: &Frame, di: Option<[u8; 4]>) -> &'static [Part] {
     let control = frame.control;
-    let is_password = di.is_some_and(|di| di.starts_with(&PASSWORDS));
+    let is_password = is_password(di);
     let function = control.function();
     if control.edition() == Some(Edition::Of1997) {
         let is_read = matches!(function, function::OLD_READ | function::OLD_READ_NEXT);
@@ -60,12 +60,24 @@ fn layout(frame: &Frame, di: Option<[u8; 4]>) -> &'static [Part] {
     }
 }
 
+fn is_password(di: Option<[u8; 4]>) -> bool {
+    di.is_some_and(|di| di.starts_with(&PASSWORDS))
+}
+
+/// Is it an answer that says a password?
+pub(super) fn is_secret(payload: &[u8], frame: &Frame) -> bool {
+    is_password(answer::identifier(payload, frame)) && has_di(frame)
+}
+
 /// Has it a data identifier?
 fn has_di(frame: &Frame) -> bool {
     let control = frame.control;
     match control.edition() {
         Some(Edition::Of1997) => matches!(control.function(), 1 | 2 | 4) && !control.is_refusal(),
-        _ if control.is_reply() => control.function() == function::SECURITY,
+        _ if control.is_reply() => matches!(
+            control.function(),
+            function::READ | function::READ_NEXT | function::SECURITY
+        ),
         _ => matches!(
             control.function(),
             function::READ

@@ -27,6 +27,19 @@ impl Labels {
         }
     }
 
+    /// For who looks: `tariff 1, freeze daily`, and what else there is to say.
+    pub(super) fn words(self, more: &str) -> String {
+        let list = self.list();
+        let mut words: Vec<String> = list
+            .iter()
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        if !more.is_empty() {
+            words.push(more.to_owned());
+        }
+        words.join(", ")
+    }
+
     /// As a sample has them.
     pub(super) fn list<'a>(self) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
         let mut list = Vec::new();

@@ -28,11 +28,11 @@ mod status;
 
 use self::answer::Answer;
 use self::control::{Edition, function};
-use self::data::{Data, hex};
+use self::data::Data;
 use self::frame::Frame;
 use self::freeze::Moments;
 use self::reader::Reader;
-use super::frames::Framing;
+use super::frames::{self, Framing};
 use super::{Decoded, Fault, Reason, Told};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -43,7 +43,7 @@ pub(super) const FRAMING: Framing = Framing {
     read,
 };
 
-fn read(payload: &[u8], places: &[Range<usize>], _told: Told<'_>, out: &mut Decoded<'_>) {
+fn read(payload: &[u8], places: &[Range<usize>], told: Told<'_>, out: &mut Decoded<'_>) {
     let frames: Vec<Frame> = places
         .iter()
         .filter_map(|place| Frame::at(payload, place))
@@ -51,10 +51,14 @@ fn read(payload: &[u8], places: &[Range<usize>], _told: Told<'_>, out: &mut Deco
     let moments = freeze::moments(payload, &frames);
     let is_alone = frames.len() == 1 && out.groups.is_empty();
     for answer in answer::join(payload, &frames) {
+        // It is refused as a whole.
+        if out.samples.len() > told.limits.readings_max {
+            return;
+        }
         let parts = [answer.first]
             .into_iter()
             .chain(answer.more.iter().chain(&answer.left_out).copied());
-        for frame in parts.filter_map(|at| frames.get(at)) {
+        for frame in parts.clone().filter_map(|at| frames.get(at)) {
             show::around(payload, frame, out);
         }
         let Some(frame) = frames.get(answer.first) else {
@@ -68,6 +72,11 @@ fn read(payload: &[u8], places: &[Range<usize>], _told: Told<'_>, out: &mut Deco
         let device = device(frame, out);
         match frame.control.function() {
             _ if frame.control.is_refusal() => event::refusal(payload, frame, device, out),
+            _ if event::is_secret(payload, frame) => {
+                for frame in parts.clone().filter_map(|at| frames.get(at)) {
+                    event::command(payload, frame, device, true, out);
+                }
+            }
             function::READ | function::READ_NEXT | function::OLD_READ | function::OLD_READ_NEXT => {
                 values(payload, &frames, &answer, &moments, device, out);
             }
@@ -201,7 +210,7 @@ fn orphan(payload: &[u8], frame: &Frame, reader: &mut Reader<'_, '_>) {
 
 /// Data of which nobody knows what it is.
 fn unknown(reader: &mut Reader<'_, '_>) {
-    let bytes = hex(reader.data.rest());
+    let bytes = frames::hex(reader.data.rest());
     let sentence = format!(
         "no such data identifier is read: {} bytes, {bytes}",
         reader.data.left()

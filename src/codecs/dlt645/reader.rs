@@ -111,11 +111,13 @@ impl<'r, 'o> Reader<'r, 'o> {
             }
             Bcd::Invalid(at) => return self.invalid(field, at, quantity.metric, group),
         };
-        let note = match &value {
-            Sent::Null => "not available",
-            _ => "",
-        };
-        self.show(field, quantity.metric, Some(self.out.samples.len()), note);
+        if self.out.trace.is_some() {
+            let note = match &value {
+                Sent::Null => labels.words("not available"),
+                _ => labels.words(""),
+            };
+            self.show(field, quantity.metric, Some(self.out.samples.len()), &note);
+        }
         let digits = u8::try_from(quantity.width * 2).unwrap_or(u8::MAX);
         self.out.samples.push(Sample {
             group,

@@ -34,7 +34,7 @@ fn check_value(id: &str, out: &Decoded<'_>, metrics: &[&str], settled: bool, exp
         .pieces
         .iter()
         .find(|piece| piece.sample == Some(at));
-    let order = if piece.unwrap().note == "unit first" {
+    let order = if piece.unwrap().note.ends_with("unit first") {
         "unit_first"
     } else {
         "value_first"

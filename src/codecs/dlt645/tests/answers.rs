@@ -81,3 +81,19 @@ fn a_value_over_two_frames_is_shown_in_both() {
     assert_eq!(of("frame number"), 2);
     assert_eq!(of("| end |"), 3);
 }
+
+/// Q/GDW 376.1: `68 L L 68`, control, address, function, then what a meter said, sum, 16.
+#[test]
+fn a_frame_within_an_envelope_is_found() {
+    let inner = bytes("6861100130121568910833333433ab3933334916");
+    let mut body = vec![0x88, 0x10, 0x33, 0x01, 0x00, 0x02, 0x10, 0x60];
+    body.extend(&inner);
+    let len = (u16::try_from(body.len()).unwrap() << 2 | 2).to_le_bytes();
+    let mut payload = vec![0x68, len[0], len[1], len[0], len[1], 0x68];
+    payload.extend(&body);
+    payload.extend([frame::checksum(&body), 0x16]);
+    let decoded = decode(&payload);
+    assert_eq!(samples(&decoded), ["active_energy_import 6.78 kW.h"]);
+    assert_eq!(decoded.devices, ["dlt645:151230011061"]);
+    assert_eq!(faults(&decoded), [""; 0]);
+}

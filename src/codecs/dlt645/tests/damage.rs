@@ -102,7 +102,7 @@ fn a_trace_has_every_field() {
             "8..9 91 | control: reply, read | ",
             "9..10 06 | length 6 | ",
             "10..14 33343435 less 33: 00010102 | DI 02010100 | ",
-            "14..16 3443 less 33: 0110 | voltage | ",
+            "14..16 3443 less 33: 0110 | voltage | phase a",
             "16..17 10 | check sum 10 | ",
             "17..18 16 | end | ",
         ]
