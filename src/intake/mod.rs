@@ -43,6 +43,7 @@ mod stored;
 mod take;
 mod time;
 mod trial;
+mod truth;
 mod uplink;
 mod value;
 
@@ -61,6 +62,7 @@ pub use settle::{Stats, settle_log, settle_rejects};
 pub use sightings::Sighting;
 pub use stored::RefusedLine;
 pub use trial::{Trial, Tried};
+pub use truth::{Around, Asked, LookBack, OfDevice, OfSeries, Past, Point, Rule};
 pub use uplink::{Answer, Delivery, EventDraft, Refusal, Ticket, Uplink, Verdict};
 
 use crate::catalogue::Catalogue;
@@ -117,6 +119,7 @@ pub struct Intake {
     stats: Stats,
     sightings: sightings::Sightings,
     recovered: recovered::Recovered,
+    truth: truth::Truth,
     /// For appends that nobody waits for.
     nobody: Arc<Notify>,
 }
@@ -157,6 +160,7 @@ impl Intake {
             stats: Stats::default(),
             sightings: sightings::Sightings::default(),
             recovered: recovered::Recovered::default(),
+            truth: truth::Truth::default(),
             nobody: Arc::new(Notify::new()),
         }
     }

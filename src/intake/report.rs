@@ -119,24 +119,27 @@ impl Intake {
                 .dated
                 .then(|| content_key(&draft, self.seed, &mut scratch.hashed));
             if let Some(again) = sender.again {
-                again.keep(&mut draft, outcome.dated, decoded, &scratch.origins);
+                again.keep(&mut draft, outcome.dated, decoded, &mut scratch.origins);
             }
-            if !draft.readings.is_empty() {
-                self.push_report(&draft, key, outcome.clock, pending, faults);
+            if !draft.readings.is_empty() && self.push_report(&draft, key, pending, faults) {
+                self.watch(&draft, &of, knowledge, decoded, &scratch.origins, pending);
+                if let Some(wrong) = outcome.clock {
+                    self.push_clock(&draft, wrong, pending);
+                }
             }
             readings = draft.readings;
         }
         scratch.readings = recycle(readings, |_| NO_READING);
     }
 
+    /// Is it one?
     fn push_report(
         &self,
         draft: &ReportDraft<'_>,
         content: Option<u128>,
-        clock: Option<ClockWrong>,
         pending: &mut Pending,
         faults: &mut Faults,
-    ) {
+    ) -> bool {
         let body = pending.body(|out| draft.encode(out));
         if body.len() > REPORT_BYTES_MAX {
             pending.bytes.truncate(body.start);
@@ -149,7 +152,7 @@ impl Intake {
                 draft.device_id,
                 sentence,
             ));
-            return;
+            return false;
         }
         pending.records.push(Record {
             kind: Kind::Report,
@@ -158,9 +161,7 @@ impl Intake {
             clock: None,
             skip: false,
         });
-        if let Some(wrong) = clock {
-            self.push_clock(draft, wrong, pending);
-        }
+        true
     }
 
     fn push_clock(&self, draft: &ReportDraft<'_>, wrong: ClockWrong, pending: &mut Pending) {

@@ -8,6 +8,7 @@ mod meters;
 mod model;
 mod packs;
 mod refusals;
+mod registers;
 mod retries;
 mod shapes;
 mod times;
