@@ -64,7 +64,7 @@ pub(super) struct Truth {
 #[derive(Debug)]
 pub(super) struct Watched {
     /// Index into the records of its [`Pending`].
-    record: usize,
+    pub(super) record: usize,
     /// Index into the readings of its report.
     reading: usize,
     /// Hashes.

@@ -55,7 +55,8 @@ impl Intake {
                     &register,
                     sample,
                     dated,
-                ),
+                )
+                .labelled(&reading.labels),
                 life: rules::life(&knowledge.inventory, sender.entry, reading.observed_at),
                 found: None,
             });
