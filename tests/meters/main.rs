@@ -7,6 +7,7 @@
 )]
 mod decode;
 mod frames;
+mod scenario;
 #[path = "../support/mod.rs"]
 mod support;
 
