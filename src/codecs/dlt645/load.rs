@@ -35,9 +35,6 @@ pub(super) fn read([_, class, zero, which]: [u8; 4], reader: &mut Reader<'_, '_>
     if class > CLASSES || zero != 0 || which > 2 {
         return false;
     }
-    if reader.data.left() == 0 {
-        reader.leftover();
-    }
     while let [first, second, len, ..] = *reader.data.rest() {
         let whole = HEAD + usize::from(len) + TAIL;
         let Some(record) = reader.data.rest().get(..whole) else {

@@ -131,6 +131,7 @@ fn values(
         let place = heads(payload, frame, &name, None, out);
         event::rest(payload, place, out);
     }
+    let before = (out.samples.len(), out.faults.len());
     let mut reader = Reader::new(payload, data, out, device, name);
     reader.is_cut = answer.missing.is_some();
     if answer::is_next(frame) {
@@ -148,7 +149,7 @@ fn values(
         _ => items(&item::all(di), &mut reader),
     };
     if !is_known {
-        unknown(&mut reader);
+        unknown(di, &mut reader);
     }
     if let Some(number) = answer.missing {
         let sentence = if is_old {
@@ -159,6 +160,10 @@ fn values(
             )
         };
         reader.fault(Reason::Truncated, sentence);
+    }
+    if before == (reader.out.samples.len(), reader.out.faults.len()) {
+        let sentence = "no value behind the data identifier";
+        reader.fault(Reason::Truncated, sentence.to_owned());
     }
 }
 
@@ -209,12 +214,15 @@ fn orphan(payload: &[u8], frame: &Frame, reader: &mut Reader<'_, '_>) {
 }
 
 /// Data of which nobody knows what it is.
-fn unknown(reader: &mut Reader<'_, '_>) {
+fn unknown(di: [u8; 4], reader: &mut Reader<'_, '_>) {
     let bytes = frames::hex(reader.data.rest());
-    let sentence = format!(
-        "no such data identifier is read: {} bytes, {bytes}",
-        reader.data.left()
-    );
+    let mut blocks = di.iter().filter(|byte| **byte == 0xff);
+    let why = if blocks.nth(1).is_some() {
+        "a block over two of its bytes, of which nothing says how many values each has"
+    } else {
+        "no such data identifier is read"
+    };
+    let sentence = format!("{why}: {} bytes, {bytes}", reader.data.left());
     reader.fault(Reason::UnknownIdentifier, sentence);
     reader.is_cut = true;
     reader.leftover();

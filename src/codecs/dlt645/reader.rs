@@ -1,6 +1,7 @@
 //! Cuts the data of one answer into values.
 use super::bcd::{self, Bcd};
 use super::data::{Data, Field, hex};
+use super::frame;
 use super::item::{Item, MINUTE, Quantity};
 use super::labels::Labels;
 use super::show;
@@ -69,10 +70,6 @@ impl<'r, 'o> Reader<'r, 'o> {
 
     /// Reads items until no bytes are left; what is left behind the last whole one is a fault.
     pub(super) fn items(&mut self, items: &[Item]) {
-        if self.data.left() == 0 && !self.is_cut {
-            let sentence = "no value behind the data identifier";
-            self.fault(Reason::Truncated, sentence.to_owned());
-        }
         for item in items {
             if self.data.left() < item.width() {
                 break;
@@ -94,9 +91,9 @@ impl<'r, 'o> Reader<'r, 'o> {
             }
             Item::Demand(quantity, labels) => self.demand(field, quantity, *labels),
             Item::Status(word) => self.status(field, *word),
-            Item::Date => self.date(field),
-            Item::Time => self.time(field),
-            Item::Clock => self.clock(field),
+            Item::Date => self.digits(field, "meter_date"),
+            Item::Time => self.digits(field, "meter_time"),
+            Item::Clock => self.digits(field, "meter_clock"),
             Item::Digits { metric, .. } => self.digits(field, metric),
         }
     }
@@ -141,46 +138,29 @@ impl<'r, 'o> Reader<'r, 'o> {
         self.show(minute, &became, None, "");
     }
 
-    fn date(&mut self, field: Field) {
-        let date = match *self.data.bytes(field) {
-            [_, day, month, year] => bcd::date(day, month, year),
-            _ => None,
-        };
-        self.words(field, "meter_date", date, Labels::default());
-    }
-
-    fn time(&mut self, field: Field) {
-        let time = match *self.data.bytes(field) {
-            [second, minute, hour] => bcd::time(second, minute, hour),
-            _ => None,
-        };
-        self.words(field, "meter_time", time, Labels::default());
-    }
-
-    fn clock(&mut self, field: Field) {
-        let clock = match *self.data.bytes(field) {
-            [second, minute, hour, _, day, month, year] => {
+    /// Digits that are a text: a date, an address.
+    fn digits(&mut self, field: Field, metric: &'static str) {
+        let bytes = self.data.bytes(field);
+        if let Bcd::Invalid(at) = bcd::read(bytes, false) {
+            return self.invalid(field, at, metric, self.group);
+        }
+        let text = match (metric, bytes) {
+            ("meter_date", &[_, day, month, year]) => bcd::date(day, month, year),
+            ("meter_time", &[second, minute, hour]) => bcd::time(second, minute, hour),
+            ("meter_clock", &[second, minute, hour, _, day, month, year]) => {
                 let date = bcd::date(day, month, year);
                 let time = bcd::time(second, minute, hour);
                 date.zip(time).map(|(date, time)| format!("{date}T{time}"))
             }
-            _ => None,
+            _ => {
+                let is_set = bytes.iter().any(|byte| *byte != 0xff);
+                is_set.then(|| frame::digits(bytes))
+            }
         };
-        if let Some(clock) = &clock {
+        if let Some(clock) = text.as_ref().filter(|_| metric == "meter_clock") {
             self.set_time(clock.clone());
         }
-        self.words(field, "meter_clock", clock, Labels::default());
-    }
-
-    fn digits(&mut self, field: Field, metric: &'static str) {
-        match bcd::read(self.data.bytes(field), false) {
-            Bcd::Invalid(at) => self.invalid(field, at, metric, self.group),
-            Bcd::Absent => self.words(field, metric, None, Labels::default()),
-            Bcd::Whole(_) => {
-                let digits = super::frame::digits(self.data.bytes(field));
-                self.words(field, metric, Some(digits), Labels::default());
-            }
-        }
+        self.words(field, metric, text, Labels::default());
     }
 
     /// A text; `None`: the meter has none.

@@ -112,6 +112,32 @@ fn a_trace_has_every_field() {
     }
 }
 
+/// Whatever a meter answers to whatever read: a reading or a fault, and every byte is shown.
+#[test]
+fn no_answer_vanishes() {
+    let patterns: [&[u8]; 5] = [&[], &[0xff; 9], &[0x12; 29], &[0xaa; 8], &[0; 77]];
+    for group in 0..=7 {
+        for kind in 0..=0xff {
+            for of in [0, 1, 0xff] {
+                for last in [0, 1, 0xff] {
+                    let di = u32::from_be_bytes([group, kind, of, last]);
+                    if di >> 8 == 0x0004_000c {
+                        continue;
+                    }
+                    let value = patterns[usize::from(kind) % patterns.len()];
+                    for value in [value, patterns[usize::from(group) % patterns.len()]] {
+                        let payload = computed(0x91, &answer(di, value));
+                        let decoded = decode(&payload);
+                        assert_covered(&payload, &decoded);
+                        let found = decoded.samples.len() + decoded.faults.len();
+                        assert!(found > 0, "{di:08x}: {value:02x?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Identifiers near those that are known.
 fn identifier() -> impl Strategy<Value = u32> {
     let byte = |known: &'static [u8]| prop_oneof![prop::sample::select(known), any::<u8>()];

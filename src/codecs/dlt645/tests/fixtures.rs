@@ -248,6 +248,19 @@ fn computed_frames_are_read() {
 }
 
 #[test]
+fn a_clock_of_no_digits_is_a_fault() {
+    let decoded = decode(&computed(0x91, &answer(0x0400_0102, &[0x32, 0x4a, 0x11])));
+    assert_eq!(
+        faults(&decoded),
+        [
+            "dlt645:000000000161.meter_time invalid_bcd: 324a11, at byte 14: 4a at byte 15 is no pair of decimal digits"
+        ]
+    );
+    let absent = decode(&computed(0x91, &answer(0x0400_010c, &[0xff; 7])));
+    assert_eq!(samples(&absent), ["meter_clock null"]);
+}
+
+#[test]
 fn blocks_name_their_values_in_order() {
     let settlements = decode(&computed(0x91, &answer(0x0001_00ff, &[0; 13 * 4])));
     let readings = samples(&settlements);
@@ -275,7 +288,6 @@ fn registers_have_their_digits() {
 fn what_is_not_known_is_named() {
     for (di, name) in [
         (0x0280_22ff, "028022FF"),
-        (0x0001_ffff, "0001FFFF"),
         (0x0301_0000, "03010000"),
         (0x0400_0103, "04000103"),
         (0x0610_0101, "06100101"),
@@ -291,6 +303,19 @@ fn what_is_not_known_is_named() {
         );
         assert!(decoded.samples.is_empty());
     }
+}
+
+#[test]
+fn a_block_over_two_bytes_is_not_cut() {
+    let decoded = decode(&computed(0x91, &answer(0x0001_ffff, &[0; 8])));
+    assert!(decoded.samples.is_empty());
+    assert_eq!(
+        faults(&decoded),
+        [
+            "dlt645:000000000161.0001FFFF unknown_identifier: a block over two of its bytes, of which nothing says \
+             how many values each has: 8 bytes, 0000000000000000"
+        ]
+    );
 }
 
 #[test]
