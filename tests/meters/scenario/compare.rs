@@ -73,7 +73,7 @@ pub fn notices_lies(truth: &Truth, found: &Found, received: Received<'_>) {
             truth.readings.push(twice);
         }),
         ("a quality", |truth| {
-            truth.readings[5].quality = Quality::Uncertain
+            truth.readings[5].quality = Quality::Uncertain;
         }),
         ("a raw value", |truth| {
             let mut raw = truth.readings.iter_mut().filter(|of| !of.raw.is_empty());
@@ -92,10 +92,10 @@ pub fn notices_lies(truth: &Truth, found: &Found, received: Received<'_>) {
                 .retain(|(name, _)| *name != "from");
         }),
         ("a reject more", |truth| {
-            truth.rejects.push(truth.rejects[0].clone())
+            truth.rejects.push(truth.rejects[0].clone());
         }),
         ("a reject's words", |truth| {
-            truth.rejects[0].names = "byte 4711 of no frame".into()
+            truth.rejects[0].names = "byte 4711 of no frame".into();
         }),
     ];
     for (what, lie) in lies {

@@ -37,11 +37,12 @@ pub fn difference(what: &str, expected: &[String], found: &[String]) -> Option<S
         -missing
     );
     for (line, count) in count.iter().take(SHOWN_MAX) {
-        let sign = if *count < 0 { '-' } else { '+' };
-        text.push_str(&format!("  {sign} {line}\n"));
+        let sign = if *count < 0 { "-" } else { "+" };
+        text.extend(["  ", sign, " ", line, "\n"]);
     }
     if count.len() > SHOWN_MAX {
-        text.push_str(&format!("  .. and {} more\n", count.len() - SHOWN_MAX));
+        let left = (count.len() - SHOWN_MAX).to_string();
+        text.extend(["  .. and ", &left, " more\n"]);
     }
     Some(text)
 }

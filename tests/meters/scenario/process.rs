@@ -101,7 +101,7 @@ fn pages(gateway: &Gateway, path: &str, list: &str) -> Vec<Value> {
     let (mut all, mut token) = (Vec::new(), String::new());
     loop {
         let mut page = get(gateway, &format!("{path}{token}"));
-        all.extend(page[list].as_array_mut().unwrap().drain(..));
+        all.append(page[list].as_array_mut().unwrap());
         match page["nextPageToken"].as_str() {
             Some(next) => token = format!("&page_token={next}"),
             None => return all,
