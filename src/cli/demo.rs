@@ -15,8 +15,9 @@ use super::signals::Signals;
 use super::{Error, Exit, output, simulate};
 use crate::app::{self, Bound, Host};
 use crate::config::Config;
+use crate::inventory;
 use crate::model::Clock;
-use crate::sim::{self, Load, Plan};
+use crate::sim::{self, City, Load, Plan};
 use crate::telemetry;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write;
@@ -82,11 +83,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     };
     let mut config = config(&data.dir, args.lan)?;
     let now = Clock::system().now();
+    let seed = args.seed.unwrap_or_else(|| simulate::any_seed(now));
+    let city = city::build(args, seed, now);
+    name_meters(&mut config, &city)?;
     let lan = args.lan.then(|| Lan::prepare(&mut config, now));
     let lan = lan.transpose()?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Error::cannot_start("cannot start threads", &error))?;
-    let result = runtime.block_on(demo(args, config, lan.as_ref()));
+    let result = runtime.block_on(demo(args, config, (city, seed), lan.as_ref()));
     // The gateway's last files must be closed before their directory goes.
     drop(runtime);
     drop(data);
@@ -152,6 +156,20 @@ fn config(data: &Path, lan: bool) -> Result<Config, Error> {
     Ok(config)
 }
 
+/// Has the gateway know the meters that speak frames, which have addresses and no names. Who else sends
+/// is let in.
+fn name_meters(config: &mut Config, city: &City) -> Result<(), Error> {
+    let file = config.data_dir.join("devices.csv");
+    let failed = |error| Error::cannot_start(format!("cannot write {}", file.display()), &error);
+    std::fs::create_dir_all(&config.data_dir).map_err(failed)?;
+    std::fs::write(&file, city.inventory()).map_err(failed)?;
+    config.inventory = inventory::Config {
+        file: Some(file),
+        unknown: inventory::Unknown::Accept,
+    };
+    Ok(())
+}
+
 /// The default port if it can be bound, else any.
 fn free(ip: IpAddr, port: u16, binds: impl Fn(SocketAddr) -> bool) -> SocketAddr {
     let wanted = SocketAddr::new(ip, port);
@@ -174,7 +192,12 @@ fn with_any_ports(mut config: Config) -> Config {
     config
 }
 
-async fn demo(args: &Args, config: Config, lan: Option<&Lan>) -> Result<Exit, Error> {
+async fn demo(
+    args: &Args,
+    config: Config,
+    city: (City, u64),
+    lan: Option<&Lan>,
+) -> Result<Exit, Error> {
     let signals =
         Signals::catch().map_err(|error| Error::cannot_start("cannot catch signals", &error))?;
     let (stop_city, stop_gateway) = (CancellationToken::new(), CancellationToken::new());
@@ -196,7 +219,7 @@ async fn demo(args: &Args, config: Config, lan: Option<&Lan>) -> Result<Exit, Er
     };
     let city = async {
         let result = match bound.await {
-            Ok(bound) => play(args, *bound, lan, &stop_city).await,
+            Ok(bound) => play(args, *bound, city, lan, &stop_city).await,
             // The gateway did not start, and says why itself.
             Err(_) => Ok(Exit::Ok),
         };
@@ -213,13 +236,12 @@ async fn demo(args: &Args, config: Config, lan: Option<&Lan>) -> Result<Exit, Er
 async fn play(
     args: &Args,
     bound: Bound,
+    (city, seed): (City, u64),
     lan: Option<&Lan>,
     stop: &CancellationToken,
 ) -> Result<Exit, Error> {
     let now = Clock::system().now();
-    let seed = args.seed.unwrap_or_else(|| simulate::any_seed(now));
     let http = local(bound.http);
-    let city = city::build(args, seed, now);
     if let Some(lan) = lan {
         lan.introduce(http, now)?;
     }

@@ -1,6 +1,7 @@
 //! `citygate simulate`: devices over real sockets against any gateway, over MQTT and CoAP.
 mod args;
 mod csv;
+mod odd;
 
 use super::signals::Signals;
 use super::{Error, Exit, output, progress};
@@ -95,8 +96,14 @@ fn plan(args: &Args) -> Result<(Plan, Option<u64>), Error> {
             rate: args.rate,
         }
     } else {
+        let city = city(args, seed, now, split)?;
+        if let Some(file) = &args.odd.inventory_file {
+            std::fs::write(file, city.inventory()).map_err(|error| {
+                Error::cannot_start(format!("cannot write {}", file.display()), &error)
+            })?;
+        }
         Load::City {
-            city: Box::new(city(args, seed, now, split)?),
+            city: Box::new(city),
             count: args.count.unwrap_or(u64::MAX),
         }
     };
@@ -202,6 +209,7 @@ fn city(args: &Args, seed: u64, now: Timestamp, split: Split) -> Result<City, Er
         start: args.start.unwrap_or_else(|| now.minus(lapse)),
         now,
         faults: args.faults,
+        frames: args.frames,
         oddities: args.odd.oddities(&args.target)?,
         split,
     }))

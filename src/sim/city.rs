@@ -2,9 +2,12 @@
 //!
 //! The order of all messages comes from a heap of due times, so it needs no task and no timer per
 //! device, and one seed gives one sequence of messages, byte for byte.
+mod listed;
+
 use super::Rng;
 use super::concentrator::{self, Concentrator, concentrator_id};
 use super::device::{Device, Sent};
+use super::frames::{self, Collector, Meter, Model};
 use super::habit::{self, Habit, Oddities, Part};
 use super::kind::Kind;
 use super::message::{Lane, Message, Split};
@@ -27,6 +30,8 @@ const CONCENTRATOR_S: f64 = 60.0;
 const STRANGER_S: f64 = 120.0;
 /// Streams of randomness of both.
 const GUESTS: u64 = 1 << 42;
+/// Numbers of meters behind collectors begin above those of all devices.
+const COLLECTED: u64 = 10_000_000;
 
 /// What makes a city.
 #[derive(Clone, Debug)]
@@ -49,6 +54,8 @@ pub struct CityOptions {
     pub now: Timestamp,
     /// Share of the messages that go wrong, 0 to 1.
     pub faults: f64,
+    /// Share of the meters that answer in frames of DL/T 645, DL/T 698.45 and CJ/T 188, 0 to 1.
+    pub frames: f64,
     /// Who stands out.
     pub oddities: Oddities,
     /// Which device sends where.
@@ -58,7 +65,9 @@ pub struct CityOptions {
 #[derive(Debug)]
 enum Body {
     Device(Box<Device>),
+    Meter(Box<Meter>),
     Concentrator(Concentrator),
+    Collector(Collector),
     Stranger(Stranger, Rng),
 }
 
@@ -86,12 +95,26 @@ impl Member {
         }
         let payload = match &mut self.body {
             Body::Device(device) => return device.send(at_ms, faults),
+            Body::Meter(meter) => return meter.send(at_ms, faults),
+            Body::Collector(collector) => return collector.send(at_ms, faults),
             Body::Concentrator(concentrator) => concentrator.send(at_ms),
             Body::Stranger(stranger, rng) => stranger.payload(rng, at_ms),
         };
         Sent {
             payload,
             ..Sent::default()
+        }
+    }
+
+    fn message(&self, payload: Vec<u8>) -> Message {
+        Message {
+            target: self.target,
+            device: Arc::clone(&self.id),
+            topic: Arc::clone(&self.topic),
+            payload,
+            opaque: matches!(self.body, Body::Meter(_) | Body::Collector(_)),
+            lane: self.lane,
+            sleepy: self.sleepy,
         }
     }
 }
@@ -165,18 +188,27 @@ impl City {
             .get(index % DISTRICTS.len())
             .copied()
             .unwrap_or_default();
-        let split = &options.split;
-        let (target, topic) = split.place(&id, kind.name(), district, kind.is_on_battery());
+        let (split, on_battery) = (&options.split, kind.is_on_battery());
         let rng = Rng::stream(options.seed, index as u64);
+        let model = in_frames(kind, number, options.frames);
+        let (body, (target, topic)) = if let Some(model) = model {
+            let meter = Meter::new(model, index as u64, rng, part.weak);
+            let place = split.place_of_frames(&id, model.profile(), on_battery);
+            (Body::Meter(Box::new(meter)), place)
+        } else {
+            let device = Device::new(kind, rng, part.weak);
+            let place = split.place(&id, kind.name(), district, on_battery);
+            (Body::Device(Box::new(device)), place)
+        };
         self.enter(Member {
-            body: Body::Device(Box::new(Device::new(kind, rng, part.weak))),
+            body,
             habit: part.habit,
             turns: 0,
             id: id.into(),
             target,
             topic,
             lane: Lane::Shared(index as u64),
-            sleepy: kind.is_on_battery(),
+            sleepy: on_battery,
             interval,
         });
     }
@@ -206,6 +238,7 @@ impl City {
                 interval: stretched(CONCENTRATOR_S, stretch),
             });
         }
+        self.add_collectors(options, stretch);
         for number in 0..options.oddities.strangers {
             // One over each protocol in turn.
             let target = number / 5 % protocols.len().max(1);
@@ -228,6 +261,27 @@ impl City {
         }
     }
 
+    /// Their ids go on behind those of the other concentrators.
+    fn add_collectors(&mut self, options: &CityOptions, stretch: f64) {
+        for number in 0..options.oddities.collectors {
+            let id = concentrator_id(options.oddities.concentrators + number);
+            let first = COLLECTED + (number * frames::CHILDREN) as u64;
+            let (target, topic) = options.split.place_of_frames(&id, frames::PROFILE, false);
+            let lane = Lane::Shared(self.members.len() as u64);
+            self.enter(Member {
+                body: Body::Collector(Collector::new(first, options.seed, 2 * GUESTS + first)),
+                habit: Habit::Steady,
+                turns: 0,
+                id: id.into(),
+                target,
+                topic,
+                lane,
+                sleepy: false,
+                interval: stretched(CONCENTRATOR_S, stretch),
+            });
+        }
+    }
+
     fn enter(&mut self, member: Member) {
         let first = member.interval.mul_f64(self.rng.unit());
         self.due.push(Reverse((first, self.members.len())));
@@ -237,7 +291,9 @@ impl City {
     /// The device that falls silent for good first, and about when after the start of the run.
     pub fn first_farewell(&self) -> Option<(&str, Duration)> {
         let devices = self.members.iter().filter_map(|member| match member.habit {
-            Habit::Vanishes { after } if matches!(member.body, Body::Device(_)) => {
+            Habit::Vanishes { after }
+                if matches!(member.body, Body::Device(_) | Body::Meter(_)) =>
+            {
                 Some((&*member.id, member.interval.saturating_mul(after)))
             }
             _ => None,
@@ -264,24 +320,13 @@ impl City {
             };
             let next = due.saturating_add(member.interval.mul_f64(jitter));
             self.due.push(Reverse((next, index)));
-            let Sent {
-                payload,
-                twice,
-                faulty,
-            } = member.turn(at_ms, faults);
-            self.played += u64::from(faulty);
-            if payload.is_empty() {
+            let sent = member.turn(at_ms, faults);
+            self.played += u64::from(sent.faulty);
+            if sent.payload.is_empty() {
                 continue;
             }
-            let message = Message {
-                target: member.target,
-                device: Arc::clone(&member.id),
-                topic: Arc::clone(&member.topic),
-                payload,
-                lane: member.lane,
-                sleepy: member.sleepy,
-            };
-            if twice {
+            let message = member.message(sent.payload);
+            if sent.twice {
                 self.repeat.push_back((due, message.clone()));
             }
             return (due, message);
@@ -304,6 +349,20 @@ impl City {
             self.start.plus(due)
         }
     }
+}
+
+/// What the meter with this number of its kind speaks, if it is one of the share that answers in frames:
+/// every third, if that is a third.
+fn in_frames(kind: Kind, number: usize, share: f64) -> Option<Model> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "0 to DEVICES_MAX"
+    )]
+    let upto = |number: usize| (count_f64(number) * share.clamp(0.0, 1.0)) as usize;
+    let before = upto(number.saturating_sub(1));
+    let model = Model::of(kind, before);
+    model.filter(|_| upto(number) > before)
 }
 
 fn stretched(interval_s: f64, stretch: f64) -> Duration {

@@ -24,6 +24,18 @@ pub(super) struct Sent {
     pub(super) faulty: bool,
 }
 
+/// What a meter shows at a moment, however it is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    pub(super) now: Moment,
+    /// kW, or m3/h.
+    pub(super) load: f64,
+    /// kW.h, or m3.
+    pub(super) register: f64,
+    /// m3 that went through a heating circuit.
+    pub(super) second_register: f64,
+}
+
 /// A device and its memory.
 #[derive(Debug)]
 pub(super) struct Device {
@@ -85,9 +97,19 @@ impl Device {
         }
     }
 
-    /// What it sends at `at_ms` (Unix time); each message goes wrong with probability `faults`.
-    pub(super) fn send(&mut self, at_ms: i64, faults: f64) -> Sent {
-        let now = Moment::new(at_ms.div_euclid(1000));
+    /// What it shows at `at_ms` (Unix time), for who writes it in another way than [`Device::send`].
+    pub(super) fn look(&mut self, at_ms: i64) -> Look {
+        let (now, hours) = self.pass(at_ms);
+        Look {
+            load: self.advance(now, hours),
+            register: self.register,
+            second_register: self.second_register,
+            now,
+        }
+    }
+
+    /// The moment, and the hours since the last one.
+    fn pass(&mut self, at_ms: i64) -> (Moment, f64) {
         #[expect(
             clippy::cast_precision_loss,
             reason = "milliseconds of a run are exact in an f64"
@@ -96,6 +118,12 @@ impl Device {
             .at_ms
             .map_or(0.0, |last| (at_ms - last).max(0) as f64 / 3.6e6);
         self.at_ms = Some(at_ms);
+        (Moment::new(at_ms.div_euclid(1000)), hours)
+    }
+
+    /// What it sends at `at_ms` (Unix time); each message goes wrong with probability `faults`.
+    pub(super) fn send(&mut self, at_ms: i64, faults: f64) -> Sent {
+        let (now, hours) = self.pass(at_ms);
         let fault = Fault::draw(&mut self.rng, faults);
         match fault {
             Some(Fault::Stuck) => self.stuck_for = STUCK_MESSAGES,

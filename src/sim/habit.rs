@@ -22,6 +22,8 @@ pub struct Oddities {
     pub weak: f64,
     /// Concentrators, each with children, over MQTT.
     pub concentrators: usize,
+    /// Concentrators that pass on the frames of their meters, unread.
+    pub collectors: usize,
     /// Senders that no gateway takes anything from.
     pub strangers: usize,
 }

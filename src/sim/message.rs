@@ -25,8 +25,10 @@ pub struct Message {
     pub device: Arc<str>,
     /// MQTT topic or CoAP path.
     pub topic: Arc<str>,
-    /// JSON, more or less.
+    /// JSON, more or less; or bytes, where it is opaque.
     pub payload: Vec<u8>,
+    /// Frames of meters: no format of a fleet is for them, and no Content-Format.
+    pub opaque: bool,
     /// Messages of one lane keep their order: they share a connection.
     pub lane: Lane,
     /// Does the device switch its radio off until the next?
@@ -41,6 +43,7 @@ impl Message {
             device: "".into(),
             topic: "".into(),
             payload: Vec::new(),
+            opaque: false,
             lane: Lane::Shared(0),
             sleepy: false,
         }
@@ -79,6 +82,22 @@ impl Split {
     /// What the targets speak.
     pub(super) fn protocols(&self) -> Vec<Protocol> {
         self.topics.iter().map(|(protocol, _)| *protocol).collect()
+    }
+
+    /// Target and topic of a device whose messages are frames of meters, for this profile: the gateway's
+    /// own topic or path, for a frame says neither kind nor district.
+    pub(super) fn place_of_frames(
+        &self,
+        device: &str,
+        profile: &str,
+        on_battery: bool,
+    ) -> (usize, Arc<str>) {
+        let (target, _) = self.place(device, "", "", on_battery);
+        let first = match self.topics.get(target) {
+            Some((Protocol::Coap, _)) => "t",
+            _ => "city",
+        };
+        (target, format!("{first}/{device}/{profile}").into())
     }
 
     /// Target and topic of a device.
@@ -132,5 +151,8 @@ mod tests {
         let split = Split::by_power("demo/{device}");
         assert_eq!(split.place("x", "", "", true), (1, "demo/x".into()));
         assert_eq!(split.place("x", "", "", false), (0, "demo/x".into()));
+        let frames = |on_battery| split.place_of_frames("x", "dlt645", on_battery);
+        assert_eq!(frames(true), (1, "t/x/dlt645".into()));
+        assert_eq!(frames(false), (0, "city/x/dlt645".into()));
     }
 }

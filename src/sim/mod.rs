@@ -15,6 +15,7 @@ mod curves;
 mod device;
 mod dispatch;
 mod fault;
+mod frames;
 mod habit;
 mod kind;
 mod latency;

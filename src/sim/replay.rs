@@ -256,6 +256,7 @@ impl Replay {
                     device: device.into(),
                     topic,
                     payload: payload.into_bytes(),
+                    opaque: false,
                     sleepy: false,
                 });
             }

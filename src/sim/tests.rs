@@ -181,6 +181,7 @@ async fn a_city_arrives_whole_and_in_order_per_device() {
         start: now,
         now,
         faults: 0.1,
+        frames: 0.0,
         oddities: Oddities::default(),
         split: Split::evenly(vec![(Protocol::Mqtt, "city/{device}/json".to_owned())]),
     };

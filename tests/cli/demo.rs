@@ -85,6 +85,19 @@ fn a_device_goes_late_and_strangers_are_seen_with_their_reasons() {
     // The concentrator's children came by way of it.
     let child_of = get(port, "/v1/devices/dc-0001-wm-2");
     assert_eq!(child_of["parent"], "dc-0001", "{child_of}");
+    // Of the other one, which passes on frames, a meter of each protocol is known by its address.
+    for child in [
+        "dc-0002-em-1",
+        "dc-0002-em-3",
+        "dc-0002-wm-5",
+        "dc-0002-hm-8",
+    ] {
+        let path = format!("/v1/devices/{child}");
+        wait_for(child, || {
+            let device = get(port, &path);
+            device["parent"] == "dc-0002" && device["state"] == "DEVICE_STATE_ONLINE"
+        });
+    }
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let rest = reader.join().unwrap();
     assert!(child.wait().unwrap().success(), "{rest}");

@@ -17,6 +17,8 @@ const ENDPOINTS_MAX: usize = 500;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Topic and path.
 const TOPIC: &str = "demo/{kind}/{district}/{device}";
+/// Of 18 meters of electricity each sort of frames has some.
+const FRAMES: f64 = 0.34;
 /// So many that each sort can be watched: of 60 devices three fall silent for good, two for a while,
 /// and three are weak.
 const ODDITIES: Oddities = Oddities {
@@ -24,8 +26,14 @@ const ODDITIES: Oddities = Oddities {
     pause: 0.02,
     weak: 0.05,
     concentrators: 1,
+    collectors: 1,
     strangers: 10,
 };
+
+/// The concentrator that passes on frames: behind the others.
+pub(super) fn collector() -> String {
+    concentrator_id(ODDITIES.concentrators)
+}
 
 pub(super) fn build(args: &Args, seed: u64, now: Timestamp) -> City {
     City::new(&CityOptions {
@@ -38,6 +46,7 @@ pub(super) fn build(args: &Args, seed: u64, now: Timestamp) -> City {
         start: now,
         now,
         faults: args.faults,
+        frames: FRAMES,
         oddities: ODDITIES,
         split: Split::by_power(TOPIC),
     })

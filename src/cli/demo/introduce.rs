@@ -1,5 +1,5 @@
 //! The demo's first words: where it listens, and what to try.
-use super::{Args, local};
+use super::{Args, city, local};
 use crate::app::Bound;
 use crate::cli::output;
 use std::io;
@@ -25,6 +25,10 @@ pub(super) fn introduce(
             at.as_secs()
         ))?;
     }
+    output::line(format_args!(
+        "  http://{http}/d/{concentrator} passes on frames of DL/T 645, DL/T 698.45 and CJ/T 188",
+        concentrator = city::collector()
+    ))?;
     let header = if args.lan {
         "-H \"Authorization: Bearer $CITYGATE_TOKEN\" "
     } else {

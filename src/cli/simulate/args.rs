@@ -1,11 +1,10 @@
 //! The arguments of `citygate simulate`.
+use super::odd::Odd;
 use crate::cli::Error;
 use crate::cli::trust::Trust;
 use crate::model::Timestamp;
 use crate::model::settings::parse_duration;
-use crate::sim::{
-    Air, Format, Mapping, Mix, Oddities, Protocol, Target, Transmission, concentrator_id,
-};
+use crate::sim::{Air, Format, Mapping, Mix, Protocol, Target, Transmission};
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +22,8 @@ Examples:
       --map 'heating load [kWh]=gas_energy_interval:kW.h@gas'
   Half of the devices over MQTT, half over CoAP, where a tenth of the datagrams gets lost:
     citygate simulate --target mqtt://127.0.0.1:1883 --target coap://127.0.0.1:5683 --loss 0.1
+  Meters that answer in frames of DL/T 645, DL/T 698.45 and CJ/T 188, and two concentrators of such:
+    citygate simulate --mix meter --frames 1 --collectors 2 --rate 10 --faults 0.02
 
 A gateway that is killed and started again on the way loses nothing: sessions are kept, and what was
 not acknowledged is sent again. Exit code 1 if anything stays unacknowledged.";
@@ -80,7 +81,10 @@ pub(in crate::cli) struct Args {
     /// MQTT topic; {device}, {kind} and {district} are filled in
     #[arg(long, default_value = "city/{device}/json", value_parser = topic)]
     pub(super) topic: String,
-    /// Share of the city's messages that go wrong, 0 to 1
+    /// Share of the meters that answer in frames, on city/{device}/dlt645, dlt698 or cjt188 (CoAP: t/..), 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share, conflicts_with_all = ["max", "csv"])]
+    pub(super) frames: f64,
+    /// Share of the city's messages that go wrong, 0 to 1; of frames: flipped bits, cut ones, noise between them
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     pub(super) faults: f64,
     /// Time lapse: seconds of the city per second, until it has caught up with now
@@ -132,74 +136,7 @@ pub(in crate::cli) struct Args {
     pub(super) json: bool,
 }
 
-/// Who stands out in a city.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "A city's oddities")]
-pub(super) struct Odd {
-    /// Interval of gas, water and heat meters, which sleep between their reports, such as 6h [default: 5m]; --rate stretches it
-    #[arg(long, value_name = "TIME", value_parser = some_time, conflicts_with_all = ["max", "csv"])]
-    pub(super) battery_every: Option<Duration>,
-    /// Share of the devices that fall silent for good, 0 to 0.4; rounded up, as the following
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = some, conflicts_with_all = ["max", "csv"])]
-    vanish: f64,
-    /// Share that falls silent for a while, again and again, 0 to 0.4
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = some, conflicts_with_all = ["max", "csv"])]
-    pause: f64,
-    /// Share with a low battery and a weak signal, 0 to 0.4
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = some, conflicts_with_all = ["max", "csv"])]
-    weak: f64,
-    /// Concentrators with six meters each, over MQTT; with --vanish the first falls silent
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1_000), conflicts_with_all = ["max", "csv"])]
-    concentrators: u16,
-    /// Senders beside the devices of which a gateway can take nothing, each for another reason
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1_000), conflicts_with_all = ["max", "csv"])]
-    strangers: u16,
-}
-
-impl Odd {
-    /// # Errors
-    /// Concentrators without an MQTT target.
-    pub(super) fn oddities(&self, targets: &[Target]) -> Result<Oddities, Error> {
-        let mqtt = targets
-            .iter()
-            .any(|target| target.protocol == Protocol::Mqtt);
-        if self.concentrators > 0 && !mqtt {
-            return Err(Error::Usage(
-                "--concentrators speak MQTT: add --target mqtt://host:port".to_owned(),
-            ));
-        }
-        Ok(Oddities {
-            vanish: self.vanish,
-            pause: self.pause,
-            weak: self.weak,
-            concentrators: self.concentrators.into(),
-            strangers: self.strangers.into(),
-        })
-    }
-
-    /// MQTT client ids of the concentrators.
-    pub(super) fn names(&self) -> Vec<String> {
-        (0..self.concentrators.into())
-            .map(concentrator_id)
-            .collect()
-    }
-}
-
-/// Of each oddity: together they leave some devices as usual.
-const ODD_MAX: f64 = 0.4;
-
-fn some(text: &str) -> Result<f64, String> {
-    share_upto(text, ODD_MAX)
-}
-
-fn some_time(text: &str) -> Result<Duration, String> {
-    let time = duration(text)?;
-    (time >= Duration::from_secs(1))
-        .then_some(time)
-        .ok_or_else(|| "need 1s or more".to_owned())
-}
-
-fn share_upto(text: &str, most: f64) -> Result<f64, String> {
+pub(super) fn share_upto(text: &str, most: f64) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "need a number".to_owned())?;
     let fits = (0.0..=most).contains(&number);
     fits.then_some(number)

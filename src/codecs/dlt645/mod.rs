@@ -24,7 +24,7 @@ mod load;
 mod old;
 mod reader;
 mod show;
-mod status;
+pub(super) mod status;
 
 use self::answer::Answer;
 use self::control::{Edition, function};

@@ -11,11 +11,11 @@ type Bit = (u8, &'static str, &'static str, bool);
 
 /// What a bit of a word says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Flag {
-    pub(super) metric: &'static str,
-    pub(super) phase: &'static str,
+pub(in crate::codecs) struct Flag {
+    pub(in crate::codecs) metric: &'static str,
+    pub(in crate::codecs) phase: &'static str,
     /// It is an alarm, and it is set.
-    pub(super) is_alarm: bool,
+    pub(in crate::codecs) is_alarm: bool,
     state: State,
 }
 
@@ -76,7 +76,7 @@ const SUPPLIES: [&str; 3] = ["main", "auxiliary", "battery"];
 
 impl Flag {
     /// `voltage_loss_a`.
-    pub(super) fn key(&self) -> String {
+    pub(in crate::codecs) fn key(&self) -> String {
         let Self { metric, phase, .. } = self;
         match *phase {
             "" => (*metric).to_owned(),
@@ -84,7 +84,7 @@ impl Flag {
         }
     }
 
-    pub(super) const fn value<'a>(&self) -> Sent<'a> {
+    pub(in crate::codecs) const fn value<'a>(&self) -> Sent<'a> {
         match self.state {
             State::Absent => Sent::Null,
             State::Flag(flag) => Sent::Flag(flag),
@@ -94,7 +94,7 @@ impl Flag {
 }
 
 /// What a word says; no bits: the meter has no such word.
-pub(super) fn flags(word: u8, bits: Option<u16>) -> Vec<Flag> {
+pub(in crate::codecs) fn flags(word: u8, bits: Option<u16>) -> Vec<Flag> {
     let flag = |(bit, metric, phase, is_alarm): Bit| {
         let set = bits.map(|bits| bits >> bit & 1 == 1);
         Flag {
@@ -135,7 +135,7 @@ fn supply(bits: Option<u16>) -> Option<Flag> {
 }
 
 /// What is set, for who looks.
-pub(super) fn words(word: u8, bits: Option<u16>) -> String {
+pub(in crate::codecs) fn words(word: u8, bits: Option<u16>) -> String {
     let Some(set) = bits else {
         return "not available".to_owned();
     };

@@ -33,8 +33,36 @@ pub(super) fn of(bytes: &[u8]) -> u16 {
     })
 }
 
+/// The number in the first two bytes, low first, for which bytes that go on with `rest` have this check: going
+/// back from the check, there is just one.
+pub(super) fn first_two(rest: &[u8], check: u16) -> u16 {
+    let back = |crc: u16| {
+        (0..8).fold(crc, |crc, _| {
+            if crc & 0x8000 == 0 {
+                crc << 1
+            } else {
+                (crc ^ 0x8408) << 1 | 1
+            }
+        })
+    };
+    let state = rest
+        .iter()
+        .rev()
+        .fold(!check, |crc, byte| back(crc) ^ u16::from(*byte));
+    !back(back(state))
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn two_bytes_are_found_again() {
+        for first in [0_u16, 1, 0x0024, 0x3fff, 0xffff] {
+            let rest = b"\xc3\x05 and so on";
+            let bytes = [&first.to_le_bytes()[..], rest].concat();
+            assert_eq!(super::first_two(rest, super::of(&bytes)), first);
+        }
+    }
+
     #[test]
     fn the_check_value_is_the_catalogues() {
         assert_eq!(super::of(b"123456789"), 0x906e);

@@ -12,6 +12,8 @@ use crate::codecs::{Fault, Reason};
 
 /// Last byte of a frame.
 const END: u8 = 0x16;
+/// L has 14 bits.
+const LENGTH_MAX: usize = 1 << 14;
 /// Bytes before SA: start, L, C, AF.
 const BEFORE_ADDRESS: usize = 5;
 /// Bytes of the head behind SA: CA, HCS.
@@ -65,6 +67,51 @@ impl Head {
     /// Every byte of the APDU is sent with 0x33 added.
     pub(super) const fn is_scrambled(&self) -> bool {
         self.control & 0x08 != 0
+    }
+
+    /// `reply to the client, user data, scrambled`, ..
+    pub(super) fn control_words(&self) -> String {
+        let mut words = match self.control >> 6 {
+            0b11 => "reply to the client",
+            0b10 => "report of the server",
+            0b01 => "request of the client",
+            _ => "answer to a report",
+        }
+        .to_owned();
+        words.push_str(match self.control & 7 {
+            1 => ", link",
+            _ => ", user data",
+        });
+        if self.is_split() {
+            words.push_str(", in several frames");
+        }
+        if self.is_scrambled() {
+            words.push_str(", scrambled");
+        }
+        words
+    }
+
+    /// Bytes of the address: without the logical address that AF announces as its first one.
+    pub(super) fn digits(&self, frame: &[u8]) -> String {
+        let from = BEFORE_ADDRESS + usize::from(self.address & 0x20 != 0);
+        let sent = frame.get(from..BEFORE_ADDRESS + self.address_len);
+        let sent = sent.unwrap_or_default().iter().rev();
+        let digits = sent.flat_map(|byte| [byte >> 4, byte & 15]);
+        let digits: String = digits
+            .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+            .collect();
+        // An odd number of digits is filled up with one F.
+        digits.trim_end_matches('f').to_owned()
+    }
+
+    /// `single`, `wildcard`, `group`, `broadcast`.
+    pub(super) const fn address_type(&self) -> &'static str {
+        match self.address >> 6 {
+            0 => "single",
+            1 => "wildcard",
+            2 => "group",
+            _ => "broadcast",
+        }
     }
 }
 
@@ -148,6 +195,23 @@ fn wrong_head(bytes: &[u8], head: &Head, check: (usize, u16, u16), ends: bool) -
         return Unframed::Other;
     }
     let (at, sent, made) = check;
+    let rest = bytes.get(3..at).unwrap_or_default();
+    let length = usize::from(crc::first_two(rest, sent));
+    // One that ends with 16, and a head whose check holds: the length alone is wrong.
+    if !ends && length < LENGTH_MAX && bytes.get(length + 1) == Some(&END) {
+        let end = bytes.get(head.len - 1).map_or_else(
+            || "behind the last byte".to_owned(),
+            |byte| format!("at {byte:02x}"),
+        );
+        let sentence = format!(
+            "length {} at byte 1, by which it ends {end}; with {length} its head check (HCS) holds, and it \
+             ends with 16",
+            head.len - 2
+        );
+        let fault = Fault::whole(Reason::Malformed, sentence);
+        let len = length + 2;
+        return Unframed::Broken { fault, len };
+    }
     let fault = wrong_check("head check (HCS)", at, sent, made);
     if ends && head.len >= head.apdu + 3 {
         let len = head.len;
@@ -168,7 +232,7 @@ fn has_digits(bytes: &[u8], head: &Head) -> bool {
 fn wrong_check(what: &str, at: usize, sent: u16, made: u16) -> Fault {
     let sentence =
         format!("{what} at byte {at} is {sent:04x}; the bytes before it give {made:04x}");
-    Fault::whole(Reason::BadChecksum, sentence)
+    Fault::whole(Reason::BadChecksum, sentence).at(at)
 }
 
 fn damaged(reason: Reason, sentence: impl Into<String>) -> Unframed {

@@ -14,6 +14,7 @@ fn options() -> CityOptions {
         start: now,
         now,
         faults: 0.05,
+        frames: 0.0,
         oddities: Oddities::default(),
         split: Split::evenly(vec![(
             Protocol::Mqtt,
@@ -105,6 +106,7 @@ fn who_stands_out_does_so_and_changes_no_other() {
         pause: 0.02,
         weak: 0.1,
         concentrators: 2,
+        collectors: 0,
         strangers: 10,
     });
     let usual = hour(Oddities::default());
@@ -163,4 +165,84 @@ fn meters_on_a_battery_speak_as_seldom_as_asked() {
     // 30 of 100 devices, twice each; the others every minute or faster.
     assert!((55..=65).contains(&sleepy), "{sleepy}");
     assert!(others > 12 * 60 * 70, "{others}");
+}
+
+#[test]
+fn meters_that_speak_frames_are_the_share_asked_for_and_change_no_other() {
+    let half = CityOptions {
+        frames: 0.5,
+        faults: 0.0,
+        oddities: Oddities {
+            collectors: 2,
+            ..Oddities::default()
+        },
+        split: Split::by_power("demo/{kind}/{district}/{device}"),
+        ..options()
+    };
+    let plain = CityOptions {
+        frames: 0.0,
+        oddities: Oddities::default(),
+        ..half.clone()
+    };
+    let played = play(&half, 4_000);
+    assert_eq!(played, play(&half, 4_000));
+    let topics = |played: &[(Duration, Message)], opaque: bool| {
+        let messages = played.iter().map(|(_, message)| message);
+        let messages = messages.filter(|message| message.opaque == opaque);
+        let topics = messages.map(|message| message.topic.to_string());
+        topics.collect::<std::collections::BTreeSet<String>>()
+    };
+    let frames = topics(&played, true);
+    let ending = |end: &str| frames.iter().filter(|topic| topic.ends_with(end)).count();
+    // Half of 30 meters of electricity, of 10 of gas, 12 of water, 8 of heat.
+    assert_eq!(
+        ["/dlt645", "/dlt698", "/cjt188", "/meters"].map(ending),
+        [10, 5, 15, 2]
+    );
+    let over_coap = frames.iter().filter(|topic| topic.starts_with("t/"));
+    assert_eq!(over_coap.count(), 15, "who lives on a battery");
+    let others = topics(&played, false);
+    assert!(others.is_subset(&topics(&play(&plain, 4_000), false)));
+    assert_eq!(others.len() + 30, 100);
+}
+
+#[test]
+fn an_inventory_names_each_meter_that_speaks_frames() {
+    let city = City::new(&CityOptions {
+        frames: 0.1,
+        oddities: Oddities {
+            concentrators: 1,
+            collectors: 1,
+            ..Oddities::default()
+        },
+        ..options()
+    });
+    let text = city.inventory();
+    let inventory = crate::inventory::Inventory::of_csv(
+        std::path::Path::new("devices.csv"),
+        &text,
+        &crate::catalogue::Catalogue::shipped(),
+        &jiff::tz::TimeZone::UTC,
+        crate::inventory::Unknown::Accept,
+    );
+    let inventory = inventory.unwrap_or_else(|problems| panic!("{problems:?}\n{text}"));
+    let at = options().now;
+    let found = |alias: &str| {
+        let entry = inventory.lookup(alias, at);
+        entry.map(|entry| (entry.id(), entry.kind(), entry.parent()))
+    };
+    assert_eq!(
+        found("dlt698:370110000002"),
+        Some(("dc-0002-em-3", "meter.electricity", "dc-0002"))
+    );
+    assert_eq!(
+        found("cjt188:30:37010010000006"),
+        Some(("dc-0002-gm-7", "meter.gas", "dc-0002"))
+    );
+    // Of 30 meters of electricity every tenth, of 12 of water and 10 of gas one each, of 8 of heat none.
+    assert_eq!(
+        text.lines().count(),
+        1 + 3 + 1 + 1 + 1 + frames::CHILDREN,
+        "{text}"
+    );
 }

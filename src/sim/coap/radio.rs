@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Longest answer that is read, in bytes: a diagnostic text at most.
 const INPUT_BYTES: usize = 1_500;
+/// Content-Format of frames: `application/octet-stream`.
+const OCTETS: u16 = 42;
 
 #[derive(Debug)]
 pub(super) struct Radio {
@@ -84,10 +86,17 @@ impl Radio {
         // City and replay put the time first.
         let dated = message.payload.starts_with(br#"{"ts":"#);
         self.sleepy = message.sleepy;
+        let format = self.fleet.format;
+        let (format, payload) = if message.opaque {
+            (OCTETS, message.payload)
+        } else {
+            let payload = format.encode(&message.device, message.payload);
+            (format.number(), payload)
+        };
         let report = Report {
             path: message.topic,
-            format: self.fleet.format.number(),
-            payload: self.fleet.format.encode(&message.device, message.payload),
+            format,
+            payload,
             confirmable: !self.rng.chance(self.fleet.non_confirmable) || !dated,
             dated,
         };

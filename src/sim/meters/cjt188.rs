@@ -4,6 +4,10 @@
 //!  [FE ..] 68 T A0..A6 C L DATA CS 16         DATA: DI (2), SER, values, each as it is
 //! ```
 //! Real meters differ in the order of the identifier, of value and unit, and of the clock: [`Layout`].
+mod kept;
+
+pub use kept::{Frozen, Settlement};
+
 use super::{Clock, END, PREAMBLE, START, bcd::Field, sum, two};
 
 /// A register or a rate, 8 digits.
@@ -11,11 +15,7 @@ const EIGHT: Field = Field::register(4);
 const SIX: Field = Field::measured(3);
 /// Current values.
 const CURRENT: u16 = 0x901f;
-/// Of the last settlement; those before it follow.
-const SETTLED: u16 = 0xd120;
 const ADDRESS: u16 = 0x810a;
-/// Settlements that a meter keeps.
-const SETTLEMENTS: u8 = 12;
 
 /// Unit bytes (annex of CJ/T 188).
 pub mod unit {
@@ -119,11 +119,11 @@ impl Link {
         data
     }
 
-    fn quantity(self, quantity: Quantity, out: &mut Vec<u8>) {
+    fn quantity(self, quantity: Quantity, field: Field, out: &mut Vec<u8>) {
         if self.layout.unit_first {
             out.push(quantity.unit);
         }
-        EIGHT.put(out, quantity.digits);
+        field.put(out, quantity.digits);
         if !self.layout.unit_first {
             out.push(quantity.unit);
         }
@@ -209,8 +209,8 @@ impl Volume {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let link = self.link;
         let mut data = link.data(CURRENT, self.ser);
-        link.quantity(self.current, &mut data);
-        link.quantity(self.settlement, &mut data);
+        link.quantity(self.current, EIGHT, &mut data);
+        link.quantity(self.settlement, EIGHT, &mut data);
         link.clock(self.clock, &mut data);
         data.extend(self.status);
         link.frame(0x81, &data, out);
@@ -249,46 +249,32 @@ pub struct Heat {
 impl Heat {
     /// Appends its frame.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        self.frame([EIGHT, EIGHT, SIX, SIX, Field::register(3)], out);
+    }
+
+    /// The same in the shorter layout of 2018, 40 bytes: six digits of power and flow, four of the
+    /// temperatures, eight of the hours. The flow has three digits behind the point there. Known from one
+    /// public decoder (shiyuecamus/ng-gateway), not from the standard's text.
+    pub fn encode_2018(&self, out: &mut Vec<u8>) {
+        let four = Field::measured(2);
+        self.frame([SIX, SIX, four, four, EIGHT], out);
+    }
+
+    /// With the fields of power, flow, supply, return, hours.
+    fn frame(&self, fields: [Field; 5], out: &mut Vec<u8>) {
+        let [power, flow, supply, returned, hours] = fields;
         let link = self.link;
         let mut data = link.data(CURRENT, self.ser);
-        for quantity in [
-            self.settlement,
-            self.current,
-            self.power,
-            self.flow,
-            self.volume,
-        ] {
-            link.quantity(quantity, &mut data);
-        }
-        SIX.put(&mut data, self.supply);
-        SIX.put(&mut data, self.returned);
-        Field::register(3).put(&mut data, self.hours);
+        link.quantity(self.settlement, EIGHT, &mut data);
+        link.quantity(self.current, EIGHT, &mut data);
+        link.quantity(self.power, power, &mut data);
+        link.quantity(self.flow, flow, &mut data);
+        link.quantity(self.volume, EIGHT, &mut data);
+        supply.put(&mut data, self.supply);
+        returned.put(&mut data, self.returned);
+        hours.put(&mut data, self.hours);
         link.clock(self.clock, &mut data);
         data.extend(self.status);
-        link.frame(0x81, &data, out);
-    }
-}
-
-/// The register at one of the last settlements: D120 to D12B.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settlement {
-    /// Who answers.
-    pub link: Link,
-    /// Sequence number of the request.
-    pub ser: u8,
-    /// How many settlements ago, 1 to 12; beyond, the nearest of them.
-    pub back: u8,
-    /// The register then.
-    pub quantity: Quantity,
-}
-
-impl Settlement {
-    /// Appends its frame.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        let link = self.link;
-        let back = self.back.clamp(1, SETTLEMENTS) - 1;
-        let mut data = link.data(SETTLED + u16::from(back), self.ser);
-        link.quantity(self.quantity, &mut data);
         link.frame(0x81, &data, out);
     }
 }

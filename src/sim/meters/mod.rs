@@ -14,7 +14,11 @@ mod bcd;
 pub mod cjt188;
 pub mod dlt645;
 pub mod dlt698;
+#[cfg(test)]
+mod round_trips;
 pub mod uplink;
+#[cfg(test)]
+mod vectors;
 
 pub use bcd::{Field, Past};
 

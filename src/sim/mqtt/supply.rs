@@ -209,6 +209,7 @@ mod tests {
             device: "d".into(),
             topic: "t".into(),
             payload: vec![1],
+            opaque: false,
             lane: Lane::Shared(0),
             sleepy: false,
         };
