@@ -121,6 +121,7 @@ impl<'a> Cut<'a> {
         if !self.grant.sees_all_devices() {
             reject.topic.clear();
             reject.address.clear();
+            reject.via.clear();
         }
     }
 }

@@ -9,6 +9,7 @@ mod disk;
 mod error;
 mod files;
 mod listeners;
+mod look_back;
 mod reload;
 mod retired;
 mod snapshot;
@@ -167,6 +168,7 @@ impl Gateway {
             on_gap(&intake, &clock),
         )
         .map_err(Error::Thread)?;
+        intake.look_back_by(look_back::of(&history));
         let coap = coap_service(config, &intake, &accounting, &clock, &log);
         let sessions = Arc::new(sessions);
         let service = mqtt::Service {

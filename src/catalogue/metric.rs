@@ -1,4 +1,5 @@
 //! What the catalogue knows of one metric and of one kind of device.
+use super::growth::Growth;
 use super::units::{Accepted, Quantity, UnitError};
 
 /// What a metric's values are.
@@ -50,6 +51,8 @@ pub struct Metric {
     /// A register: only grows, and rolls over; the device's own digits decide its range, `max` is
     /// the usual.
     pub register: bool,
+    /// How a register grows.
+    pub growth: Growth,
     /// Behind instrument transformers the meter shows a part of it: the inventory's multiplier applies.
     pub multiplied: bool,
     /// The number by which devices say that they have no value (99 for a `csq`).

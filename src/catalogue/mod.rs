@@ -14,11 +14,13 @@
 //! and nothing is allocated. Rejected: a generated match over all names (an operator's additions
 //! would need a second way), units computed by a UCUM parser (it would take what no device sends, and
 //! not `°C`, which all send).
+mod growth;
 mod labels;
 mod metric;
 mod read;
 mod units;
 
+pub use growth::Growth;
 pub use labels::{LABEL_LEN_MAX, LABELS, is_label_value};
 pub use metric::{Equivalent, Kind, Metric, Type, is_kind_prefix};
 pub use units::UnitError;

@@ -18,6 +18,9 @@
 //! range = [{ kind = "pole.screen", min = 1, max = 100 }]   # narrower, by kind
 //! safety = false                   # a value over the range counts as alarming
 //! register = false                 # a counter that only grows
+//! rate_max = 80                    # most that a register grows in an hour; no limit if absent
+//! rates = [{ kind = "meter.heat", rate_max = 5 }]      # the same, by kind
+//! still_days = 30                  # a register that does not grow for so long is told of
 //! multiplied = false               # an inventory's multiplier (CT x PT) applies to it
 //! absent = 255                     # the number that means "no value"
 //! molar_mass = 34.081              # g/mol, takes ppm for mg/m3 and back
@@ -26,6 +29,7 @@
 //! equivalents = { lwm2m = ["3311/5851"] }   # "id" or "id unit", for people
 //! ```
 use super::Catalogue;
+use super::growth::Growth;
 use super::metric::{Equivalent, Kind, Metric, Type};
 use super::units::{Accepted, Quantity, Substance};
 use crate::model::settings::Section;
@@ -39,7 +43,7 @@ const NAME_MAX_BYTES: usize = 64;
 /// Titles are shown on a phone.
 const TITLE_MAX_CHARS: usize = 120;
 /// Words of a type, aliases, equivalents per scheme, ranges: as many as one metric may have.
-const LIST_MAX: usize = 64;
+pub(super) const LIST_MAX: usize = 64;
 
 /// Standards that have names for metrics.
 const SCHEMES: [&str; 6] = ["lwm2m", "fiware", "obis", "dlt645", "dlt698", "cjt188"];
@@ -109,6 +113,7 @@ fn read_metric(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Metri
             section.problem("absent", absent, "only for a number");
         }
     }
+    let growth = Growth::read(section, catalogue, register.then_some(max));
     let aliases = read_aliases(section, catalogue, name.as_deref());
     let equivalents = section.section("equivalents", read_equivalents);
     let Measure {
@@ -127,6 +132,7 @@ fn read_metric(section: &mut Section<'_>, catalogue: &Catalogue) -> Option<Metri
         ranges,
         safety,
         register,
+        growth,
         multiplied,
         absent,
         aliases,
@@ -299,19 +305,25 @@ fn read_range(section: &mut Section<'_>, kind: Option<&Type>) -> (f64, f64) {
     (min, max)
 }
 
+/// `kind` of a rule that holds for some kinds.
+pub(super) fn read_kind_prefix(section: &mut Section<'_>, catalogue: &Catalogue) -> String {
+    let kind = section.text("kind").unwrap_or_default();
+    if !catalogue.has_kind_prefix(&kind) {
+        let near = catalogue
+            .nearest_kind(&kind)
+            .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        section.problem("kind", &kind, format!("no such kind{near}"));
+    }
+    kind
+}
+
 fn read_ranges(
     section: &mut Section<'_>,
     catalogue: &Catalogue,
     (least, greatest): (f64, f64),
 ) -> Vec<(Box<str>, f64, f64)> {
     let read = section.sections("range", |section| {
-        let kind = section.text("kind").unwrap_or_default();
-        if !catalogue.has_kind_prefix(&kind) {
-            let near = catalogue
-                .nearest_kind(&kind)
-                .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            section.problem("kind", &kind, format!("no such kind{near}"));
-        }
+        let kind = read_kind_prefix(section, catalogue);
         let min = section.number("min", f64::MIN, f64::MAX).unwrap_or(least);
         let max = section
             .number("max", f64::MIN, f64::MAX)

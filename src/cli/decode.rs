@@ -8,7 +8,7 @@ use crate::app;
 use crate::catalogue::Catalogue;
 use crate::codecs;
 use crate::config::Config;
-use crate::intake::{Assumed, Knowledge, Preview, preview, quality_name};
+use crate::intake::{Assumed, Knowledge, Known, Preview, Said, preview, quality_name};
 use crate::inventory::Unknown;
 use crate::model::proto::Reading;
 use crate::model::proto::reading::Value;
@@ -25,13 +25,15 @@ Examples:
   citygate decode --profile json '{\"voltage\": 230.1, \"ts\": 1795420800}'
   citygate decode --profile json 7b22766f6c74616765223a3233302e317d
   citygate decode --profile senml '[{\"bn\":\"m-1:\",\"bt\":1795420800,\"n\":\"voltage\",\"u\":\"V\",\"v\":230.1}]'
+  citygate decode --profile dlt645 '68 61 01 00 00 00 00 68 91 08 33 33 34 33 59 33 33 33 8A 16'
   citygate decode --profile cbor a167766f6c74616765fb406cc33333333333
   citygate decode --profile profiles/acme-9.toml 01f40064
   citygate decode --config citygate.toml --device em-1 01f40064
   mosquitto_sub -C 1 -t city/meter-7/json | citygate decode --profile json -
 
-Of a profile's payload each piece is shown with its byte or path, what was sent, and what it became or that it is
-ignored. Exit code 1 if anything would be rejected.";
+Of a profile's payload, and of frames of meters, each piece is shown with its byte or path, what was sent, and what it
+became or that it is ignored. With --config it is said what the inventory knows of the devices that the payload names.
+Exit code 1 if anything would be rejected.";
 
 /// Longest payload in bytes: far beyond what a gateway takes.
 const PAYLOAD_MAX: u64 = 16 << 20;
@@ -212,8 +214,11 @@ fn print(preview: &Preview) -> io::Result<()> {
             output::line(format_args!("{device}: {}", shown(reading)))?;
         }
     }
-    for event in &preview.events {
-        output::line(format_args!("event {event}"))?;
+    for said in &preview.events {
+        output::line(event(said))?;
+    }
+    for known in &preview.devices {
+        output::line(device(known))?;
     }
     if !preview.sender.is_empty() {
         let sender = json::printable(preview.sender.as_bytes());
@@ -228,6 +233,38 @@ fn print(preview: &Preview) -> io::Result<()> {
         output::line(format_args!("rejected {part}: {fault}"))?;
     }
     Ok(())
+}
+
+/// `dlt645:000000000161: event meter_error: error 02, function 11`
+fn event(said: &Said) -> String {
+    let of = match said.device.as_str() {
+        "" => String::new(),
+        device => format!("{device}: "),
+    };
+    let detail: Vec<String> = said
+        .detail
+        .iter()
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
+    let colon = if detail.is_empty() { "" } else { ": " };
+    let text = format!("{of}event {}{colon}{}", said.name, detail.join(", "));
+    json::printable(text.as_bytes())
+}
+
+fn device(known: &Known) -> String {
+    let Known {
+        named, id, kind, ..
+    } = known;
+    let text = match (id.as_str(), kind.as_str()) {
+        ("", _) => format!("{named} is not in the inventory"),
+        (id, "") => format!("{named} is `{id}` in the inventory"),
+        (id, kind) => format!("{named} is `{id}` in the inventory, a {kind}"),
+    };
+    let text = match known.refused.as_str() {
+        "" => text,
+        refused => format!("{text}; it would be refused: {refused}"),
+    };
+    json::printable(text.as_bytes())
 }
 
 fn shown(reading: &Reading) -> String {

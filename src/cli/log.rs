@@ -224,7 +224,7 @@ fn export(place: &Place) -> Result<Exit, Error> {
 enum Line<'a> {
     Report(json::Report<'a>),
     Event(json::Event<'a>),
-    Reject(json::RejectJson),
+    Reject(Box<json::RejectJson>),
 }
 
 fn put_frame(out: &mut impl Write, frame: &Frame, unreadable: &mut u64) -> io::Result<()> {
@@ -246,7 +246,7 @@ fn put_frame(out: &mut impl Write, frame: &Frame, unreadable: &mut u64) -> io::R
             },
             Kind::Reject => match Reject::decode(record.body) {
                 Ok(reject) => {
-                    let reject = json::RejectJson::new(sequence, reject);
+                    let reject = Box::new(json::RejectJson::new(sequence, reject));
                     output::put_json(out, &Line::Reject(reject))?;
                 }
                 Err(_) => *unreadable += 1,

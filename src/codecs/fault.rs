@@ -106,6 +106,8 @@ pub struct Fault {
     pub part: String,
     /// Value, place and limit, for a person.
     pub sentence: String,
+    /// The byte of the payload that is wrong, where it is one.
+    pub byte: Option<usize>,
 }
 
 impl Fault {
@@ -115,6 +117,7 @@ impl Fault {
             reason,
             part: String::new(),
             sentence: sentence.into(),
+            byte: None,
         }
     }
 
@@ -124,7 +127,15 @@ impl Fault {
             reason,
             part: part.into(),
             sentence: sentence.into(),
+            byte: None,
         }
+    }
+
+    /// The same of this byte.
+    #[must_use]
+    pub const fn at(mut self, byte: usize) -> Self {
+        self.byte = Some(byte);
+        self
     }
 }
 

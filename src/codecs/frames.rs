@@ -158,8 +158,12 @@ fn read(
             What::Damage(fault) => {
                 flush(of, &mut run, out)?;
                 let part = format!("frame at byte {}", piece.at.start);
-                out.faults
-                    .push(Fault::part(fault.reason, part, fault.sentence));
+                let byte = fault.byte.map(|byte| piece.at.start + byte);
+                out.faults.push(Fault {
+                    part,
+                    byte,
+                    ..fault
+                });
             }
             What::Preamble | What::Envelope | What::Nothing => {}
         }
@@ -197,11 +201,12 @@ fn nothing(payload: &[u8], framings: &[Framing], pieces: Vec<Piece>) -> Fault {
         }
     }
     match best {
-        Some((0, fault)) => Fault::whole(fault.reason, fault.sentence),
-        Some((at, fault)) => {
-            let sentence = format!("frame at byte {at}: {}", fault.sentence);
-            Fault::whole(fault.reason, sentence)
-        }
+        Some((0, fault)) => fault,
+        Some((at, fault)) => Fault {
+            sentence: format!("frame at byte {at}: {}", fault.sentence),
+            byte: fault.byte.map(|byte| at + byte),
+            ..fault
+        },
         None => {
             let names: Vec<&str> = framings.iter().map(|framing| framing.name).collect();
             let within = if enveloped { " of a 376.1 frame" } else { "" };

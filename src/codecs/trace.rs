@@ -31,3 +31,12 @@ pub struct Trace {
     /// The pieces, at most a bounded number.
     pub pieces: Vec<Traced>,
 }
+
+impl Trace {
+    /// Follows samples to their new places.
+    pub fn moved(&mut self, place: impl Fn(usize) -> usize) {
+        for piece in &mut self.pieces {
+            piece.sample = piece.sample.map(&place);
+        }
+    }
+}

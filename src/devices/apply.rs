@@ -305,7 +305,8 @@ impl Table {
         }
     }
 
-    /// Applies a record of the rejects' log.
+    /// Applies a record of the rejects' log: to who sent it, and where its part is another device's, to
+    /// that one too.
     pub fn apply_reject(&mut self, sequence: u64, reject: &Reject) {
         if is_stores(reject) {
             return;
@@ -315,12 +316,27 @@ impl Table {
             reject.reason.as_str(),
             "unknown_device" | "invalid_device_id"
         );
-        let number = if unknown || reject.device_id.is_empty() {
-            self.ids.find(&reject.device_id)
-        } else {
+        let own = reject.via.is_empty();
+        let known = self.ids.find(&reject.device_id);
+        // An address of a meter that nobody knows is no device.
+        let is_new = own && !unknown && !reject.device_id.is_empty();
+        let number = if is_new || (known.is_some() && !unknown) {
             self.number(&reject.device_id, at, false)
+        } else {
+            known
         };
         self.remember_stranger(sequence, reject);
+        // Who sends what another device does not give it is no sign of that device's life.
+        let heard = own || reject.reason != "other_device";
+        self.refuse(number, sequence, reject, heard);
+        if !own {
+            let sender = self.number(&reject.via, at, false);
+            self.refuse(sender, sequence, reject, true);
+        }
+    }
+
+    fn refuse(&mut self, number: Option<u32>, sequence: u64, reject: &Reject, heard: bool) {
+        let at = Timestamp::from_nanos(reject.received_at_ns);
         let Some(number) = number else {
             return;
         };
@@ -330,15 +346,19 @@ impl Table {
         {
             return;
         }
-        let from = reject.address.parse::<SocketAddr>().ok().map(Address::from);
-        let source = u8::try_from(reject.source).unwrap_or(0);
-        self.alive(number, at, source, from);
+        if heard {
+            let from = reject.address.parse::<SocketAddr>().ok().map(Address::from);
+            let source = u8::try_from(reject.source).unwrap_or(0);
+            self.alive(number, at, source, from);
+        }
         let slot = self.slot(number);
         if let Some(entry) = slot.and_then(|slot| self.entries.get_mut(slot)) {
             entry.reject_sequence = sequence;
             entry.rejects = entry.rejects.saturating_add(1);
-            entry.refused(at);
-            entry.last_reject = entry.last_reject.max(at);
+            if heard {
+                entry.refused(at);
+                entry.last_reject = entry.last_reject.max(at);
+            }
             if entry.profile == 0 {
                 entry.profile = self.names.number(&reject.profile, 0);
             }
@@ -376,6 +396,9 @@ impl Table {
         if event.name == RETIRED_HEARD {
             self.roll.told_retired(number, at);
         }
+        if health::is_of_register(&event.name) {
+            self.find_register(number, event, at);
+        }
         if let Some(entry) = self.entry_mut(number) {
             entry.log_sequence = sequence;
             entry.trace(at, TraceKind::Event(sequence));
@@ -389,5 +412,30 @@ impl Table {
             }
         }
         self.settle(number, at);
+    }
+
+    /// What an event says of a register counts for the series of that metric, with the labels it names.
+    fn find_register(&mut self, number: u32, event: &proto::Event, at: Timestamp) {
+        let detail = |name: &str| event.detail.get(name).map_or("", String::as_str);
+        let (metric, labels) = (detail("metric"), detail("labels"));
+        let slot = self.slot(number);
+        let Some(entry) = slot.and_then(|slot| self.entries.get_mut(slot)) else {
+            return;
+        };
+        let is = |series: u16| {
+            let series = self.series.get(series);
+            let own = series.filter(|series| &*series.metric == metric);
+            own.is_some_and(|series| {
+                let all = series.labels.iter();
+                let shown: Vec<String> = all.map(|(name, of)| format!("{name}={of}")).collect();
+                shown.join(" ") == labels
+            })
+        };
+        let values = entry.values.iter().map(|last| last.series);
+        let Some(series) = values.into_iter().find(|series| is(*series)) else {
+            return;
+        };
+        let numbers = |name: &str| detail(name).parse().ok();
+        health::event(entry, &event.name, series, numbers, at);
     }
 }

@@ -89,6 +89,10 @@ words! {
         Restarts = 9, "restarts";
         /// One time with two values.
         Conflict = 10, "conflict";
+        /// A register shows less than before; until it gives a good value.
+        RegisterRollback = 11, "register_rollback";
+        /// A register has counted more than can have passed the meter; until it gives a good value.
+        ConsumptionImplausible = 12, "consumption_implausible";
     }
 }
 

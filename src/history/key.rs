@@ -28,22 +28,34 @@ pub(super) fn put_series(
     metric: &str,
     labels: &LabelsView<'_>,
 ) -> bool {
+    let labels = if labels.is_empty() {
+        Vec::new()
+    } else {
+        labels.iter().collect()
+    };
+    put_labelled(key, device_bytes, metric, labels)
+}
+
+/// The same, of labels in any order.
+pub(super) fn put_labelled(
+    key: &mut Vec<u8>,
+    device_bytes: usize,
+    metric: &str,
+    mut labels: Vec<(&str, &str)>,
+) -> bool {
     key.truncate(device_bytes);
     key.extend_from_slice(metric.as_bytes());
     key.push(0);
-    if !labels.is_empty() {
-        let mut sorted: Vec<_> = labels.iter().collect();
-        sorted.sort_by_key(|(name, _)| *name);
-        for (at, (name, value)) in sorted.iter().enumerate() {
-            // Of two values for one name the later counts, as in protobuf's maps.
-            if sorted.get(at + 1).is_some_and(|(next, _)| next == name) {
-                continue;
-            }
-            put_escaped(key, name);
-            key.push(NAME_END);
-            put_escaped(key, value);
-            key.push(VALUE_END);
+    labels.sort_by_key(|(name, _)| *name);
+    for (at, (name, value)) in labels.iter().enumerate() {
+        // Of two values for one name the later counts, as in protobuf's maps.
+        if labels.get(at + 1).is_some_and(|(next, _)| next == name) {
+            continue;
         }
+        put_escaped(key, name);
+        key.push(NAME_END);
+        put_escaped(key, value);
+        key.push(VALUE_END);
     }
     key.push(0);
     key.len() <= SERIES_BYTES_MAX && !metric.is_empty() && !metric.as_bytes().contains(&0)

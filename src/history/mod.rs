@@ -25,6 +25,7 @@ mod follow;
 mod groups;
 mod insert;
 mod key;
+mod look_back;
 mod merge;
 mod open;
 mod point;

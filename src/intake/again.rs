@@ -26,6 +26,7 @@ fn around(part: &str) -> Option<&str> {
     let whole = part == SUMMARY
         || part.ends_with("[]")
         || part.starts_with("item ")
+        || part.starts_with("frame at byte ")
         || part.split('.').any(|step| step == "inner");
     if whole {
         return Some("");
@@ -170,7 +171,7 @@ impl<'a> Again<'a> {
         draft: &mut ReportDraft<'_>,
         dated: bool,
         decoded: &Decoded<'_>,
-        origins: &[Origin],
+        origins: &mut Vec<Origin>,
     ) {
         let device = draft.device_id;
         let named = |origin: &Origin| origin.device(decoded).unwrap_or_default().to_owned();
@@ -214,6 +215,8 @@ impl<'a> Again<'a> {
                 wanted.is_some() && !there
             })
             .collect();
+        let mut kept = fates.iter().copied();
+        origins.retain(|_| kept.next().unwrap_or(false));
         let mut fates = fates.into_iter();
         draft.readings.retain(|_| fates.next().unwrap_or(false));
     }

@@ -96,23 +96,40 @@ pub(super) fn push_log(pending: &Pending, plans: &mut [Plan], batch: &mut Batch)
         let mut keys = keys(taken);
         keys.recovers = plan.recovers;
         let mut arrived = Arrived::Here(pending.bytes_at(&taken.arrival));
-        let records = pending.records_of(taken);
-        for Record {
-            kind,
-            content,
-            body,
-            ..
-        } in records.iter().filter(|record| !record.skip)
-        {
-            keys.content = *content;
-            batch.push_arrived(*kind, &keys, arrived, pending.bytes_at(body));
-            keys = Keys::default();
-            arrived = Arrived::Before;
+        for at in taken.records.clone() {
+            push_record(pending, at, &mut keys, &mut arrived, batch);
         }
         batch.weigh(lane(taken.source, taken.unassured), 1);
         plan.log_end = batch.len() as u64;
     }
     !batch.is_empty()
+}
+
+/// Pushes a record that is not to be skipped, and what was found of its registers.
+pub(super) fn push_record<'p>(
+    pending: &'p Pending,
+    at: usize,
+    keys: &mut Keys,
+    arrived: &mut Arrived<'p>,
+    batch: &mut Batch,
+) {
+    let record = pending.records.get(at).filter(|record| !record.skip);
+    let Some(Record {
+        kind,
+        content,
+        body,
+        ..
+    }) = record
+    else {
+        return;
+    };
+    keys.content = *content;
+    batch.push_arrived(*kind, keys, *arrived, pending.bytes_at(body));
+    *keys = Keys::default();
+    *arrived = Arrived::Before;
+    for event in pending.told_of(at) {
+        batch.push_arrived(Kind::Event, keys, *arrived, event);
+    }
 }
 
 /// The transmission's identity goes with the first record of each half.

@@ -3,7 +3,8 @@
 //! ```text
 //!  plan each uplink: new, duplicate, refused   (keys go in at once: a copy may be in the same batch)
 //!  count: received = in flight + duplicate + refused + dropped
-//!  append rejects, then reports                 (a part twice is better than a report twice)
+//!  append rejects                               (a part twice is better than a report twice)
+//!  judge registers, append reports and what was found of them
 //!  give the keys their sequences, or take them out again; correct the counts of what failed
 //! ```
 //! The lock is held over the appends, so that the order of the log is the order of the decisions.
@@ -80,9 +81,13 @@ impl Intake {
         if let Err(refusal) = rejects {
             refuse_rejects(&mut plans, refusal);
         }
-        let log = push_log(pending, &mut plans, &mut state.log)
-            .then(|| self.log.append(&mut state.log, waiter));
+        self.judge_planned(pending, &plans, now);
+        let pushed = push_log(pending, &mut plans, &mut state.log);
+        let count = state.log.len() as u64;
+        let log = pushed.then(|| self.log.append(&mut state.log, waiter));
         let log = outcome(log, &mut state.log);
+        let last = log.map_or(0, |first| (first + count).saturating_sub(1));
+        self.settle_truth(last, now);
         let answers = self.finish(pending, &plans, state, Appended { rejects, log });
         let (entries, evictions) = state.dedup.size();
         drop(guard);
@@ -98,6 +103,21 @@ impl Intake {
         }
         pending.clear();
         answers
+    }
+
+    /// Judges the registers in what will be appended.
+    fn judge_planned(&self, pending: &mut Pending, plans: &[Plan], now: u32) {
+        if pending.watched.is_empty() {
+            return;
+        }
+        for (own, plan) in plans.iter().enumerate() {
+            if plan.append_log
+                && plan.refused.is_none()
+                && let Some(taken) = pending.uplinks.get(own)
+            {
+                self.judge(pending, taken.records.clone(), now);
+            }
+        }
     }
 
     /// Gives answers, sequences to keys, and corrects the counts of what failed.

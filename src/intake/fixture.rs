@@ -91,7 +91,7 @@ fn compare(fixture: &Fixture, got: &Preview) -> Vec<Line> {
     }
     lines.extend(readings(fixture, got));
     let events = fixture.events.iter().map(|name| format!("event {name}"));
-    let found = got.events.iter().map(|name| format!("event {name}"));
+    let found = got.events.iter().map(|said| format!("event {}", said.name));
     lines.extend(zip(events, found));
     let rejected = fixture
         .rejected

@@ -4,6 +4,8 @@
 //!  route names a device     the payload's name may confirm it or name a child of it, nothing else
 //!  route names nobody       the payload names it (platforms that push for all their devices)
 //! ```
+//! Names may be addresses of meters, as their frames carry them: `meters` says what is different then.
+//!
 //! Decision: who is named by topic or token wins, for that is what credentials are checked against. A
 //! payload that claims to be another known device is refused (promise 7), and not quietly renamed.
 use super::Knowledge;
@@ -37,7 +39,7 @@ impl Knowledge {
     }
 
     /// Does the inventory give `child` to `carrier`, directly or by concentrators in between?
-    fn carries(&self, carrier: &str, child: Entry<'_>, at: Timestamp) -> bool {
+    pub(super) fn carries(&self, carrier: &str, child: Entry<'_>, at: Timestamp) -> bool {
         let mut parent = child.parent();
         for _ in 0..CARRIED_MAX {
             if parent.is_empty() {
@@ -108,10 +110,22 @@ impl Knowledge {
         at: Timestamp,
     ) -> Result<Sender<'d>, Fault> {
         let named = decoded.device_of(group);
-        let Some(named) = named.filter(|name| *name != sender.device) else {
+        let Some(named) = named.filter(|name| *name != sender.device && !sender.is_meter) else {
             return Ok(*sender);
         };
         let entry = self.entry(named, at);
+        let before = self.before_exchange(sender, decoded, group, entry, at);
+        self.of_named(sender, named, before.or(entry), at)
+    }
+
+    /// The same of a device that the payload names.
+    pub(super) fn of_named<'d>(
+        &'d self,
+        sender: &Sender<'d>,
+        named: &'d str,
+        entry: Option<Entry<'d>>,
+        at: Timestamp,
+    ) -> Result<Sender<'d>, Fault> {
         let device = entry.map_or(named, Entry::id);
         // An alias of its own is no child.
         if device == sender.device {
@@ -151,7 +165,20 @@ impl Knowledge {
     /// Nobody is named, or another device than the route's.
     pub(super) fn identify<'d>(
         &'d self,
-        sender: Sender<'d>,
+        sender: &Sender<'d>,
+        decoded: &'d Decoded<'_>,
+        at: Timestamp,
+    ) -> Result<Sender<'d>, Fault> {
+        let sender = self.claimed(sender, decoded, at)?;
+        Ok(Sender {
+            is_meter: self.is_meter(&sender, decoded, at),
+            ..sender
+        })
+    }
+
+    fn claimed<'d>(
+        &'d self,
+        sender: &Sender<'d>,
         decoded: &'d Decoded<'_>,
         at: Timestamp,
     ) -> Result<Sender<'d>, Fault> {
@@ -169,7 +196,7 @@ impl Knowledge {
             }
             // Who is named by the topic is carried by none that a payload claims.
             let via = if sender.device.is_empty() { via } else { "" };
-            return Ok(Sender { via, ..sender });
+            return Ok(Sender { via, ..*sender });
         };
         let entry = self.entry(named, at);
         let device = entry.map_or(named, Entry::id);
@@ -180,19 +207,19 @@ impl Knowledge {
                 device,
                 entry,
                 via,
-                ..sender
+                ..*sender
             });
         }
         // A name that the inventory does not know says nothing against the topic's.
         let Some(known) = entry.filter(|entry| entry.id() != sender.device) else {
-            return Ok(sender);
+            return Ok(*sender);
         };
         if self.carries(sender.device, known, at) {
             return Ok(Sender {
                 device,
                 entry,
                 via: sender.device,
-                ..sender
+                ..*sender
             });
         }
         let sentence = format!(

@@ -23,6 +23,7 @@ mod event;
 mod fixture;
 mod identity;
 mod knowledge;
+mod meters;
 mod normalise;
 mod note;
 mod pending;
@@ -42,6 +43,7 @@ mod stored;
 mod take;
 mod time;
 mod trial;
+mod truth;
 mod uplink;
 mod value;
 
@@ -50,7 +52,7 @@ pub use config::Config;
 pub use fixture::{Difference, Line, check_fixtures};
 pub use knowledge::Knowledge;
 pub use pending::Pending;
-pub use preview::{Assumed, Kept, Piece, Place, Preview, preview, quality_name};
+pub use preview::{Assumed, Kept, Known, Piece, Place, Preview, Said, preview, quality_name};
 pub use push::{Carrier, Proof, Push, Scheme};
 pub use rebuild::Rebuilt;
 pub use recovered::Marks;
@@ -60,6 +62,7 @@ pub use settle::{Stats, settle_log, settle_rejects};
 pub use sightings::Sighting;
 pub use stored::RefusedLine;
 pub use trial::{Trial, Tried};
+pub use truth::{Around, Asked, LookBack, OfDevice, OfSeries, Past, Point, Rule};
 pub use uplink::{Answer, Delivery, EventDraft, Refusal, Ticket, Uplink, Verdict};
 
 use crate::catalogue::Catalogue;
@@ -116,6 +119,7 @@ pub struct Intake {
     stats: Stats,
     sightings: sightings::Sightings,
     recovered: recovered::Recovered,
+    truth: truth::Truth,
     /// For appends that nobody waits for.
     nobody: Arc<Notify>,
 }
@@ -156,6 +160,7 @@ impl Intake {
             stats: Stats::default(),
             sightings: sightings::Sightings::default(),
             recovered: recovered::Recovered::default(),
+            truth: truth::Truth::default(),
             nobody: Arc::new(Notify::new()),
         }
     }

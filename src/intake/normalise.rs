@@ -30,15 +30,15 @@ pub(super) struct Context<'c> {
 pub(super) struct Register {
     /// Its values are this much larger than what it shows: current ratio times voltage ratio.
     pub(super) multiplier: Option<f64>,
-    /// The value at which it rolls over.
-    pub(super) modulus: Option<f64>,
+    /// All of them, and those behind the point.
+    pub(super) digits: Option<(u8, u8)>,
 }
 
 impl Register {
     pub(super) fn of(entry: Option<Entry<'_>>) -> Self {
         Self {
             multiplier: entry.and_then(Entry::multiplier),
-            modulus: modulus(entry.and_then(Entry::digits)),
+            digits: entry.and_then(Entry::digits),
         }
     }
 }
@@ -83,6 +83,11 @@ impl Origin {
     /// Index into [`Decoded::samples`].
     pub(super) const fn sample(&self) -> usize {
         self.sample
+    }
+
+    /// Has it a time of the device's?
+    pub(super) fn is_dated(&self) -> bool {
+        self.fate == Fate::Dated
     }
 
     /// Where in the payload it lies.

@@ -8,7 +8,6 @@ use crate::codecs::{Decoded, Fault, Faults, Note, Reason, json, quote};
 use crate::log::record::Kind;
 use crate::model::proto;
 use crate::model::proto::Severity;
-use jiff::tz::TimeZone;
 use prost::Message;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
@@ -45,7 +44,7 @@ pub(super) fn notes(
     uplink: &Uplink<'_>,
     sender: &Sender<'_>,
     knowledge: &Knowledge,
-    (zone, seed): (&TimeZone, u64),
+    seed: u64,
     decoded: &Decoded<'_>,
     pending: &mut Pending,
     faults: &mut Faults,
@@ -53,8 +52,12 @@ pub(super) fn notes(
     for note in &decoded.notes {
         let of = match knowledge.of_group(sender, decoded, note.group, uplink.received_at) {
             Ok(of) => of,
+            // Of an address of a meter all that it sends is refused, and it is named once.
+            Err(fault) if faults.list().contains(&fault) => continue,
             Err(mut fault) => {
-                fault.part = quote(&note.name);
+                if !decoded.addressed {
+                    fault.part = quote(&note.name);
+                }
                 faults.push(fault);
                 continue;
             }
@@ -68,7 +71,7 @@ pub(super) fn notes(
             ));
             continue;
         }
-        let (event, dated) = event(note, uplink, &of, zone, decoded);
+        let (event, dated) = event(note, uplink, &of, decoded);
         let content = dated.then(|| content_key(&event, seed));
         push(&event, content, pending);
     }
@@ -79,10 +82,9 @@ fn event(
     note: &Note<'_>,
     uplink: &Uplink<'_>,
     of: &Sender<'_>,
-    site: &TimeZone,
     decoded: &Decoded<'_>,
 ) -> (proto::Event, bool) {
-    let zone = of.zone(site);
+    let zone = of.zone();
     let judged = decoded.group(note.group).map_or(Judged::Absent, |group| {
         time::judge(&group.time, uplink.received_at, zone)
     });

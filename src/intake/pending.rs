@@ -1,6 +1,7 @@
 //! Uplinks between decoding and appending.
 use super::dedup::Transmission;
 use super::normalise::{ClockWrong, Origin};
+use super::truth::Watched;
 use super::uplink::Verdict;
 use crate::codecs::{Decoded, Reason};
 use crate::log::record::Kind;
@@ -15,6 +16,10 @@ pub struct Pending {
     pub(super) uplinks: Vec<Taken>,
     pub(super) records: Vec<Record>,
     pub(super) parts: Vec<Part>,
+    /// Registers in the records, in the order of these, those of one in order of time.
+    pub(super) watched: Vec<Watched>,
+    /// Set by commit: events behind the record of this index.
+    pub(super) told: Vec<(usize, Range<usize>)>,
     /// Bodies of records and parts.
     pub(super) bytes: Vec<u8>,
     pub(super) scratch: Scratch,
@@ -91,6 +96,14 @@ impl Pending {
         self.records.get(taken.records.clone()).unwrap_or_default()
     }
 
+    /// What was found of the registers in a record: events that follow it.
+    pub(super) fn told_of(&self, record: usize) -> impl Iterator<Item = &[u8]> {
+        let from = self.told.partition_point(|(of, _)| *of < record);
+        let told = self.told.get(from..).unwrap_or_default().iter();
+        let told = told.take_while(move |(of, _)| *of == record);
+        told.map(|(_, place)| self.bytes_at(place))
+    }
+
     pub(super) fn parts_of(&self, taken: &Taken) -> &[Part] {
         self.parts.get(taken.parts.clone()).unwrap_or_default()
     }
@@ -105,6 +118,8 @@ impl Pending {
         self.uplinks.clear();
         self.records.clear();
         self.parts.clear();
+        self.watched.clear();
+        self.told.clear();
         self.bytes.clear();
         self.bytes.shrink_to(BYTES_KEPT_MAX);
     }

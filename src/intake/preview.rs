@@ -1,11 +1,13 @@
 //! What a payload would become: for `citygate decode` and a device's timeline. Nothing is appended.
 use super::normalise::{Context, Register, normalise};
-use super::route::Shape;
+use super::report::Sender;
+use super::route::{Shape, Target};
 use super::take::next_run;
 use super::{Intake, Knowledge, reject};
 use crate::catalogue::Catalogue;
 use crate::codecs::{Decode, Decoded, Fault, Faults, Limits, json};
 use crate::inventory::Entry;
+use crate::model::proto::Severity;
 use crate::model::{self, Quality, ReadingDraft, ReportDraft, Timestamp, proto};
 use crate::profiles::{Around, Codec, Trace, Traced};
 use jiff::tz::TimeZone;
@@ -39,11 +41,39 @@ pub struct Preview {
     pub faults: Vec<Fault>,
     /// Who sent it, where the payload itself says so; else "".
     pub sender: String,
-    /// Events that it says, by name.
-    pub events: Vec<String>,
-    /// The payload piece by piece, what was ignored included; empty of a codec that needs no file,
-    /// where every piece is a reading or a fault.
+    /// Events that it says.
+    pub events: Vec<Said>,
+    /// The devices that it names, as the inventory knows them; empty where there is no inventory.
+    pub devices: Vec<Known>,
+    /// The payload piece by piece, what was ignored included; empty of JSON, CBOR and `SenML`, where every
+    /// piece is a reading or a fault.
     pub pieces: Vec<Piece>,
+}
+
+/// An event of a payload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// `meter_error`, `platform_online`, ..
+    pub name: String,
+    /// The device that the payload names; "": the one that sent it.
+    pub device: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Names and values.
+    pub detail: Vec<(String, String)>,
+}
+
+/// A device that a payload names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// As the payload names it.
+    pub named: String,
+    /// Its id in the inventory; "": that has none of this name.
+    pub id: String,
+    /// Its kind, or "".
+    pub kind: String,
+    /// Why nothing of it would be taken; "" where it would.
+    pub refused: String,
 }
 
 /// A piece of a payload.
@@ -60,6 +90,8 @@ pub struct Piece {
 pub struct Place {
     /// The device that the payload names; "": the one that sent it.
     pub device: String,
+    /// That device is the one that sent it.
+    pub is_own: bool,
     /// `voltage`, `[2].voltage`, `meter-7[2].voltage[1]`.
     pub path: String,
     /// Index into [`Decoded::samples`].
@@ -157,16 +189,20 @@ fn decoded(
         profiles: &knowledge.profiles,
         profile_of: &profile_of,
     };
-    let mut traced = match codec {
-        Codec::File(profile) => profile.trace(payload, around).pieces,
-        Codec::BuiltIn(..) => Vec::new(),
+    let (frames, mut traced) = match codec {
+        Codec::File(profile) if !profile.is_frames() => {
+            (false, profile.trace(payload, around).pieces)
+        }
+        Codec::File(_) => (true, Vec::new()),
+        Codec::BuiltIn(_, decode) => (decode.is_frames(), Vec::new()),
     };
-    if let Codec::BuiltIn(_, Decode::Frames(_)) = codec {
+    // Of a document this is what lies in its inner payload.
+    if frames || !traced.is_empty() {
         decoded.trace = Some(Trace::default());
     }
     let done = codec.decode(payload, around, &mut decoded);
     if let Some(trace) = decoded.trace.take() {
-        traced = trace.pieces;
+        traced.extend(trace.pieces);
     }
     if let Err(fault) = done {
         return Preview {
@@ -175,27 +211,28 @@ fn decoded(
         };
     }
     let mut faults: Faults = std::mem::take(&mut decoded.faults);
-    let sender = decoded.sender.as_deref().unwrap_or(assumed.device);
+    let sender = sender(knowledge, &decoded, assumed, codec);
     let mut preview = Preview {
         sender: decoded.sender.as_deref().unwrap_or_default().to_owned(),
-        events: decoded
-            .notes
-            .iter()
-            .map(|note| note.name.to_string())
-            .collect(),
+        events: said(&decoded),
+        devices: known(knowledge, &decoded, &sender, assumed.received_at),
         ..Preview::default()
     };
+    let at = assumed.received_at;
     let mut run = 0..0;
     while let Some(next) = next_run(&decoded, run.end) {
-        run = next;
+        run = knowledge.of_one(&sender, &decoded, next, at);
         let group = decoded.samples.get(run.start).map_or(0, |s| s.group);
-        let named = decoded.device_of(group).unwrap_or(sender);
-        let entry = knowledge.inventory.lookup(named, assumed.received_at);
+        let entry = match knowledge.of_group(&sender, &decoded, group, at) {
+            Ok(of) => of.entry,
+            // Nobody is asked whether it may report.
+            Err(_) => knowledge.entry(decoded.device_of(group).unwrap_or_default(), at),
+        };
         let context = Context {
             catalogue,
             kind: kind(entry, assumed, codec),
             zone: entry.and_then(Entry::zone).unwrap_or(assumed.zone),
-            received_at: assumed.received_at,
+            received_at: at,
             register: Register::of(entry),
         };
         let (mut readings, mut origins) = (Vec::new(), Vec::new());
@@ -211,6 +248,7 @@ fn decoded(
         preview.readings.extend(messages(readings, assumed));
         preview.origins.extend(origins.iter().map(|origin| Place {
             device: origin.device(&decoded).unwrap_or_default().to_owned(),
+            is_own: sender.is_meter,
             path: origin.place(&decoded),
             sample: origin.sample(),
         }));
@@ -219,6 +257,77 @@ fn decoded(
     preview.faults.extend(faults.summary());
     preview.pieces = pieces(traced, &preview.origins);
     preview
+}
+
+/// Who sends it: who the payload says, else who is assumed to.
+fn sender<'a>(
+    knowledge: &'a Knowledge,
+    decoded: &'a Decoded<'_>,
+    assumed: &Assumed<'a>,
+    codec: Codec<'a>,
+) -> Sender<'a> {
+    let named = decoded.sender.as_deref().unwrap_or(assumed.device);
+    let entry = knowledge.entry(named, assumed.received_at);
+    let sender = Sender {
+        device: entry.map_or(named, Entry::id),
+        entry,
+        target: Target::nowhere(),
+        codec,
+        again: None,
+        via: "",
+        site: assumed.zone,
+        is_meter: false,
+    };
+    Sender {
+        is_meter: knowledge.is_meter(&sender, decoded, assumed.received_at),
+        ..sender
+    }
+}
+
+fn said(decoded: &Decoded<'_>) -> Vec<Said> {
+    let notes = decoded.notes.iter();
+    let said = notes.map(|note| Said {
+        name: note.name.to_string(),
+        device: decoded.device_of(note.group).unwrap_or_default().to_owned(),
+        severity: note.severity,
+        detail: note
+            .detail
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect(),
+    });
+    said.collect()
+}
+
+fn known(
+    knowledge: &Knowledge,
+    decoded: &Decoded<'_>,
+    sender: &Sender<'_>,
+    at: Timestamp,
+) -> Vec<Known> {
+    if knowledge.inventory.is_absent() {
+        return Vec::new();
+    }
+    let mut all: Vec<Known> = Vec::new();
+    for named in &decoded.devices {
+        if all.iter().any(|known| known.named == **named) {
+            continue;
+        }
+        let own = sender.is_meter.then_some(sender.entry);
+        let entry = own.unwrap_or_else(|| knowledge.entry(named, at));
+        let refused = if sender.is_meter {
+            None
+        } else {
+            knowledge.of_named(sender, named, entry, at).err()
+        };
+        all.push(Known {
+            named: named.to_string(),
+            id: entry.map_or("", Entry::id).to_owned(),
+            kind: entry.map_or("", Entry::kind).to_owned(),
+            refused: refused.map(|fault| fault.sentence).unwrap_or_default(),
+        });
+    }
+    all
 }
 
 fn kind<'a>(entry: Option<Entry<'a>>, assumed: &Assumed<'a>, codec: Codec<'a>) -> &'a str {

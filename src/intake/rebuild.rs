@@ -1,4 +1,5 @@
-//! Deduplication after a restart: its keys lie in the tails of both logs.
+//! Deduplication after a restart: its keys lie in the tails of both logs, and so do the newest values of
+//! registers.
 use super::commit::secs;
 use super::dedup::{Dedup, EXCHANGE_LIFETIME, Original, exchanges_since};
 use super::{Intake, lock};
@@ -90,6 +91,7 @@ impl Intake {
                     let over = now < exchanges_since;
                     let restored = restore(&mut state.dedup, sequence, &record, now, over);
                     rebuilt.keys += u64::from(restored);
+                    self.learn(&record, now);
                 }
             }
         }

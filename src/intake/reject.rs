@@ -14,6 +14,8 @@ const NAME_LEN_MAX: usize = 256;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context<'a> {
     pub(super) device: &'a str,
+    /// Who sent it, or "" where that is the device.
+    pub(super) via: &'a str,
     pub(super) profile: &'a str,
     pub(super) route: &'a str,
     pub(super) index: usize,
@@ -54,6 +56,7 @@ pub(super) fn encode(
         of: number(context.of),
         whole: context.whole,
         out_of: 0,
+        via: cut(context.via),
         rest: Vec::new(),
     };
     out.extend_from_slice(&reject.encode_to_vec());

@@ -30,6 +30,10 @@ pub(super) struct Sender<'a> {
     pub(super) again: Option<&'a Again<'a>>,
     /// Who carried it, or "".
     pub(super) via: &'a str,
+    /// The gateway's zone.
+    pub(super) site: &'a TimeZone,
+    /// The one address of a meter in its payload is its own.
+    pub(super) is_meter: bool,
 }
 
 impl<'a> Sender<'a> {
@@ -43,8 +47,8 @@ impl<'a> Sender<'a> {
     }
 
     /// Zone of its clock.
-    pub(super) fn zone(&self, site: &'a TimeZone) -> &'a TimeZone {
-        self.entry.and_then(Entry::zone).unwrap_or(site)
+    pub(super) fn zone(&self) -> &'a TimeZone {
+        self.entry.and_then(Entry::zone).unwrap_or(self.site)
     }
 
     pub(super) fn district(&self) -> &'a str {
@@ -78,12 +82,14 @@ impl Intake {
             .map_or(0, |sample| sample.group);
         let of = match knowledge.of_group(sender, decoded, group, uplink.received_at) {
             Ok(of) => of,
+            // Of a meter whose frames do not lie together, it is said once.
+            Err(fault) if faults.list().contains(&fault) => return,
             Err(fault) => return faults.push(fault),
         };
         let context = Context {
             catalogue: &self.catalogue,
             kind: of.kind(),
-            zone: of.zone(&self.zone),
+            zone: of.zone(),
             received_at: uplink.received_at,
             register: Register::of(of.entry),
         };
@@ -113,24 +119,27 @@ impl Intake {
                 .dated
                 .then(|| content_key(&draft, self.seed, &mut scratch.hashed));
             if let Some(again) = sender.again {
-                again.keep(&mut draft, outcome.dated, decoded, &scratch.origins);
+                again.keep(&mut draft, outcome.dated, decoded, &mut scratch.origins);
             }
-            if !draft.readings.is_empty() {
-                self.push_report(&draft, key, outcome.clock, pending, faults);
+            if !draft.readings.is_empty() && self.push_report(&draft, key, pending, faults) {
+                self.watch(&draft, &of, knowledge, decoded, &scratch.origins, pending);
+                if let Some(wrong) = outcome.clock {
+                    self.push_clock(&draft, wrong, pending);
+                }
             }
             readings = draft.readings;
         }
         scratch.readings = recycle(readings, |_| NO_READING);
     }
 
+    /// Is it one?
     fn push_report(
         &self,
         draft: &ReportDraft<'_>,
         content: Option<u128>,
-        clock: Option<ClockWrong>,
         pending: &mut Pending,
         faults: &mut Faults,
-    ) {
+    ) -> bool {
         let body = pending.body(|out| draft.encode(out));
         if body.len() > REPORT_BYTES_MAX {
             pending.bytes.truncate(body.start);
@@ -143,7 +152,7 @@ impl Intake {
                 draft.device_id,
                 sentence,
             ));
-            return;
+            return false;
         }
         pending.records.push(Record {
             kind: Kind::Report,
@@ -152,9 +161,7 @@ impl Intake {
             clock: None,
             skip: false,
         });
-        if let Some(wrong) = clock {
-            self.push_clock(draft, wrong, pending);
-        }
+        true
     }
 
     fn push_clock(&self, draft: &ReportDraft<'_>, wrong: ClockWrong, pending: &mut Pending) {

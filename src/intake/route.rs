@@ -106,6 +106,22 @@ pub struct Target<'a> {
     pub district: &'a str,
 }
 
+impl Target<'_> {
+    /// Of a payload that came by no route.
+    pub(super) const fn nowhere() -> Self {
+        Self {
+            route: "",
+            device: None,
+            token: None,
+            payload_names: false,
+            profile: "",
+            shape: Shape::Telemetry,
+            kind: "",
+            district: "",
+        }
+    }
+}
+
 /// All routes.
 #[derive(Clone, Debug)]
 pub struct Routes(Vec<Route>);

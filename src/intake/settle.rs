@@ -1,4 +1,5 @@
 //! From in flight to logged or rejected, once the disk has spoken: promise 2.
+use super::truth::Rule;
 use crate::codecs::Reason;
 use crate::log::{LANES, Settle};
 use crate::model::Source;
@@ -123,6 +124,10 @@ pub struct Stats {
     dedup_evictions: AtomicU64,
     pub(super) events_suppressed: AtomicU64,
     pub(super) events_lost: AtomicU64,
+    findings: [AtomicU64; Rule::ALL.len()],
+    registers: AtomicU64,
+    register_evictions: AtomicU64,
+    pub(super) pasts_unknown: AtomicU64,
 }
 
 impl Stats {
@@ -135,6 +140,40 @@ impl Stats {
     pub(super) fn dedup(&self, entries: usize, evictions: u64) {
         self.dedup_entries.store(entries as u64, Ordering::Relaxed);
         self.dedup_evictions.store(evictions, Ordering::Relaxed);
+    }
+
+    pub(super) fn found(&self, rule: Rule, times: u64) {
+        if let Some(count) = self.findings.get(rule as usize)
+            && times > 0
+        {
+            count.fetch_add(times, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn registers(&self, registers: usize, evictions: u64) {
+        self.registers.store(registers as u64, Ordering::Relaxed);
+        self.register_evictions.store(evictions, Ordering::Relaxed);
+    }
+
+    /// Readings of registers of which something was found since the start, by rule, told or not.
+    pub fn findings(&self) -> impl Iterator<Item = (Rule, u64)> {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Rule::ALL.into_iter().zip(self.findings.iter().map(count))
+    }
+
+    /// Registers whose last values are remembered.
+    pub fn registers_known(&self) -> u64 {
+        self.registers.load(Ordering::Relaxed)
+    }
+
+    /// Registers that had to go from memory; history is asked about them.
+    pub fn register_evictions(&self) -> u64 {
+        self.register_evictions.load(Ordering::Relaxed)
+    }
+
+    /// Readings of registers that were judged without the past, since history could not be read.
+    pub fn pasts_unknown(&self) -> u64 {
+        self.pasts_unknown.load(Ordering::Relaxed)
     }
 
     /// Rejects and reject parts appended since the start, by reason.
@@ -156,7 +195,7 @@ impl Stats {
         self.dedup_evictions.load(Ordering::Relaxed)
     }
 
-    /// Events `clock_wrong` that said nothing new.
+    /// Events of clocks, alarms and registers that said nothing new.
     pub fn events_suppressed(&self) -> u64 {
         self.events_suppressed.load(Ordering::Relaxed)
     }

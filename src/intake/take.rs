@@ -1,6 +1,7 @@
 //! Decodes, normalises and encodes one uplink. Holds no lock and does no IO.
 use super::again::Again;
 use super::dedup::Transmission;
+use super::meters::Meter;
 use super::pending::{Part, Pending, Record, Taken};
 use super::report::Sender;
 use super::route::{self, Shape};
@@ -111,6 +112,7 @@ impl Intake {
         let summary = faults.summary();
         let mut context = reject::Context {
             device,
+            via: "",
             profile: seen.profile,
             route: seen.route,
             index: 0,
@@ -119,6 +121,9 @@ impl Intake {
             payload_max: self.config.payload_max,
         };
         for fault in faults.list().iter().chain(&summary) {
+            let meter = seen.meters.iter().find(|meter| meter.has(&fault.part));
+            (context.device, context.via) =
+                meter.map_or((device, ""), |meter| (&meter.device, device));
             let mut short = 0;
             let body = pending.body(|out| short = reject::encode(uplink, context, fault, out));
             pending.parts.push(Part {
@@ -199,12 +204,15 @@ impl Intake {
             codec,
             again,
             via: "",
+            site: &self.zone,
+            is_meter: false,
         };
         match target.shape {
             Shape::Telemetry | Shape::Gateway => {
                 let mut found = Found::default();
-                let done = self.telemetry(uplink, sender, settings, pending, faults, &mut found);
+                let done = self.telemetry(uplink, &sender, settings, pending, faults, &mut found);
                 seen.alone = found.alone;
+                seen.meters = found.meters;
                 if let Some(device) = found.device {
                     seen.device = Cow::Owned(device);
                 }
@@ -231,7 +239,7 @@ impl Intake {
     fn telemetry(
         &self,
         uplink: &Uplink<'_>,
-        sender: Sender<'_>,
+        sender: &Sender<'_>,
         settings: &Settings,
         pending: &mut Pending,
         faults: &mut Faults,
@@ -258,7 +266,7 @@ impl Intake {
                 found.device = Some(sender.device.to_owned());
             }
             // Where a part is no sample, nobody knows whose it is.
-            let own = |named: &Cow<'_, str>| *named == sender.device;
+            let own = |named: &Cow<'_, str>| sender.is_meter || *named == sender.device;
             found.alone = decoded.faults.is_empty() && decoded.devices.iter().all(own);
             Ok(sender)
         });
@@ -266,7 +274,7 @@ impl Intake {
             faults.clone_from(&decoded.faults);
             let mut run = 0..0;
             while let Some(next) = next_run(&decoded, run.end) {
-                run = next;
+                run = knowledge.of_one(&sender, &decoded, next, uplink.received_at);
                 self.report(
                     uplink,
                     &sender,
@@ -278,8 +286,11 @@ impl Intake {
                     faults,
                 );
             }
-            let place = (&self.zone, self.seed);
-            note::notes(uplink, &sender, knowledge, place, &decoded, pending, faults);
+            let seed = self.seed;
+            note::notes(uplink, &sender, knowledge, seed, &decoded, pending, faults);
+            if !faults.is_empty() {
+                found.meters = knowledge.meters(&sender, &decoded, uplink.received_at);
+            }
         });
         scratch.decoded = decoded.recycle();
         pending.scratch = scratch;
@@ -294,6 +305,8 @@ struct Found {
     alone: bool,
     /// Who it is, where the payload said more than the route.
     device: Option<String>,
+    /// Whose its parts are.
+    meters: Vec<Meter>,
 }
 
 /// What the log keeps of the uplink itself, but for `keep_raw` bytes of its payload nothing of that.
@@ -332,6 +345,8 @@ struct Seen<'a> {
     route: &'a str,
     /// It names no device but this one.
     alone: bool,
+    /// Whose its parts are, where that is another device.
+    meters: Vec<Meter>,
 }
 
 /// The next samples of one device.

@@ -51,7 +51,7 @@ pub(super) fn read<'d>(
                 };
                 reading.raw_unit = Cow::Borrowed(&sample.unit);
             }
-            reading.quality = match context.register.modulus.or(modulus(sample.digits)) {
+            reading.quality = match modulus(context.register.digits.or(sample.digits)) {
                 // The register's own digits, in the unit that it shows.
                 Some(modulus) if metric.register => digits_quality(modulus, *number),
                 _ => range_quality(metric, context.kind, shown),

@@ -137,10 +137,12 @@ fn line_of(table: &Table, lines: &[u32], row: u32) -> usize {
     lines.get(at).map_or(0, |line| *line as usize)
 }
 
-/// Sees that each metering point has one meter at a time. A time without any is fine.
-pub(super) fn points(table: &Table, lines: &[u32], problems: &mut Problems) {
+/// Sees that each metering point has one meter at a time. A time without any is fine. Returns the rows
+/// of those that had more than one, by the hash of their name, in order.
+pub(super) fn points(table: &Table, lines: &[u32], problems: &mut Problems) -> Vec<(u64, u32)> {
     let point = |row: u32| table.head(row).rest(&table.arena).point;
     let mut index: HashTable<u32> = HashTable::new();
+    let mut handed = Vec::new();
     for row in &table.rows {
         let (head, name) = (table.head(*row), point(*row));
         if name.is_empty() {
@@ -153,6 +155,9 @@ pub(super) fn points(table: &Table, lines: &[u32], problems: &mut Problems) {
         {
             rows += 1;
             let was = table.head(*other);
+            if was.id != head.id {
+                handed.extend([(hash(name), *row), (hash(name), *other)]);
+            }
             // Rows of one device that overlap are a mistake of their own.
             if was.overlaps(&head) && was.id != head.id {
                 clash = clash.or(Some(was));
@@ -173,6 +178,10 @@ pub(super) fn points(table: &Table, lines: &[u32], problems: &mut Problems) {
         }
         index.insert_unique(hash(name), *row, |row| hash(point(*row)));
     }
+    handed.sort_unstable();
+    handed.dedup();
+    handed.shrink_to_fit();
+    handed
 }
 
 /// Sees that every parent is a device, and that no device has too many above it or is above itself.

@@ -198,7 +198,7 @@ impl<'i> Entry<'i> {
             && self.aliases().eq(other.aliases())
     }
 
-    fn head(self) -> Head<'i> {
+    pub(super) fn head(self) -> Head<'i> {
         self.table.head(self.row)
     }
 

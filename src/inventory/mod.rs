@@ -249,6 +249,14 @@ impl Inventory {
         table.flat_map(move |table| table.rows_of(id).map(move |head| Entry::new(table, &head)))
     }
 
+    /// The device that a row's device has replaced at its metering point: the last that was there
+    /// before the row's `valid_from`.
+    pub fn replaced_by<'i>(&'i self, entry: Entry<'_>) -> Option<Entry<'i>> {
+        let table = self.table.as_deref()?;
+        let old = table.replaced_by(&entry.head())?;
+        Some(Entry::new(table, &old))
+    }
+
     /// How each device stands at a time, in the order of the file.
     pub fn standings(&self, at: Timestamp) -> impl Iterator<Item = Standing<'_>> {
         let table = self.table.as_deref().into_iter();

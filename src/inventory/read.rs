@@ -106,7 +106,7 @@ impl<'c> Builder<'c> {
         self.table.arena.shrink_to_fit();
         self.table.rows.shrink_to_fit();
         check::index(&mut self.table, self.names, &self.lines, &mut self.problems);
-        check::points(&self.table, &self.lines, &mut self.problems);
+        self.table.handed = check::points(&self.table, &self.lines, &mut self.problems);
         check::parents(&mut self.table, &self.lines, &mut self.problems);
         let table = &mut self.table;
         let heads = table

@@ -26,6 +26,8 @@ pub(super) struct Table {
     pub rows: Vec<u32>,
     /// Rows of a device that an earlier row of the file has, too. Sorted.
     pub later: Vec<u32>,
+    /// Rows of metering points that more than one device had, by the hash of the point. Sorted.
+    pub handed: Vec<(u64, u32)>,
     pub names: HashTable<u32>,
     pub kinds: Pool,
     pub profiles: Pool,
@@ -81,6 +83,21 @@ impl Table {
         })
     }
 
+    /// The last row of another device that had this one's metering point, of those that had ended
+    /// when this one began.
+    pub fn replaced_by(&self, head: &Head<'_>) -> Option<Head<'_>> {
+        let name = head.rest(&self.arena).point;
+        let key = hash(name);
+        let from = self.handed.partition_point(|(known, _)| *known < key);
+        let rows = self.handed.get(from..)?.iter();
+        let rows = rows.take_while(|(known, _)| *known == key);
+        let old = rows.map(|(_, row)| self.head(*row)).filter(|old| {
+            let ended = old.id != head.id && old.to <= head.from;
+            ended && old.rest(&self.arena).point == name
+        });
+        old.max_by_key(|old| old.to)
+    }
+
     /// One row for each device, in the order of the file.
     pub fn firsts(&self) -> impl Iterator<Item = Head<'_>> {
         let rows = self.rows.iter();
@@ -121,6 +138,7 @@ impl Table {
         let pools = [&self.kinds, &self.profiles, &self.districts];
         self.arena.capacity()
             + (self.rows.capacity() + self.later.capacity()) * size_of::<u32>()
+            + self.handed.capacity() * size_of::<(u64, u32)>()
             + self.names.allocation_size()
             + pools.into_iter().map(Pool::bytes).sum::<usize>()
             + self.parents.bytes()

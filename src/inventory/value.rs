@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// Other names of one device.
 pub(super) const ALIASES_MAX: usize = 16;
+/// Digits of a server address of DL/T 698.45: one to 16 bytes.
+const DLT698_DIGITS: [usize; 16] = [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32];
 /// Longest alias, in bytes.
 const ALIAS_BYTES_MAX: usize = 128;
 /// Greatest product of ratios: a 1000 kV line with 6,000 A has 6 * 10^7.
@@ -199,6 +201,10 @@ fn check_alias(alias: &str) -> Result<(), String> {
             digits(rest, &[12]),
             "a meter address of DL/T 645 has 12 digits: dlt645:000000000161",
         ),
+        "dlt698" => (
+            digits(rest, &DLT698_DIGITS),
+            "a meter address of DL/T 698.45 has 2 to 32 digits, an even number of them, as its frames carry it: dlt698:012503200001",
+        ),
         "cjt188" => {
             let both = rest.split_once(':').is_some_and(|(kind, address)| {
                 kind.len() == 2
@@ -362,7 +368,7 @@ mod tests {
         let (mut out, long) = (Vec::new(), "x".repeat(129));
         let many: Vec<String> = (0..17).map(|n| format!("sn:{n}")).collect();
         let many = many.join(";");
-        let cell = "imei:868411056758782; sn:A-1  sn:A-1;dlt645:000000000161;m-1 ep:urn:x cjt188:10:00000000012345";
+        let cell = "imei:868411056758782; sn:A-1  sn:A-1;dlt645:000000000161;m-1 ep:urn:x cjt188:10:00000000012345 dlt698:012503200001";
         aliases(cell, "m-1", &mut out).unwrap();
         assert_eq!(
             out,
@@ -371,7 +377,8 @@ mod tests {
                 "sn:A-1",
                 "dlt645:000000000161",
                 "ep:urn:x",
-                "cjt188:10:00000000012345"
+                "cjt188:10:00000000012345",
+                "dlt698:012503200001"
             ]
         );
         for wrong in [
@@ -380,6 +387,8 @@ mod tests {
             "cjt188:10",
             "sn:",
             "8.68411E+14",
+            "dlt698:161",
+            "dlt698:0125032g0001",
             "\"sn:1\"",
             &long,
         ] {

@@ -4,6 +4,7 @@
 //! protobuf, into the log. [`ReportView`] borrows from those bytes and is what readers look at.
 //! [`proto::Report`] owns everything; tests and clients use it. The first two exist because a report
 //! is written once and read by several readers, and neither side should allocate per reading.
+mod amend;
 mod arrival;
 mod chain;
 mod clock;
@@ -20,6 +21,7 @@ mod time;
 mod watch;
 pub mod wire;
 
+pub use amend::set_quality;
 pub use arrival::Arrival;
 pub use chain::{Chain, chain};
 pub use clock::Clock;

@@ -13,7 +13,8 @@ pub struct Reject {
     /// The sender's address, `ip:port`.
     #[prost(string, tag = "3")]
     pub address: String,
-    /// The device, as far as topic or payload named one; possibly not a valid id.
+    /// The device, as far as topic or payload named one; possibly not a valid id. Of a part that is a
+    /// meter's behind a concentrator, that meter: its id, or its address where nobody knows it.
     #[prost(string, tag = "4")]
     pub device_id: String,
     /// The profile that refused it, if it came that far.
@@ -59,6 +60,9 @@ pub struct Reject {
     /// of. 0: it is none. See [`Reject::recovered`].
     #[prost(uint64, tag = "18")]
     pub out_of: u64,
+    /// The device that sent the uplink, where the part is of another one.
+    #[prost(string, tag = "19")]
+    pub via: String,
     /// Of the first reject of an uplink, what follows `raw` in the payload; empty where it was not kept.
     /// The last field, so that it can be left off what is encoded already.
     #[prost(bytes = "vec", tag = "20")]
@@ -128,6 +132,19 @@ impl Reject {
             return find(self.out_of | Self::WHOLE);
         }
         find(self.mark(sequence))
+    }
+
+    /// Who sent the uplink.
+    pub fn sender(&self) -> &str {
+        match self.via.as_str() {
+            "" => &self.device_id,
+            via => via,
+        }
+    }
+
+    /// Does it concern a device of this name: is it of it, or was it sent by it?
+    pub fn concerns(&self, device: &str) -> bool {
+        self.device_id == device || (!self.via.is_empty() && self.via == device)
     }
 
     /// Is the payload kept as a whole, by this reject of its uplink?

@@ -2,7 +2,7 @@
 //!
 //! A profile that has an inner payload is never itself an inner one, so that there are no loops and
 //! one uplink is decoded twice at most.
-use super::{Around, Codec};
+use super::{Around, Codec, Spot, Trace, Traced};
 use crate::codecs::{Decoded, Fault, Group, Limits, Note, Reason, Sample, SentTime, owned, quote};
 use crate::model::settings::Section;
 use base64::Engine;
@@ -61,6 +61,7 @@ impl Inner {
             } else {
                 format!("{place}inner.{}", fault.part)
             };
+            fault.byte = None;
             out.faults.push(fault);
         }
     }
@@ -93,8 +94,13 @@ impl Inner {
             profiles: around.profiles,
             profile_of: &profile_of,
         };
-        let mut decoded = Decoded::default();
-        codec.decode(&bytes, within, &mut decoded)?;
+        let mut decoded = Decoded {
+            trace: out.trace.as_ref().map(|_| Trace::default()),
+            ..Decoded::default()
+        };
+        let done = codec.decode(&bytes, within, &mut decoded);
+        show(&mut decoded, group, out);
+        done?;
         let knows = |name: &str| (around.profile_of)(name).is_some();
         merge(decoded, group, &knows, out);
         Ok(())
@@ -171,6 +177,34 @@ pub(super) fn base64(text: &[u8]) -> Result<Vec<u8>, Fault> {
     read.map_err(|error| Fault::whole(Reason::Malformed, format!("no base64: {error}")))
 }
 
+/// Puts its pieces behind those that are there. Their places are bytes of the inner payload.
+fn show(inner: &mut Decoded<'_>, outer: u32, out: &mut Decoded<'_>) {
+    let before = out.samples.len();
+    let record = out.group(outer).and_then(|group| group.at);
+    let record = record.map_or_else(String::new, |at| format!("[{at}]."));
+    let pieces = inner
+        .trace
+        .take()
+        .into_iter()
+        .flat_map(|trace| trace.pieces);
+    let Some(trace) = &mut out.trace else { return };
+    trace.pieces.extend(pieces.map(|piece| Traced {
+        spot: match piece.spot {
+            Spot::Bytes(range) if range.len() == 1 => {
+                Spot::Path(format!("{record}inner {}", range.start))
+            }
+            Spot::Bytes(range) => Spot::Path(format!(
+                "{record}inner {}..{}",
+                range.start,
+                range.end.saturating_sub(1)
+            )),
+            Spot::Path(path) => Spot::Path(format!("{record}inner {path}")),
+        },
+        sample: piece.sample.map(|sample| sample + before),
+        ..piece
+    }));
+}
+
 /// Puts what an inner payload said beside what is there. A sender of its own that the inventory knows is
 /// a device that the envelope's reports for; one that it does not know says nothing against that.
 fn merge(inner: Decoded<'_>, outer: u32, knows: &dyn Fn(&str) -> bool, out: &mut Decoded<'_>) {
@@ -180,6 +214,8 @@ fn merge(inner: Decoded<'_>, outer: u32, knows: &dyn Fn(&str) -> bool, out: &mut
         Some(group) => (group.device, group.clone().into_owned().time),
         None => (None, SentTime::Absent),
     };
+    // Beside names that the envelope gave, an address is looked up like them.
+    out.addressed |= inner.addressed && out.devices.is_empty();
     let envelope = out.device_of(outer).or(out.sender.as_deref());
     let other = |name: &&str| envelope.is_some_and(|envelope| envelope != *name) && knows(name);
     let other = inner.sender.as_deref().filter(other).map(str::to_owned);
@@ -212,7 +248,12 @@ fn merge(inner: Decoded<'_>, outer: u32, knows: &dyn Fn(&str) -> bool, out: &mut
             ..note.into_owned()
         });
     }
-    out.faults.extend(inner.faults.list().iter().cloned());
+    let faults = inner.faults.list().iter().cloned();
+    // A byte of the inner payload is none of the uplink's.
+    out.faults.extend(faults.map(|fault| Fault {
+        byte: None,
+        ..fault
+    }));
     out.faults.extend(inner.faults.summary());
     if out.sender.is_none() {
         out.sender = inner.sender.map(owned);

@@ -194,6 +194,11 @@ impl Profile {
         }
     }
 
+    /// Does it read frames of meters, and nothing around them? Then decoding itself shows every piece.
+    pub const fn is_frames(&self) -> bool {
+        matches!(self.layout, Layout::Frames(_))
+    }
+
     /// Does it read a payload within the payload?
     pub(super) fn has_inner(&self) -> bool {
         !self.inners().is_empty()

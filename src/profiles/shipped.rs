@@ -25,6 +25,14 @@ pub(super) const SHIPPED: &[(&str, &str)] = &[
         include_str!("../../profiles/dragino-s31-nb-v2.toml"),
     ),
     (
+        "dtu-json-base64.toml",
+        include_str!("../../profiles/dtu-json-base64.toml"),
+    ),
+    (
+        "dtu-json-hex.toml",
+        include_str!("../../profiles/dtu-json-hex.toml"),
+    ),
+    (
         "huawei-oceanconnect.toml",
         include_str!("../../profiles/huawei-oceanconnect.toml"),
     ),

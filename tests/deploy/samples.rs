@@ -118,14 +118,14 @@ fn the_sample_inventory_is_one_with_a_meter_exchange() {
         Unknown::Reject,
     );
     let devices = read.unwrap_or_else(|problems| panic!("{problems:#?}"));
-    assert_eq!(devices.devices(), 11);
+    assert_eq!(devices.devices(), 12);
     let at = |text| Timestamp::parse(text, &zone).unwrap();
     let id = |name, text| devices.lookup(name, at(text)).map(Entry::id);
     let meter = "dlt645:000000000161";
     assert_eq!(id(meter, "2026-03-01 09:59"), Some("em-88-main"));
     assert_eq!(id(meter, "2026-03-01 10:00"), Some("em-88-main-2"));
     assert_eq!(id("pole-0098", "2026-11-25"), None);
-    assert_eq!(devices.children("conc-7", at("2026-11-25")).count(), 4);
+    assert_eq!(devices.children("conc-7", at("2026-11-25")).count(), 5);
     // Each profile needs no file.
     let built_in: Vec<&str> = citygate::codecs::CODECS
         .iter()

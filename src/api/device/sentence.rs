@@ -35,6 +35,8 @@ pub fn sentence(reason: &Reason) -> String {
         Code::DecodeFailure => of("Its uplinks are refused"),
         Code::Restarts => of("It restarts too often"),
         Code::Conflict => of("It gave two values for the same time"),
+        Code::RegisterRollback => of("Its register shows less than before"),
+        Code::ConsumptionImplausible => of("Its register has counted more than can be"),
     };
     what + &passed
 }

@@ -126,6 +126,7 @@ fn refused(shared: &Shared, entry: &Entry, reject: &Reject, recovered: Option<u6
         route,
         profile: reject.profile.clone(),
         device: reject.device_id.clone(),
+        via: reject.via.clone(),
         refused: vec![Refused {
             part: reject.part.clone(),
             reason: reject.reason.clone(),

@@ -223,6 +223,9 @@ pub struct RejectJson {
     #[serde(skip_serializing_if = "is_default")]
     client: String,
     device_id: String,
+    /// Who sent it, where the part is of another device.
+    #[serde(skip_serializing_if = "is_default")]
+    via: String,
     profile: String,
     topic: String,
     reason: String,
@@ -269,6 +272,7 @@ impl RejectJson {
             address: reject.address,
             client: reject.client,
             device_id: reject.device_id,
+            via: reject.via,
             profile: reject.profile,
             topic: reject.topic,
             reason: reject.reason,

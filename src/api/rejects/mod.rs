@@ -36,7 +36,7 @@ const CLOCK_SLACK: Duration = Duration::from_hours(1);
 pub struct Wanted {
     /// Code out of the closed set.
     pub reason: Option<String>,
-    /// As topic or payload named it.
+    /// As topic or payload named it; also those that it sent for others.
     pub device: Option<String>,
     /// The pattern of the route that led to the device; empty: none did.
     pub route: Option<String>,
@@ -55,8 +55,9 @@ impl Wanted {
     fn covers(&self, shared: &Shared, reject: &Reject) -> bool {
         let at = Timestamp::from_nanos(reject.received_at_ns);
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|w| w == found);
+        let device = self.device.as_ref();
         is(&self.reason, &reject.reason)
-            && is(&self.device, &reject.device_id)
+            && device.is_none_or(|device| reject.concerns(device))
             && is(&self.route, &reject.route)
             && self.from.is_none_or(|from| at >= from)
             && self.to.is_none_or(|to| at < to)

@@ -65,9 +65,13 @@ impl Cut<'_> {
         let both = readings.zip(origins);
         let seen = both.filter(|(reading, origin)| {
             self.grant().sees_metric(&reading.metric)
-                && (origin.device.is_empty() || self.sees_named(&origin.device))
+                && (origin.device.is_empty() || origin.is_own || self.sees_named(&origin.device))
         });
         (preview.readings, preview.origins) = seen.unzip();
+        preview.devices.retain(|known| self.sees_named(&known.id));
+        for said in &mut preview.events {
+            said.detail.clear();
+        }
         preview.faults.clear();
         // Pieces are bytes, and hold every value.
         preview.pieces.clear();

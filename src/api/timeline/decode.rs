@@ -99,7 +99,7 @@ fn reject_of(sequence: u64, kept: &Kept) -> Option<Entry> {
 fn is_of(entry: &Entry, id: &str) -> bool {
     match &entry.what {
         What::Uplink(uplink) => uplink.report.device_id == id || uplink.report.via == id,
-        What::Reject(reject, _) => reject.device_id == id,
+        What::Reject(reject, _) => reject.concerns(id),
         What::Event(event, _) => event.device_id == id,
         What::State(..) => false,
     }
@@ -141,7 +141,7 @@ fn bytes_of<'e>(entry: &'e Entry, kind: &'e str) -> Result<Bytes<'e>, &'static s
             source: reject.source.into(),
             topic: &reject.topic,
             profile: &reject.profile,
-            device: &reject.device_id,
+            device: reject.sender(),
             kind,
             raw: &reject.raw,
             raw_len: reject.raw_len,

@@ -18,11 +18,32 @@ pub(super) fn print(preview: &Preview) -> io::Result<()> {
         longest.unwrap_or_default().min(COLUMN_MAX)
     };
     let (place, sent) = (width(|row| &row[0]), width(|row| &row[1]));
+    let wrong: Vec<usize> = preview
+        .faults
+        .iter()
+        .filter_map(|fault| fault.byte)
+        .collect();
     output::line("")?;
-    for [at, bytes, became] in &rows {
+    for ([at, bytes, became], piece) in rows.iter().zip(&preview.pieces) {
         output::line(format_args!("{at:<place$}  {bytes:<sent$}  {became}"))?;
+        for byte in wrong.iter().filter_map(|byte| marked(piece, *byte)) {
+            let before = 2 * byte.1;
+            output::line(format_args!(
+                "{:place$}  {:before$}^^ byte {}",
+                "", "", byte.0
+            ))?;
+        }
     }
     Ok(())
+}
+
+/// A byte that is wrong and its place in the piece, if it is shown there.
+fn marked(piece: &Piece, byte: usize) -> Option<(usize, usize)> {
+    let Spot::Bytes(range) = &piece.traced.spot else {
+        return None;
+    };
+    let at = byte.checked_sub(range.start).filter(|_| byte < range.end)?;
+    (2 * at + 2 <= piece.traced.sent.len()).then_some((byte, at))
 }
 
 fn row(piece: &Piece) -> [String; 3] {

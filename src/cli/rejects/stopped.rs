@@ -134,8 +134,9 @@ fn covers(args: &ListArgs, reject: &Reject) -> bool {
     let at = Timestamp::from_nanos(reject.received_at_ns);
     let filter = &args.filter;
     let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|w| w == found);
+    let device = filter.device.as_ref();
     is(&filter.reason, &reject.reason)
-        && is(&filter.device, &reject.device_id)
+        && device.is_none_or(|device| reject.concerns(device))
         && is(&filter.route, &reject.route)
         && filter.from.is_none_or(|from| at >= from)
         && filter.to.is_none_or(|to| at < to)

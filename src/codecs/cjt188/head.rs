@@ -94,19 +94,21 @@ pub(super) fn measure(bytes: &[u8]) -> Result<usize, Unframed> {
             let sentence = format!(
                 "cut at byte {there}: its length at byte 10 is {len}, so that it has {whole} bytes"
             );
-            Err(Unframed::Damaged(Fault::whole(Reason::Truncated, sentence)))
+            let fault = Fault::whole(Reason::Truncated, sentence).at(there);
+            Err(Unframed::Damaged(fault))
         }
         Some((before, [sent, END])) => {
             let (at, sum) = (before.len(), sum(before));
             let sentence =
                 format!("check sum at byte {at} is {sent:02x}; the bytes before it give {sum:02x}");
-            let fault = Fault::whole(Reason::BadChecksum, sentence);
+            let fault = Fault::whole(Reason::BadChecksum, sentence).at(at);
             Err(Unframed::Broken { fault, len: whole })
         }
         Some((before, [_, end])) => {
             let at = before.len() + 1;
             let sentence = format!("byte {at} is {end:02x}; a frame ends with 16");
-            Err(Unframed::Damaged(Fault::whole(Reason::Malformed, sentence)))
+            let fault = Fault::whole(Reason::Malformed, sentence).at(at);
+            Err(Unframed::Damaged(fault))
         }
     }
 }

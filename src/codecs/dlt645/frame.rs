@@ -60,7 +60,8 @@ pub(super) fn frame(bytes: &[u8]) -> Result<usize, Unframed> {
             "byte {} is {end:02x}; with the {length} bytes of data that byte {LENGTH} names, the frame ends there, with 16",
             len - 1
         );
-        return Err(Unframed::Damaged(Fault::whole(Reason::Malformed, sentence)));
+        let fault = Fault::whole(Reason::Malformed, sentence).at(len - 1);
+        return Err(Unframed::Damaged(fault));
     }
     let own = checksum(before);
     if own != *sum {
@@ -68,7 +69,7 @@ pub(super) fn frame(bytes: &[u8]) -> Result<usize, Unframed> {
             "check sum at byte {} is {sum:02x}; the bytes before it give {own:02x}",
             len - 2
         );
-        return Err(broken(Reason::BadChecksum, sentence, len));
+        return Err(broken(Reason::BadChecksum, sentence, (len - 2, len)));
     }
     let address = before.get(ADDRESS).unwrap_or_default();
     if let Some(at) = address.iter().position(|byte| !is_address(*byte)) {
@@ -77,19 +78,23 @@ pub(super) fn frame(bytes: &[u8]) -> Result<usize, Unframed> {
             "byte {} of the address is {byte:02x}: no two decimal digits, and no AA",
             ADDRESS.start + at
         );
-        return Err(broken(Reason::InvalidBcd, sentence, len));
+        return Err(broken(
+            Reason::InvalidBcd,
+            sentence,
+            (ADDRESS.start + at, len),
+        ));
     }
     Ok(len)
 }
 
-fn broken(reason: Reason, sentence: String, len: usize) -> Unframed {
-    let fault = Fault::whole(reason, sentence);
+fn broken(reason: Reason, sentence: String, (at, len): (usize, usize)) -> Unframed {
+    let fault = Fault::whole(reason, sentence).at(at);
     Unframed::Broken { fault, len }
 }
 
 fn cut(len: usize, whole: usize) -> Unframed {
     let sentence = format!("it ends after {len} bytes of {whole}");
-    Unframed::Damaged(Fault::whole(Reason::Truncated, sentence))
+    Unframed::Damaged(Fault::whole(Reason::Truncated, sentence).at(len))
 }
 
 /// Sum of bytes, modulo 256.

@@ -232,7 +232,7 @@ fn has_digits(bytes: &[u8], head: &Head) -> bool {
 fn wrong_check(what: &str, at: usize, sent: u16, made: u16) -> Fault {
     let sentence =
         format!("{what} at byte {at} is {sent:04x}; the bytes before it give {made:04x}");
-    Fault::whole(Reason::BadChecksum, sentence)
+    Fault::whole(Reason::BadChecksum, sentence).at(at)
 }
 
 fn damaged(reason: Reason, sentence: impl Into<String>) -> Unframed {

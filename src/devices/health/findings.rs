@@ -113,10 +113,14 @@ impl Finding {
             Code::DecodeFailure | Code::Restarts => "",
             _ => series.map_or("", |series| shown(&series.unit)),
         };
-        let limit_unit = if self.code == Code::Frozen {
-            "×"
-        } else {
-            unit
+        // What is implausible is how much is counted in an hour.
+        let hourly = match self.code {
+            Code::ConsumptionImplausible => format!("{unit}/h"),
+            _ => unit.to_owned(),
+        };
+        let (unit, limit_unit) = match self.code {
+            Code::Frozen => (&*hourly, "×"),
+            _ => (&*hourly, &*hourly),
         };
         Reason {
             code: self.code,

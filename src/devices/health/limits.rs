@@ -80,6 +80,19 @@ const TROUBLES: &[&str] = &[
     "hatch_open",
     "manhole_open",
     "mains_failure",
+    // Alarm bits of electricity meters.
+    "voltage_loss",
+    "undervoltage",
+    "overvoltage",
+    "current_loss",
+    "overcurrent",
+    "overload",
+    "phase_failure",
+    "current_interrupted",
+    "voltage_sequence_reversed",
+    "current_sequence_reversed",
+    "auxiliary_power_lost",
+    "disconnection_warning",
 ];
 /// What never stands still for hours. Registers, tilt, settlement, levels and the like do.
 const VARYING: &[&str] = &[
@@ -115,7 +128,7 @@ impl Rule {
         match name {
             "battery_level" => Self::Battery(BATTERY_PERCENT.0, BATTERY_PERCENT.1),
             "battery_voltage" => Self::Battery(BATTERY_VOLTS.0, BATTERY_VOLTS.1),
-            "battery_low" => Self::BatteryFlag,
+            "battery_low" | "clock_battery_low" | "reading_battery_low" => Self::BatteryFlag,
             "rsrp" => Self::Signal(RSRP_MIN),
             "sinr" => Self::Signal(SINR_MIN),
             "oxygen" => Self::Band(19.5, 23.5),
@@ -153,6 +166,8 @@ mod tests {
             "battery_level",
             "battery_voltage",
             "battery_low",
+            "clock_battery_low",
+            "reading_battery_low",
             "rsrp",
             "sinr",
             "oxygen",

@@ -52,6 +52,37 @@ impl Judged<'_> {
     }
 }
 
+/// Events that say what is wrong with a register, until it gives a good value.
+const REGISTERS: [(&str, Code); 2] = [
+    ("register_rollback", Code::RegisterRollback),
+    ("consumption_implausible", Code::ConsumptionImplausible),
+];
+
+/// An event of this name, of these of the device's `series`; `detail`: numbers of its details.
+pub(super) fn event(
+    entry: &mut Entry,
+    name: &str,
+    series: u16,
+    detail: impl Fn(&str) -> Option<f64>,
+    at: Timestamp,
+) {
+    let Some((_, code)) = REGISTERS.iter().find(|(of, _)| *of == name) else {
+        return;
+    };
+    let names = match code {
+        Code::RegisterRollback => ["to", "from"],
+        _ => ["rate", "limit"],
+    };
+    let [value, limit] = names.map(|name| detail(name).unwrap_or(f64::NAN));
+    let found = Found::new(Level::Attention, value, limit);
+    find(entry, *code, series, Some(found), at);
+}
+
+/// Does an event of this name concern a register?
+pub(super) fn is_of_register(name: &str) -> bool {
+    REGISTERS.iter().any(|(of, _)| *of == name)
+}
+
 /// Judges it. Does nothing most of the time: neither bad, nor with a rule, nor anything known
 /// against the device.
 pub(super) fn value(entry: &mut Entry, place: usize, judged: &Judged<'_>) {
@@ -69,6 +100,11 @@ pub(super) fn value(entry: &mut Entry, place: usize, judged: &Judged<'_>) {
     });
     find(entry, Code::OutOfRange, series, found, judged.at);
     two_values(entry, judged);
+    if quality == Quality::Good && entry.extra.is_some() {
+        for (_, code) in REGISTERS {
+            find(entry, code, series, None, judged.at);
+        }
+    }
     // What is out of range or not there says nothing of what follows.
     if !bad && shape != Shape::Absent {
         by_rule(entry, place, judged);

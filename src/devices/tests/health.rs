@@ -437,3 +437,50 @@ fn an_alarm_comes_before_all_else() {
     assert_eq!(ids, ["gas", "fan"]);
     assert_eq!(fed.table.count().healths, [0, 1, 1]);
 }
+
+#[test]
+fn what_is_wrong_with_a_register_lasts_until_a_good_value() {
+    for (name, value, limit) in [
+        ("register_rollback", "99 kW.h", "120 kW.h"),
+        ("consumption_implausible", "7 kW.h/h", "5 kW.h/h"),
+    ] {
+        let mut fed = Fed::new();
+        let register = |secs: i64, value: f64, quality: Quality| ReadingDraft {
+            unit: "kW.h",
+            quality,
+            labels: vec![("tariff".into(), "1".into())],
+            ..number("active_energy_import", secs, value)
+        };
+        let give = |fed: &mut Fed, secs: i64, value: f64, quality: Quality| {
+            fed.report(&report("m", secs, vec![register(secs, value, quality)]));
+            fed.get("m", secs).reasons
+        };
+        assert_eq!(give(&mut fed, 0, 120.0, Quality::Good), []);
+        assert_eq!(give(&mut fed, HOUR, 99.0, Quality::Uncertain), []);
+        let detail = [
+            ("metric", "active_energy_import"),
+            ("labels", "tariff=1"),
+            ("from", "120"),
+            ("to", "99"),
+            ("rate", "7"),
+            ("limit", "5"),
+        ];
+        fed.log += 1;
+        let event = proto::Event {
+            device_id: "m".into(),
+            name: name.into(),
+            at: Some(at(HOUR).into()),
+            detail: detail.map(|(name, text)| (name.into(), text.into())).into(),
+            ..proto::Event::default()
+        };
+        fed.table.apply_event(fed.log, &event, true);
+        let reason = fed.get("m", HOUR).reasons.remove(0);
+        assert_eq!((reason.code.word(), reason.level), (name, Level::Attention));
+        assert_eq!((&*reason.value, &*reason.limit), (value, limit));
+        assert_eq!(give(&mut fed, 2 * HOUR, 99.5, Quality::Uncertain).len(), 1);
+        assert_eq!(give(&mut fed, 3 * HOUR, 121.0, Quality::Good), []);
+        // One that stands still is no reason at all.
+        fed.event("m", "register_not_advancing", 4 * HOUR, true);
+        assert_eq!(fed.get("m", 4 * HOUR).reasons, []);
+    }
+}

@@ -297,3 +297,26 @@ fn children_are_counted_with_what_carries_them() {
     assert_eq!((hub.children, hub.children_silent), (1, 1));
     assert_eq!(&*fed.get("m-2", 901).parent, "");
 }
+
+#[test]
+fn a_part_of_a_childs_is_its_own_and_its_carriers() {
+    let mut fed = Fed::new();
+    fed.heard("c", 1);
+    fed.heard("m", 1);
+    fed.reject_by("m", "c", 10, "invalid_bcd");
+    let rejects = |fed: &Fed| ["m", "c"].map(|id| fed.get(id, 10).rejects);
+    assert_eq!(rejects(&fed), [1, 1]);
+    assert_eq!(fed.get("m", 10).last_seen, at(10));
+    // Who is not given the meter says nothing of its life.
+    fed.reject_by("m", "c", 20, "other_device");
+    assert_eq!(rejects(&fed), [2, 2]);
+    assert_eq!(fed.get("m", 20).last_seen, at(10));
+    assert_eq!(fed.get("c", 20).last_seen, at(20));
+    // An address that nobody knows is a stranger, and no device.
+    for reason in ["unknown_device", "invalid_bcd"] {
+        fed.reject_by("dlt645:000000000555", "c", 30, reason);
+    }
+    assert_eq!(fed.table.ids.find("dlt645:000000000555"), None);
+    let stranger = fed.table.strangers.get("dlt645:000000000555").unwrap();
+    assert_eq!((stranger.rejects, &*stranger.reason), (2, "invalid_bcd"));
+}

@@ -81,12 +81,18 @@ impl Fed {
     }
 
     fn reject(&mut self, device: &str, secs: i64, reason: &str) {
+        self.reject_by(device, "", secs, reason);
+    }
+
+    /// `via`: who sent it, "" where the device did.
+    fn reject_by(&mut self, device: &str, via: &str, secs: i64, reason: &str) {
         self.rejects += 1;
         let reject = Reject {
             received_at_ns: at(secs).as_nanos(),
             source: 1,
             address: "10.9.9.9:1".into(),
             device_id: device.into(),
+            via: via.into(),
             reason: reason.into(),
             sentence: format!("why: {reason}"),
             ..Reject::default()

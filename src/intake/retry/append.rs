@@ -1,7 +1,7 @@
 //! What a retried uplink leaves in the logs, and what is remembered of it.
 use super::attempt::Attempt;
 use super::{Fate, Rejected, RetryError};
-use crate::intake::append::outcome;
+use crate::intake::append::{outcome, push_record};
 use crate::intake::commit::{State, secs};
 use crate::intake::dedup::Original;
 use crate::intake::pending::{Record, Taken};
@@ -82,8 +82,15 @@ impl Intake {
         let known = self.skip_known(&mut mended.attempt, state, now);
         let new = mended.attempt.pending.records.iter();
         let is_new = redelivered.is_none() && new.into_iter().any(|record| !record.skip);
+        if is_new {
+            let all = 0..mended.attempt.pending.records.len();
+            self.judge(&mut mended.attempt.pending, all, now);
+        }
         let (by, ticket) = if is_new {
-            self.append_retried(&mended, leaving, left, state)?
+            let appended = self.append_retried(&mended, leaving, left, state);
+            let last = appended.as_ref().map_or(0, |(_, ticket)| ticket.log);
+            self.settle_truth(last, now);
+            appended?
         } else {
             let log = redelivered.unwrap_or(known);
             (log, Ticket { log, rejects: 0 })
@@ -153,13 +160,9 @@ impl Intake {
         };
         let mut arrived = Arrived::Here(pending.bytes_at(&taken.arrival));
         let mut contents = Vec::new();
-        for record in pending.records.iter().filter(|record| !record.skip) {
-            keys.content = record.content;
-            contents.extend(record.content);
-            let body = pending.bytes_at(&record.body);
-            state.log.push_arrived(record.kind, &keys, arrived, body);
-            keys = Keys::default();
-            arrived = Arrived::Before;
+        for (at, record) in pending.records.iter().enumerate() {
+            contents.extend(record.content.filter(|_| !record.skip));
+            push_record(pending, at, &mut keys, &mut arrived, &mut state.log);
         }
         let is_recovered = |fate: &&Fate| matches!(fate, Fate::Recovered(_));
         let parts = mended.fates.iter().filter(is_recovered).count() as u64;

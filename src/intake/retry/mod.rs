@@ -179,7 +179,7 @@ impl Intake {
         let uplink = uplink(leader, &payload).map_err(Trouble::Cannot)?;
         let parts = open.iter().map(|(_, reject)| reject.part.as_str());
         let missing = (!leader.is_whole()).then(|| Missing::new(parts));
-        let again = Again::new(&leader.device_id, missing, had);
+        let again = Again::new(leader.sender(), missing, had);
         let mut pending = Pending::default();
         self.take_again(&uplink, Some(&again), &mut pending);
         if let Some(words) = again.failed() {
@@ -231,7 +231,7 @@ fn uplink<'a>(reject: &'a Reject, payload: &'a [u8]) -> Result<Uplink<'a>, Strin
     }
     let source = Source::from_number(reject.source.into());
     let source = source.ok_or_else(|| format!("its source {} is not known", reject.source))?;
-    if reject::may_be_cut(&reject.topic) || reject::may_be_cut(&reject.device_id) {
+    if reject::may_be_cut(&reject.topic) || reject::may_be_cut(reject.sender()) {
         return Err("its topic is too long to be kept as a whole".to_owned());
     }
     let format = reject.content_format.checked_sub(1);

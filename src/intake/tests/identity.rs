@@ -210,7 +210,8 @@ fn a_multiplier_applies_and_the_register_is_judged_by_its_digits() {
     assert_eq!(energy.value, Some(Value::Number(370.2)), "12.34 x 30");
     assert_eq!((energy.raw.as_str(), energy.quality), ("1234", 1));
     assert_eq!(readings[1].value, Some(Value::Number(229.8)), "no register");
-    // Six digits, and two behind the point: 999999.99 is the last.
+    // Six digits, and two behind the point: 999999.99 is the last, and years away.
+    rig.clock.set(Timestamp::from_secs(NOW + 2 * 366 * 86_400));
     assert_eq!(of(&mut rig, 99_999_999, 1.0)[0].quality, 1);
     assert_eq!(of(&mut rig, 100_000_000, 1.0)[0].quality, 3);
 }

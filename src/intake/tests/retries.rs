@@ -17,7 +17,7 @@ fn nothing(_: &str, readings: &[ReadingDraft<'_>]) -> Result<Vec<bool>, String> 
 
 impl Rig {
     /// The rejects of the log, by uplink, with the sequences of the first.
-    fn rejected(&self) -> Vec<Rejected> {
+    pub(super) fn rejected(&self) -> Vec<Rejected> {
         let mut uplinks: Vec<Rejected> = Vec::new();
         let mut reader = self.intake.rejects.reader(Start::Earliest).unwrap();
         loop {

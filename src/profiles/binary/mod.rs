@@ -138,7 +138,10 @@ impl Layout {
         let bytes = self.encoding.decode(payload)?;
         self.walk(&bytes, around, out, None)?;
         if !out.devices.is_empty() {
-            together(out);
+            let places = together(out);
+            if let Some(trace) = &mut out.trace {
+                trace.moved(|sample| places.get(sample).copied().unwrap_or(sample));
+            }
         }
         Ok(())
     }

@@ -88,13 +88,17 @@ impl Layout {
         around: Around<'_>,
         out: &mut Decoded<'_>,
     ) -> Result<(), Fault> {
-        let mut decoded = Decoded::default();
+        let mut decoded = Decoded {
+            trace: out.trace.take(),
+            ..Decoded::default()
+        };
         let knows = |name: &str| (around.profile_of)(name).is_some();
         let mut text = Text::new(around.limits, &knows);
         text.literals = places.map(|places| (json.as_ptr().addr(), places));
         match self.document(json, &mut text, around, &mut decoded) {
             Err(fault) if fault.reason == Reason::NotFinite && places.is_none() => {
                 let (copy, places) = literals(json);
+                out.trace = decoded.trace;
                 return self.decode_owned(&copy, Some(&places), around, out);
             }
             done => done?,
@@ -168,9 +172,16 @@ impl Layout {
 /// Brings the samples of each device together, where records of several alternate.
 fn gather(out: &mut Decoded<'_>) {
     let of = |sample: &Sample<'_>| device(&out.groups, sample);
-    if !out.samples.is_sorted_by_key(of) {
-        out.samples.sort_by_key(of);
+    if out.samples.is_sorted_by_key(of) {
+        return;
     }
+    if let Some(trace) = &mut out.trace {
+        let mut order: Vec<usize> = (0..out.samples.len()).collect();
+        order.sort_by_key(|at| out.samples.get(*at).and_then(of));
+        trace.moved(|sample| order.iter().position(|at| *at == sample).unwrap_or(sample));
+    }
+    let of = |sample: &Sample<'_>| device(&out.groups, sample);
+    out.samples.sort_by_key(of);
 }
 
 fn device(groups: &[Group<'_>], sample: &Sample<'_>) -> Option<u32> {

@@ -4,6 +4,7 @@ use crate::intake::{self, Preview};
 use crate::model::proto;
 use crate::profiles::Spot;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// A decode.
 #[derive(Debug, Serialize)]
@@ -20,10 +21,17 @@ pub struct Decoded<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     sender: &'a str,
     readings: Vec<Placed<'a>>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    events: &'a [String],
+    /// By name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    events: Vec<&'a str>,
+    /// The same with what they say, where they say something.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    event_details: Vec<Said<'a>>,
+    /// What the inventory knows of the devices that the payload names; absent where there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    devices: Vec<Known<'a>>,
     rejected: Vec<Rejected<'a>>,
-    /// Of a profile's payload: all of it, what was ignored included.
+    /// Of a payload of a profile's or of frames: all of it, what was ignored included.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pieces: Vec<Piece<'a>>,
 }
@@ -44,10 +52,38 @@ struct Placed<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Said<'a> {
+    event: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    device_id: &'a str,
+    severity: &'static str,
+    detail: BTreeMap<&'a str, &'a str>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Known<'a> {
+    /// As the payload names it.
+    named: &'a str,
+    /// Its id in the inventory; absent: that has none of this name.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    device_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    kind: &'a str,
+    /// Why nothing of it would be taken.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    refused: &'a str,
+}
+
+#[derive(Debug, Serialize)]
 struct Rejected<'a> {
     part: &'a str,
     reason: &'static str,
     sentence: &'a str,
+    /// The one that is wrong, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    byte: Option<usize>,
 }
 
 #[derive(Debug, Serialize)]
@@ -83,6 +119,7 @@ impl<'a> Decoded<'a> {
             part: &fault.part,
             reason: fault.reason.as_str(),
             sentence: &fault.sentence,
+            byte: fault.byte,
         });
         Self {
             profile,
@@ -90,7 +127,14 @@ impl<'a> Decoded<'a> {
             note,
             sender: &preview.sender,
             readings: readings.map(reading).collect(),
-            events: &preview.events,
+            events: preview.events.iter().map(|said| &*said.name).collect(),
+            event_details: preview
+                .events
+                .iter()
+                .filter(|said| !said.detail.is_empty())
+                .map(Said::from)
+                .collect(),
+            devices: preview.devices.iter().map(Known::from).collect(),
             rejected: rejected.collect(),
             pieces: preview.pieces.iter().map(Piece::from).collect(),
         }
@@ -103,6 +147,31 @@ impl<'a> Decoded<'a> {
             reading.device = reading.device_id;
         }
         self
+    }
+}
+
+impl<'a> From<&'a intake::Said> for Said<'a> {
+    fn from(said: &'a intake::Said) -> Self {
+        let detail = said.detail.iter();
+        Self {
+            event: &said.name,
+            device_id: &said.device,
+            severity: said.severity.as_str_name(),
+            detail: detail
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a intake::Known> for Known<'a> {
+    fn from(known: &'a intake::Known) -> Self {
+        Self {
+            named: &known.named,
+            device_id: &known.id,
+            kind: &known.kind,
+            refused: &known.refused,
+        }
     }
 }
 

@@ -175,8 +175,30 @@ fn facts(tried: &Tried) -> Vec<(text::Text, String)> {
     let mut facts = vec![
         (text::PROFILE, profile),
         (text::DECODE_SENDER, preview.sender.clone()),
-        (text::DECODE_EVENTS, preview.events.join(", ")),
     ];
+    facts.extend(preview.events.iter().map(|said| {
+        let detail = said.detail.iter();
+        let detail: Vec<String> = detail
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        let name = [&*said.device, &*said.name].join(" ");
+        let parts = [name.trim().to_owned(), detail.join(", ")];
+        (
+            text::DECODE_EVENTS,
+            words::cut(parts.join(": ").trim_end_matches(": "), 400),
+        )
+    }));
+    facts.extend(preview.devices.iter().map(|known| {
+        let id = if known.id.is_empty() {
+            "–"
+        } else {
+            &*known.id
+        };
+        (
+            text::DECODE_DEVICES,
+            format!("{}: {id} {}", known.named, known.kind),
+        )
+    }));
     facts.retain(|(_, value)| !value.is_empty());
     facts
 }

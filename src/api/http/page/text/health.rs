@@ -46,6 +46,14 @@ pub const fn found(code: Code) -> Text {
             en: "It sent two values for one time",
             zh: "同一时刻上报了两个不同的值",
         },
+        Code::RegisterRollback => Text {
+            en: "The register shows less than before",
+            zh: "表底数比上次小（倒走）",
+        },
+        Code::ConsumptionImplausible => Text {
+            en: "More was counted than can be",
+            zh: "用量超出可能的最大值",
+        },
     }
 }
 
@@ -91,6 +99,14 @@ pub const fn advice(code: Code) -> Text {
         Code::Conflict => Text {
             en: "Check for two devices with one id.",
             zh: "检查是否有两台设备使用同一编号。",
+        },
+        Code::RegisterRollback => Text {
+            en: "Was the meter exchanged? Then enter that in the inventory; else compare the register on site.",
+            zh: "是否换过表？换过请在台账中登记，否则现场核对表底数。",
+        },
+        Code::ConsumptionImplausible => Text {
+            en: "Compare the register on site, and multiplier and digits in the inventory.",
+            zh: "现场核对表底数，并检查台账中的倍率和位数。",
         },
     }
 }

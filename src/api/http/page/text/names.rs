@@ -39,6 +39,16 @@ pub fn event(name: &str) -> Option<Text> {
         "conflict" => text!("One time, two values", "同一时刻两个值"),
         "restart" => text!("It restarted", "设备重启"),
         "tamper" => text!("Tampered with", "疑似被动过"),
+        "meter_error" => text!("The meter answers with an error", "表计返回错误应答"),
+        "meter_answer" => text!("The meter confirms a command", "表计已应答命令"),
+        "meter_request" => text!("A request to the meter was heard", "收到发往表计的请求"),
+        "meter_alarm" => text!("The meter reports alarms", "表计上报告警"),
+        "meter_exchanged" => text!("The meter was exchanged", "已换表"),
+        "register_rollover" => text!("The register went through zero", "表底数过零（翻转）"),
+        "register_rollback" => text!("The register went back", "表底数倒走"),
+        "register_not_advancing" => text!("The register stands still", "表底数长期不变"),
+        "register_conflict" => text!("One time, two register values", "同一时刻两个表底数"),
+        "consumption_implausible" => text!("More was counted than can be", "用量超出可能的最大值"),
         _ => return None,
     })
 }

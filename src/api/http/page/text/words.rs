@@ -36,6 +36,7 @@ texts! {
     DECODE_GO: "Decode", "解析";
     DECODE_SENDER: "The payload says that it is from", "消息中写明的设备";
     DECODE_EVENTS: "Events", "事件";
+    DECODE_DEVICES: "In the inventory", "台账中的设备";
     DECODE_PIECES: "Piece by piece", "逐项解析";
     DECODE_PLACE: "Where", "位置";
     DECODE_SENT: "Sent", "原值";

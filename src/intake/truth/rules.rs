@@ -1,0 +1,118 @@
+//! What is known of a register: digits, rate, and the time in which it is one meter's.
+use super::judge::Rules;
+use super::series::{FOR_EVER, Life};
+use crate::catalogue::{Catalogue, Metric};
+use crate::codecs::Sample;
+use crate::intake::normalise::Register;
+use crate::inventory::{Entry, Inventory};
+use crate::model::Timestamp;
+
+/// Readings with a time of the device's that lie closer together than this are judged as if they did
+/// not: its clock is set now and then.
+const APART_NANOS: i64 = 15 * 60 * 1_000_000_000;
+/// Those without: a queue on the way may hold them up.
+const APART_UNDATED_NANOS: i64 = 3_600 * 1_000_000_000;
+const DAY_NANOS: i64 = 86_400_000_000_000;
+
+/// The rules for one sample of a register. Digits are those of what the meter shows: they are taken
+/// into the canonical unit and multiplied as its value is.
+pub(super) fn of(
+    catalogue: &Catalogue,
+    metric: &Metric,
+    kind: &str,
+    register: &Register,
+    sample: Option<&Sample<'_>>,
+    dated: bool,
+) -> Rules {
+    let multiplier = register.multiplier.filter(|_| metric.multiplied);
+    let multiplier = multiplier.unwrap_or(1.0);
+    let unit = sample.map_or("", |sample| sample.unit.as_ref());
+    let digits = register.digits.or(sample.and_then(|sample| sample.digits));
+    let canonical = |shown: f64| {
+        let value = match unit {
+            "" => Some(shown),
+            unit => catalogue.convert(metric, shown, unit).ok(),
+        };
+        value.map(|value| value * multiplier)
+    };
+    let power = |digits: u8, sign: i32| 10_f64.powi(sign * i32::from(digits));
+    let modulus = match digits {
+        Some((all, behind)) => canonical(power(all.saturating_sub(behind), 1)),
+        None => metric.growth.modulus.map(|modulus| modulus * multiplier),
+    };
+    let step = digits.and_then(|(_, behind)| canonical(power(behind, -1)));
+    let rate = metric.growth.rate_max(kind);
+    Rules {
+        modulus,
+        rate: rate.map(|rate| rate * multiplier),
+        step: step.unwrap_or_default(),
+        apart: if dated {
+            APART_NANOS
+        } else {
+            APART_UNDATED_NANOS
+        },
+        still: i64::from(metric.growth.still_days.unwrap_or_default()) * DAY_NANOS,
+    }
+}
+
+/// Do two rows of a device stand for one meter, read in one way?
+fn is_same_meter(one: Entry<'_>, other: Entry<'_>) -> bool {
+    let number = |entry: Entry<'_>| entry.multiplier().map(f64::to_bits);
+    one.digits() == other.digits()
+        && number(one) == number(other)
+        && one.metering_point() == other.metering_point()
+        && one.aliases().eq(other.aliases())
+}
+
+/// The time around `at` in which a device is one meter: between two rows of it that say otherwise.
+pub(super) fn life(inventory: &Inventory, entry: Option<Entry<'_>>, at: Timestamp) -> Life {
+    let Some(entry) = entry.filter(|entry| {
+        // A device of one row without an end is one meter.
+        entry.valid_from().is_some() || entry.valid_to().is_some()
+    }) else {
+        return FOR_EVER;
+    };
+    let mut rows: Vec<Entry<'_>> = inventory.entries_of(entry.id()).collect();
+    rows.sort_by_key(|row| row.valid_from());
+    let mut life = FOR_EVER;
+    let mut last: Option<Entry<'_>> = None;
+    for row in rows {
+        let follows = last
+            .replace(row)
+            .is_some_and(|last| is_same_meter(last, row));
+        if let (Some(from), false) = (row.valid_from(), follows) {
+            if at < from {
+                life.1 = from.as_nanos();
+                break;
+            }
+            life.0 = from.as_nanos();
+        }
+    }
+    life
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn digits_follow_the_unit_and_the_multiplier() {
+        let catalogue = Catalogue::shipped();
+        let metric = catalogue.metric("active_energy_import").unwrap();
+        let meter = "meter.electricity";
+        let register = Register {
+            multiplier: Some(20.0),
+            digits: Some((8, 2)),
+        };
+        let rules = of(&catalogue, metric, meter, &register, None, true);
+        assert_eq!(rules.modulus, Some(2e7));
+        assert_eq!((rules.rate, rules.step), (Some(1_600.0), 0.2));
+        let rules = of(&catalogue, metric, meter, &Register::default(), None, true);
+        assert_eq!((rules.modulus, rules.step), (Some(1e6), 0.0));
+        let water = catalogue.metric("water_volume").unwrap();
+        let rules = of(&catalogue, water, "meter.water", &register, None, false);
+        assert_eq!((rules.modulus, rules.rate), (Some(1e6), Some(1e4)));
+        assert_eq!(rules.still, 30 * DAY_NANOS);
+    }
+}
