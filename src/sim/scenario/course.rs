@@ -39,7 +39,7 @@ pub enum Role {
     BadDigit,
     /// It says something that no standard knows.
     Unknown,
-    /// It complains for three days.
+    /// It complains, twice on one day.
     Alarms,
     /// It answers that it has no such data.
     Refuses,
@@ -70,7 +70,7 @@ impl Course {
         for step in 0..=LAST_DAY * hours {
             match role {
                 Some((Role::Exchanged | Role::Replaced, day)) if step == day => {
-                    now = [10, 4, 3, 2, 1]
+                    now = [10, 4, 3, 2, 1];
                 }
                 Some((Role::RollsBack, day)) if step == day => now[0] -= BACK,
                 _ => {}

@@ -178,7 +178,9 @@ pub fn meters(seed: u64) -> Vec<Meter> {
             model,
             address,
             digits: match model {
-                Model::Water { .. } | Model::Gas { .. } if number % 3 == 0 => Some(5),
+                Model::Water { litres: false, .. } | Model::Gas { .. } if number % 3 == 0 => {
+                    Some(5)
+                }
                 _ => None,
             },
             multiplier: match model {

@@ -6,7 +6,7 @@ use super::frames::{DAILY, link188};
 use super::message::{Message, Shown, decimal};
 use super::truth::At;
 use super::{exchanged_at, midnight, successor};
-use crate::model::Quality;
+use crate::model::{Quality, Timestamp};
 use crate::sim::meters::Phase;
 use crate::sim::meters::dlt645::{self, Energy, FrozenAt, Item, Refusal, Reply, function};
 
@@ -39,17 +39,13 @@ pub(super) fn daily(
             play.daily(message, meter, course, day);
             refuses(message, meter);
         }
-        Role::Alarms if (begins..begins + 3).contains(&day) => {
-            let (at, total) = (play.clock(meter, day), shown(meter, course, day)[0]);
-            let settled = play.settled(meter, course, day);
-            // Valve out of order, battery low.
-            message.volume(meter, (at, play.local), (total, settled), 7);
-            if here {
-                let alarm = ("meter_alarm", "SEVERITY_WARNING");
-                let set = || "true".to_owned();
-                let detail = [("valve_fault", set()), ("battery_low", set())];
-                message.event(meter, alarm, At::Meter(at), &detail);
-            }
+        Role::Alarms if here => {
+            let at = play.clock(meter, day);
+            alarmed(play, message, (meter, course), (day, at));
+            let set = || "true".to_owned();
+            let detail = [("valve_fault", set()), ("battery_low", set())];
+            let event = ("meter_alarm", "SEVERITY_WARNING");
+            message.event(meter, event, At::Meter(at), &detail);
         }
         Role::Jumps if here => jumps(play, message, meter, course, day),
         Role::Replaced if day >= begins => {
@@ -62,6 +58,18 @@ pub(super) fn daily(
         _ => play.daily(message, meter, course, day),
     }
     told(play, message, meter, course, day);
+}
+
+/// A reading while the valve is out of order and the battery low.
+fn alarmed(
+    play: &Play<'_>,
+    message: &mut Message<'_>,
+    (meter, course): (&Meter, &Course),
+    (day, at): (usize, Timestamp),
+) {
+    let [total, ..] = shown(meter, course, day);
+    let settled = play.settled(meter, course, day);
+    message.volume(meter, (at, play.local), (total, settled), 7);
 }
 
 /// What must be told of this day's reading, and how far it can be trusted.
@@ -290,6 +298,11 @@ pub(super) fn afterwards(
             message.event(meter, event, At::Meter(at), &grew.detail(ENERGY));
         }
         Some((Role::Unknown, begins)) if day == begins => stranger(message, meter),
+        // It says the same once more, which is no news.
+        Some((Role::Alarms, begins)) if day == begins => {
+            let at = midnight(play.start, day).plus(super::DAY * 3 / 8);
+            alarmed(play, message, (meter, course), (day, at));
+        }
         _ => {}
     }
 }
