@@ -324,3 +324,15 @@ fn without_a_device_time_a_reading_never_lies_before_a_clock_that_is_ahead() {
         rig.told()
     );
 }
+
+#[test]
+fn a_pack_with_relative_times_may_come_twice() {
+    let mut rig = Rig::new();
+    let pack = r#"[{"bn":"em-9:active_energy_import","bt":-60,"t":0,"v":5},{"t":30,"v":5.1},{"t":60,"v":5.2}]"#;
+    for secs in [0, 5] {
+        rig.clock.set(Timestamp::from_secs(NOW + secs));
+        assert_eq!(rig.payload("city/em-9/senml", pack), Verdict::Accepted);
+    }
+    let good: Vec<bool> = rig.judged().iter().map(|(_, good)| *good).collect();
+    assert_eq!(good, [true; 6], "{:?}", rig.told());
+}

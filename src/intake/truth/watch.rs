@@ -48,6 +48,7 @@ impl Intake {
                 at: reading.observed_at.as_nanos(),
                 value: *value,
                 dated,
+                timeless: !dated && reading.observed_at == draft.received_at,
                 rules: rules::of(
                     &self.catalogue,
                     metric,
