@@ -68,7 +68,9 @@ fn modulus(max: f64) -> Option<f64> {
         return Some(10_f64.powi(digits));
     }
     let powers = [16, 24, 32].map(|bits| 2_f64.powi(bits));
-    powers.into_iter().find(|power| power - max == 1.0)
+    powers
+        .into_iter()
+        .find(|power| (power - 1.0).to_bits() == max.to_bits())
 }
 
 #[cfg(test)]

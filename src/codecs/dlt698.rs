@@ -5,7 +5,7 @@
 //!  apdu.rs     APDU out of one frame or several, unscrambled, and its places in the payload
 //!  service.rs  GET-Response, REPORT-Notification, SECURITY-Response, requests
 //!  record.rs   rows of a freeze                                data.rs     A-XDR: types and values
-//!  object.rs   OAD -> quantities                               reader.rs   values -> samples
+//!  object.rs   OAD -> quantities                               value.rs    values -> samples, by reader.rs
 //!  status.rs   status words, as in DL/T 645                    words.rs    names of errors and services
 //! ```
 //! Decisions: decimals are those of an object's definition, since a reply has the whole number alone. Null is a
@@ -23,6 +23,7 @@ mod service;
 mod status;
 #[cfg(test)]
 mod tests;
+mod value;
 mod words;
 
 use self::apdu::Apdu;

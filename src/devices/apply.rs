@@ -70,7 +70,7 @@ impl Table {
         }
         if self.entry(number).is_some_and(fresh) {
             self.describe(number, report);
-            let observed_at = self.take_values(number, sequence, report);
+            let observed_at = self.take_values(number, sequence, report).unwrap_or(at);
             self.alive(number, at, source, from);
             self.accept(number);
             let sleepy_after = self.config.sleepy_after;
@@ -78,7 +78,6 @@ impl Table {
                 entry.log_sequence = sequence;
                 entry.reports += 1;
                 entry.accepted(at);
-                let observed_at = observed_at.unwrap_or(at);
                 entry.judge_clock(at, observed_at, sleepy_after);
                 let gap = at.since(entry.last_report).as_millis();
                 entry
@@ -88,7 +87,7 @@ impl Table {
                 entry.rhythm.uplink(at, observed_at);
             }
             self.settle(number, at);
-            self.note_retired(number, at);
+            self.note_retired(number, at, observed_at);
         }
         if parent != NOBODY && self.entry(parent).is_some_and(fresh) {
             self.alive(parent, at, source, from);
@@ -107,7 +106,8 @@ impl Table {
             return NOBODY;
         }
         let known = self.mark(number).map_or(NOBODY, |mark| mark.parent);
-        if known != NOBODY && self.ids.get(known) == report.via {
+        // One that the inventory names and that was never heard is heard now.
+        if known != NOBODY && self.slot(known).is_some() && self.ids.get(known) == report.via {
             return known;
         }
         self.number(report.via, report.received_at, true)

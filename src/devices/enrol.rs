@@ -230,9 +230,11 @@ impl Table {
         *due = states::end_secs(end, mark.state);
     }
 
-    /// A report came: was its device out of service by then?
-    pub(super) fn note_retired(&mut self, number: u32, at: Timestamp) {
-        if self.roll.has(number) && states::is_over(self.roll.end(number), at) {
+    /// A report came: was its device out of service by then? What it observed before that and hands in
+    /// late is no sign that it still works.
+    pub(super) fn note_retired(&mut self, number: u32, at: Timestamp, observed_at: Timestamp) {
+        let last = observed_at.min(at);
+        if self.roll.has(number) && states::is_over(self.roll.end(number), last) {
             self.roll.heard_retired(number, at, RETIRED_EVERY);
         }
     }

@@ -43,60 +43,7 @@ impl History {
     /// # Errors
     /// The database's.
     pub fn look_back(&self, asked: &Asked<'_>) -> Result<Past, state::Error> {
-        let labels = asked.labels.iter();
-        let labels = labels.map(|(name, value)| (name.as_ref(), value.as_ref()));
-        let mut series = Vec::new();
-        let device = key::put_device(&mut series, asked.device);
-        if !key::put_labelled(&mut series, device, asked.metric, labels.collect()) {
-            return Ok(Past::default());
-        }
-        let mut past = Past::default();
-        back(&self.shared, &series, i64::MAX, |point| {
-            past_of(&mut past, point, asked.since)
-        })?;
-        let mut last = Around::default();
-        for time in asked.times {
-            last = self.around(&series, time.as_nanos(), past.newest, last)?;
-            past.around.push(last);
-        }
-        Ok(past)
-    }
-
-    /// The good points around a time; `last`: those around an earlier one.
-    fn around(
-        &self,
-        series: &[u8],
-        time: i64,
-        newest: Option<Known>,
-        last: Around,
-    ) -> Result<Around, state::Error> {
-        if newest.is_none_or(|newest| newest.at <= time) {
-            return Ok(Around {
-                before: newest,
-                after: None,
-            });
-        }
-        if last.after.is_some_and(|after| time < after.at) {
-            return Ok(last);
-        }
-        let mut around = Around::default();
-        back(&self.shared, series, time.saturating_add(1), |point| {
-            around.before = good(point);
-            around.before.is_none()
-        })?;
-        let from = time.saturating_add(1);
-        let mut window = Window::new(series.to_vec(), from, i64::MAX);
-        let all = Selection::default();
-        for _ in 0..POINTS_MAX {
-            let Some(point) = window.next(&self.shared, &all, KEEP)? else {
-                break;
-            };
-            around.after = good(&point);
-            if around.after.is_some() {
-                break;
-            }
-        }
-        Ok(around)
+        past(&self.shared, asked)
     }
 
     /// Has a device given a reading of one of these metrics since a time? Blocks on the disk.
@@ -117,6 +64,64 @@ impl History {
         let mut query = self.query(selection, since, Timestamp::MAX);
         query.next().transpose().map(|found| found.is_some())
     }
+}
+
+/// What is known of a register.
+pub(super) fn past(shared: &Shared, asked: &Asked<'_>) -> Result<Past, state::Error> {
+    let labels = asked.labels.iter();
+    let labels = labels.map(|(name, value)| (name.as_ref(), value.as_ref()));
+    let mut series = Vec::new();
+    let device = key::put_device(&mut series, asked.device);
+    if !key::put_labelled(&mut series, device, asked.metric, labels.collect()) {
+        return Ok(Past::default());
+    }
+    let mut past = Past::default();
+    back(shared, &series, i64::MAX, |point| {
+        past_of(&mut past, point, asked.since)
+    })?;
+    let mut last = Around::default();
+    for time in asked.times {
+        last = around(shared, &series, time.as_nanos(), past.newest, last)?;
+        past.around.push(last);
+    }
+    Ok(past)
+}
+
+/// The good points around a time; `last`: those around an earlier one.
+fn around(
+    shared: &Shared,
+    series: &[u8],
+    time: i64,
+    newest: Option<Known>,
+    last: Around,
+) -> Result<Around, state::Error> {
+    if newest.is_none_or(|newest| newest.at <= time) {
+        return Ok(Around {
+            before: newest,
+            after: None,
+        });
+    }
+    if last.after.is_some_and(|after| time < after.at) {
+        return Ok(last);
+    }
+    let mut found = Around::default();
+    back(shared, series, time.saturating_add(1), |point| {
+        found.before = good(point);
+        found.before.is_none()
+    })?;
+    let from = time.saturating_add(1);
+    let mut window = Window::new(series.to_vec(), from, i64::MAX);
+    let all = Selection::default();
+    for _ in 0..POINTS_MAX {
+        let Some(point) = window.next(shared, &all, KEEP)? else {
+            break;
+        };
+        found.after = good(&point);
+        if found.after.is_some() {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 /// Takes the next older point; is another wanted?
@@ -167,11 +172,11 @@ fn back(
             (Some(_), _) => open.pop(),
         };
         let Some(point) = point else { break };
-        let same = |other: &&Point| other.time == point.time;
-        while open.last().filter(same).is_some() {
+        let same = |other: &Point| other.time == point.time;
+        while open.last().is_some_and(same) {
             open.pop();
         }
-        while chunk.last().filter(same).is_some() {
+        while chunk.last().is_some_and(same) {
             chunk.pop();
         }
         if !look(&point) {

@@ -9,6 +9,7 @@
 //! ```
 //! The lock is held over the appends, so that the order of the log is the order of the decisions.
 //! It is never held over the disk: an append only copies.
+use super::alarm::Alarms;
 use super::append::{outcome, push_log, push_rejects};
 use super::budget::Budgets;
 use super::clock::Clocks;
@@ -29,6 +30,7 @@ pub(super) struct State {
     pub(super) dedup: Dedup,
     pub(super) budgets: Budgets,
     pub(super) clocks: Clocks,
+    pub(super) alarms: Alarms,
     pub(super) log: Batch,
     pub(super) rejects: Batch,
 }
@@ -178,6 +180,9 @@ impl Intake {
             }
             if let (false, Some((device, _))) = (appended, &record.clock) {
                 state.clocks.unsay(*device);
+            }
+            if let (false, Some(alarm)) = (appended, &record.alarm) {
+                state.alarms.unsay(alarm);
             }
             if let Some(content) = record.content {
                 set(state.dedup.content(), &content, appended.then_some(own.log));

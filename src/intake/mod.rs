@@ -12,6 +12,7 @@
 //! There is no channel between decode and append: it would be a second buffer, with a loss of its own.
 mod again;
 mod aged;
+mod alarm;
 mod append;
 mod budget;
 mod choice;
@@ -138,6 +139,7 @@ impl Intake {
             dedup: dedup::Dedup::new(config.dedup_window, config.dedup_entries),
             budgets: budget::Budgets::new(config.reject_budget),
             clocks: clock::Clocks::default(),
+            alarms: alarm::Alarms::default(),
             log: Batch::default(),
             rejects: Batch::default(),
         };

@@ -1,5 +1,6 @@
 //! Events that an uplink says: attributes, children that come and go, what a profile reads as one.
 use super::Knowledge;
+use super::alarm::Alarm;
 use super::pending::{Pending, Record};
 use super::report::Sender;
 use super::time::{self, Judged};
@@ -74,6 +75,9 @@ pub(super) fn notes(
         let (event, dated) = event(note, uplink, &of, decoded);
         let content = dated.then(|| content_key(&event, seed));
         push(&event, content, pending);
+        if let Some(record) = pending.records.last_mut() {
+            record.alarm = Alarm::of(&event, seed);
+        }
     }
 }
 
@@ -134,6 +138,7 @@ fn push(event: &proto::Event, content: Option<u128>, pending: &mut Pending) {
         content,
         body,
         clock: None,
+        alarm: None,
         skip: false,
     });
 }

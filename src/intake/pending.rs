@@ -1,4 +1,5 @@
 //! Uplinks between decoding and appending.
+use super::alarm::Alarm;
 use super::dedup::Transmission;
 use super::normalise::{ClockWrong, Origin};
 use super::truth::Watched;
@@ -18,6 +19,8 @@ pub struct Pending {
     pub(super) parts: Vec<Part>,
     /// Registers in the records, in the order of these, those of one in order of time.
     pub(super) watched: Vec<Watched>,
+    /// Alarms that a record says are off, in the order of the records.
+    pub(super) off: Vec<(usize, u64)>,
     /// Set by commit: events behind the record of this index.
     pub(super) told: Vec<(usize, Range<usize>)>,
     /// Bodies of records and parts.
@@ -63,6 +66,8 @@ pub(super) struct Record {
     pub(super) body: Range<usize>,
     /// This is the event `clock_wrong` of the report before it.
     pub(super) clock: Option<(u64, ClockWrong)>,
+    /// This is the event `meter_alarm`.
+    pub(super) alarm: Option<Box<Alarm>>,
     /// Set by commit: not to be appended.
     pub(super) skip: bool,
 }
@@ -120,8 +125,23 @@ impl Pending {
         self.parts.clear();
         self.watched.clear();
         self.told.clear();
+        self.off.clear();
         self.bytes.clear();
         self.bytes.shrink_to(BYTES_KEPT_MAX);
+    }
+
+    /// Drops all records but reports.
+    pub(super) fn keep_reports(&mut self) {
+        let is_report = |record: &Record| record.kind == Kind::Report;
+        let kept: Vec<bool> = self.records.iter().map(is_report).collect();
+        let place = |at: usize| kept.iter().take(at).filter(|kept| **kept).count();
+        for watched in &mut self.watched {
+            watched.record = place(watched.record);
+        }
+        for (record, _) in &mut self.off {
+            *record = place(*record);
+        }
+        self.records.retain(is_report);
     }
 
     /// Appends a body and returns its place.

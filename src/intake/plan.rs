@@ -2,7 +2,7 @@
 use super::Intake;
 use super::commit::State;
 use super::dedup::Original;
-use super::pending::{Part, Pending, Taken};
+use super::pending::{Part, Pending, Record, Taken};
 use super::uplink::Refusal;
 use crate::log::record::Recovers;
 use crate::log::{Log, Settled};
@@ -101,6 +101,7 @@ impl Intake {
                 plan.found(own, sequence, log_half);
             }
         }
+        skip_alarms_of_copies(records);
         plan.append_log = records
             .iter()
             .any(|record| record.clock.is_none() && !record.skip);
@@ -125,6 +126,9 @@ impl Intake {
         if plan.append_rejects {
             keep_rest(taken, parts, state, now);
         }
+        let left_out = leave_alarms_out(taken, records, &pending.off, state, now);
+        let suppressed = &self.stats.events_suppressed;
+        suppressed.fetch_add(left_out, Ordering::Relaxed);
         let mut said = false;
         for record in records {
             match &record.clock {
@@ -174,6 +178,51 @@ impl Intake {
         }
         (records, parts || (records && taken.parts.is_empty()))
     }
+}
+
+fn is_carrier(record: &Record) -> bool {
+    record.clock.is_none() && record.alarm.is_none()
+}
+
+/// An alarm that came with a report is as new as that: it may have been left out of the log.
+fn skip_alarms_of_copies(records: &mut [Record]) {
+    let mut carriers = records
+        .iter()
+        .filter(|record| is_carrier(record))
+        .peekable();
+    if carriers.peek().is_some() && carriers.all(|record| record.skip) {
+        for record in records.iter_mut().filter(|record| record.alarm.is_some()) {
+            record.skip = true;
+        }
+    }
+}
+
+/// Leaves out the alarms that were told, but none that is all there is of an uplink. Returns how many.
+fn leave_alarms_out(
+    taken: &Taken,
+    records: &mut [Record],
+    off: &[(usize, u64)],
+    state: &mut State,
+    now: u32,
+) -> u64 {
+    let from = off.partition_point(|(record, _)| *record < taken.records.start);
+    let of = off.get(from..).unwrap_or_default().iter();
+    for (record, alarm) in of.take_while(|(record, _)| *record < taken.records.end) {
+        let place = record - taken.records.start;
+        if records.get(place).is_some_and(|record| !record.skip) {
+            state.alarms.off(*alarm);
+        }
+    }
+    let carries = |record: &Record| is_carrier(record) && !record.skip;
+    let is_more = records.iter().any(carries);
+    let mut left_out = 0;
+    for record in records.iter_mut().filter(|record| !record.skip) {
+        if let Some(alarm) = &record.alarm {
+            record.skip = !state.alarms.due(alarm, now) && is_more;
+            left_out += u64::from(record.skip);
+        }
+    }
+    left_out
 }
 
 /// May the sender cause these rejects?

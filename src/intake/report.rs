@@ -4,7 +4,7 @@ use super::normalise::{ClockWrong, Context, Register, normalise};
 use super::pending::{Pending, Record, Scratch};
 use super::route::Target;
 use super::uplink::Uplink;
-use super::{Intake, Knowledge, clock};
+use super::{Intake, Knowledge, alarm, clock};
 use crate::codecs::{Decoded, Fault, Faults, Reason, recycle};
 use crate::inventory::Entry;
 use crate::log::record::{Kind, RECORD_BYTES_MAX};
@@ -121,7 +121,10 @@ impl Intake {
             if let Some(again) = sender.again {
                 again.keep(&mut draft, outcome.dated, decoded, &mut scratch.origins);
             }
-            if !draft.readings.is_empty() && self.push_report(&draft, key, pending, faults) {
+            if !draft.readings.is_empty() && push_report(&draft, key, pending, faults) {
+                let record = pending.records.len() - 1;
+                let off = alarm::off(&draft, self.seed).into_iter();
+                pending.off.extend(off.map(|alarm| (record, alarm)));
                 self.watch(&draft, &of, knowledge, decoded, &scratch.origins, pending);
                 if let Some(wrong) = outcome.clock {
                     self.push_clock(&draft, wrong, pending);
@@ -130,38 +133,6 @@ impl Intake {
             readings = draft.readings;
         }
         scratch.readings = recycle(readings, |_| NO_READING);
-    }
-
-    /// Is it one?
-    fn push_report(
-        &self,
-        draft: &ReportDraft<'_>,
-        content: Option<u128>,
-        pending: &mut Pending,
-        faults: &mut Faults,
-    ) -> bool {
-        let body = pending.body(|out| draft.encode(out));
-        if body.len() > REPORT_BYTES_MAX {
-            pending.bytes.truncate(body.start);
-            let sentence = format!(
-                "the report would have {} bytes; at most {REPORT_BYTES_MAX} are written",
-                body.len()
-            );
-            faults.push(Fault::part(
-                Reason::TooManyReadings,
-                draft.device_id,
-                sentence,
-            ));
-            return false;
-        }
-        pending.records.push(Record {
-            kind: Kind::Report,
-            content,
-            body,
-            clock: None,
-            skip: false,
-        });
-        true
     }
 
     fn push_clock(&self, draft: &ReportDraft<'_>, wrong: ClockWrong, pending: &mut Pending) {
@@ -174,9 +145,42 @@ impl Intake {
             content: None,
             body,
             clock,
+            alarm: None,
             skip: false,
         });
     }
+}
+
+/// Pushes a report, unless it is too large for one.
+fn push_report(
+    draft: &ReportDraft<'_>,
+    content: Option<u128>,
+    pending: &mut Pending,
+    faults: &mut Faults,
+) -> bool {
+    let body = pending.body(|out| draft.encode(out));
+    if body.len() > REPORT_BYTES_MAX {
+        pending.bytes.truncate(body.start);
+        let sentence = format!(
+            "the report would have {} bytes; at most {REPORT_BYTES_MAX} are written",
+            body.len()
+        );
+        faults.push(Fault::part(
+            Reason::TooManyReadings,
+            draft.device_id,
+            sentence,
+        ));
+        return false;
+    }
+    pending.records.push(Record {
+        kind: Kind::Report,
+        content,
+        body,
+        clock: None,
+        alarm: None,
+        skip: false,
+    });
+    true
 }
 
 /// Never read: recycling needs a value of the other lifetime.

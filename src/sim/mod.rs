@@ -26,6 +26,7 @@ mod mix;
 pub mod mqtt;
 mod replay;
 mod rng;
+pub mod scenario;
 mod stranger;
 mod tally;
 mod target;

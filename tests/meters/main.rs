@@ -7,6 +7,7 @@
 )]
 mod decode;
 mod frames;
+mod scenario;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -118,15 +119,15 @@ impl Plant {
 
 fn shown(reading: &Value) -> [String; 5] {
     let text = |name: &str| reading[name].as_str().unwrap_or_default().to_owned();
-    let value = [&reading["number"], &reading["flag"], &reading["text"]];
-    let value = value.into_iter().find(|value| !value.is_null());
+    let number = reading["number"].as_f64().map(|number| number.to_string());
+    let flag = reading["flag"].as_bool().map(|flag| flag.to_string());
     let labels = reading["labels"].as_object().into_iter().flatten();
     let labels: Vec<String> = labels
         .map(|(name, of)| format!(" {name}={}", of.as_str().unwrap()))
         .collect();
     [
         text("metric") + &labels.concat(),
-        value.map(ToString::to_string).unwrap_or_default(),
+        number.or(flag).unwrap_or_else(|| text("text")),
         text("raw"),
         text("rawUnit"),
         text("via"),

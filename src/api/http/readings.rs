@@ -61,6 +61,9 @@ struct Item<'a> {
     sequence: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     received_at: Option<String>,
+    /// The concentrator that carried it.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    via: &'a str,
 }
 
 /// `/v1/devices/{id}/readings?from&to&metric&limit&page_token`: `to` is exclusive, the last 24 h by
@@ -149,6 +152,7 @@ fn page(shared: &Shared, wanted: Wanted) -> Result<Vec<u8>, Problem> {
             reading: json::Reading::from(reading),
             sequence: report.sequence,
             received_at: json::proto_time(report.received_at.as_ref()),
+            via: &report.via,
         })
     });
     let page = Page {

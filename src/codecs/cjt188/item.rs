@@ -264,6 +264,11 @@ fn items(di: u16, family: Family) -> [Option<Item>; 2] {
     }
 }
 
+/// Is its data a key, which nobody is to see?
+pub(super) const fn is_secret(di: u16) -> bool {
+    matches!(di, 0xA014 | 0xA107)
+}
+
 /// What else there is, for a person.
 const fn words(di: u16) -> Option<&'static str> {
     Some(match di {

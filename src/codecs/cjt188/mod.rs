@@ -45,6 +45,10 @@ const BEFORE_DATA: usize = 3;
 
 fn read(payload: &[u8], frames: &[Range<usize>], told: Told<'_>, out: &mut Decoded<'_>) {
     for frame in frames {
+        if out.samples.len() > told.limits.readings_max {
+            // It is refused as a whole.
+            return;
+        }
         let bytes = payload.get(frame.clone()).unwrap_or_default();
         let whole = Piece {
             at: frame.start,

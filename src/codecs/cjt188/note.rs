@@ -40,12 +40,23 @@ pub(super) fn answer(
     device: Option<u32>,
     out: &mut Decoded<'_>,
 ) {
-    behind.show(out, || Fate::plain("data"));
+    // A key that was written, or asked to be written, is for nobody's eyes.
+    let is_secret = item::is_secret(identified.di);
+    if is_secret {
+        behind.hide(out, "key");
+    } else {
+        behind.show(out, || Fate::plain("data"));
+    }
+    let data = if is_secret {
+        String::new()
+    } else {
+        hex(behind.bytes)
+    };
     let di = format!("{:04X}", identified.di);
     let detail = [
         ("di", di),
         ("words", item::title(identified)),
-        ("data", hex(behind.bytes)),
+        ("data", data),
     ];
     note(frame, detail, device, out);
 }

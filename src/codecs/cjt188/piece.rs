@@ -21,6 +21,20 @@ impl Piece<'_> {
         Some((Self { bytes, ..self }, behind))
     }
 
+    /// Notes bytes that nobody is to see.
+    pub(super) fn hide(self, out: &mut Decoded<'_>, became: &str) {
+        if self.bytes.is_empty() {
+            return;
+        }
+        out.show(|| Traced {
+            spot: Spot::Bytes(self.at..self.at + self.bytes.len()),
+            sent: "..".to_owned(),
+            became: became.to_owned(),
+            sample: None,
+            note: "not shown".to_owned(),
+        });
+    }
+
     /// Notes what these bytes became, where somebody looks; nothing where there are none.
     pub(super) fn show(self, out: &mut Decoded<'_>, told: impl FnOnce() -> Fate) {
         if self.bytes.is_empty() {

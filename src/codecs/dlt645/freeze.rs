@@ -87,7 +87,7 @@ pub(super) fn read(
         return block(kind, &mut labels, reader);
     }
     if what == MOMENT {
-        moment_alone(labels, back, reader);
+        moment_alone(labels, reader);
         return true;
     }
     let items = items(kind, what, labels, TARIFFS_MAX);
@@ -137,12 +137,8 @@ fn items(kind: u8, what: u8, labels: Labels, tariffs: usize) -> Vec<Item> {
 }
 
 /// The moment as a reading: there is no other in its frame.
-fn moment_alone(labels: Labels, back: u8, reader: &mut Reader<'_, '_>) {
+fn moment_alone(labels: Labels, reader: &mut Reader<'_, '_>) {
     if let Some(field) = reader.data.take(MINUTE) {
-        let labels = Labels {
-            storage: back,
-            ..labels
-        };
         let moment = bcd::minute(reader.data.bytes(field));
         reader.words(field, "freeze_time", moment, labels);
     }

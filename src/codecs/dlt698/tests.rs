@@ -7,6 +7,7 @@
 mod damage;
 mod fixtures;
 mod services;
+mod vectors;
 
 use super::*;
 use crate::codecs::{CODECS, Decode, Limits, Note, Sent, SentTime, Trace};

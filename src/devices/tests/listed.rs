@@ -73,6 +73,32 @@ fn the_never_heard_are_listed_counted_and_found() {
 }
 
 #[test]
+fn a_concentrator_is_heard_by_the_meters_that_it_carries() {
+    let mut fed = city();
+    let reading = number("wind_direction", 5, 7.0);
+    fed.report(&ReportDraft {
+        via: "hub",
+        ..report("m-1", 5, vec![reading])
+    });
+    assert_eq!(fed.state("hub"), State::Online);
+    assert_eq!(fed.get("hub", 5).children, 2);
+    assert_eq!(fed.table.entries.len(), 2, "m-2 was not heard");
+}
+
+#[test]
+fn what_was_observed_in_service_may_come_after_it() {
+    let mut fed = Fed::new();
+    let rows = "id,valid_to\nm-1,2026-11-23T12:01:00Z\n";
+    fed.table.enrol(&known(rows, 1), at(0));
+    let late = number("wind_direction", 50, 7.0);
+    fed.report(&report("m-1", 70, vec![late]));
+    assert!(fed.table.roll.tell_retired(9).is_empty());
+    let works = number("wind_direction", 80, 7.0);
+    fed.report(&report("m-1", 90, vec![works]));
+    assert_eq!(fed.table.roll.tell_retired(9).len(), 1);
+}
+
+#[test]
 fn an_alias_finds_and_leads() {
     let mut fed = city();
     let search = |fed: &Fed, text: &str| {

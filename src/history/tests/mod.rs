@@ -3,6 +3,7 @@
 mod follow;
 mod full_disk;
 mod keeping;
+mod looking_back;
 mod querying;
 mod retention;
 

@@ -27,7 +27,7 @@ use super::pending::Pending;
 use super::uplink::{Refusal, Ticket, Uplink};
 use super::{Intake, reject};
 use crate::codecs::{Fault, Reason};
-use crate::log::record::{Keys, Kind};
+use crate::log::record::Keys;
 use crate::model::{ReadingDraft, Reject, Source, Timestamp};
 use crate::state;
 use append::Mended;
@@ -187,7 +187,7 @@ impl Intake {
         }
         if !leader.is_whole() {
             // Its events were noted when it came.
-            pending.records.retain(|record| record.kind == Kind::Report);
+            pending.keep_reports();
         }
         Ok(Attempt {
             there: again.there() > 0,

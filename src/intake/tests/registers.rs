@@ -1,4 +1,6 @@
 //! Registers: what is doubted, what is told, and that neither comes of what is not appended.
+mod lives;
+
 use super::*;
 use crate::inventory::{Inventory, Unknown};
 use crate::model::Quality;
@@ -10,7 +12,7 @@ em-1,meter.electricity,dlt645:000000000001,p-1,6.2,,,2026-11-20
 em-1,meter.electricity,dlt645:000000000002,p-1,6.2,,2026-11-20,
 wm-old,meter.water,cjt188:10:00000000000001,p-2,4.2,,,2026-11-10
 wm-new,meter.water,cjt188:10:00000000000002,p-2,4.2,,2026-11-10,
-em-ct,meter.electricity,,,5.1,100,,
+em-ct,meter.electricity,,,4.1,100,,
 ";
 
 fn know(rig: &Rig, devices: &str) {
@@ -212,38 +214,6 @@ fn a_still_register_of_water_is_told_once_after_30_days() {
 }
 
 #[test]
-fn an_exchange_by_the_inventory_starts_anew_and_is_told_once() {
-    let mut rig = Rig::new();
-    know(&rig, DEVICES);
-    rig.metered("em-1", &at(10.0, "active_energy_import", 43_210.0));
-    rig.metered("em-1", &at(1.0, "active_energy_import", 0.5));
-    rig.metered("em-1", &at(0.9, "active_energy_export", 0.0));
-    rig.metered("em-1", &at(0.0, "active_energy_import", 0.7));
-    // The old meter's last day comes late, and fits to the old one.
-    rig.metered("em-1", &at(5.0, "active_energy_import", 43_220.0));
-    assert!(rig.judged().iter().all(|(_, good)| *good));
-    assert_eq!(rig.told(), ["meter_exchanged"]);
-    let detail = rig.detail("meter_exchanged");
-    assert_eq!((&*detail["from"], &*detail["to"]), ("43210", "0.5"));
-    let mut rig = rig.restart();
-    know(&rig, DEVICES);
-    rig.metered("em-1", &at(-0.01, "active_energy_import", 0.8));
-    assert_eq!(rig.told(), ["meter_exchanged"]);
-}
-
-#[test]
-fn a_meter_that_was_exchanged_in_silence_is_good_once_the_inventory_says_so() {
-    let mut rig = Rig::new();
-    rig.metered("em-1", &at(10.0, "active_energy_import", 43_210.0));
-    rig.metered("em-1", &at(1.0, "active_energy_import", 0.5));
-    know(&rig, DEVICES);
-    rig.metered("em-1", &at(0.0, "active_energy_import", 0.7));
-    let good: Vec<bool> = rig.judged().iter().map(|(_, good)| *good).collect();
-    assert_eq!(good, [true, false, true]);
-    assert_eq!(rig.told(), ["register_rollback", "meter_exchanged"]);
-}
-
-#[test]
 fn what_is_not_appended_has_no_say() {
     let mut rig = Rig::full();
     let topic = "city/em-9";
@@ -296,59 +266,50 @@ fn after_a_restart_the_logs_tail_says_what_was_told() {
     assert_eq!(rig.told(), ["register_rollback"]);
 }
 
-#[test]
-fn history_says_what_memory_has_not() {
-    let rig = Rig::new();
-    know(&rig, DEVICES);
-    let point = |days: i64, value: f64| Point {
-        at: (NOW - days * DAY) * 1_000_000_000,
-        value,
-    };
-    rig.intake.look_back_by(LookBack {
-        series: Box::new(move |asked| {
-            let newest = match asked.device {
-                "em-9" => Some(point(3, 500.0)),
-                "wm-1" => Some(point(1, 7.5)),
-                "wm-old" => Some(point(14, 1_234.0)),
-                _ => None,
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 24, ..Default::default() })]
+    /// A true register, over its end too, in any order of arrival, in any batches, over a restart.
+    #[test]
+    fn no_order_of_arrival_makes_truth_a_lie(
+        steps in proptest::collection::vec((0.0..3_000.0, proptest::bool::ANY), 2..25),
+        order in proptest::collection::vec(0u32..1_000, 25),
+        restart_at in 0usize..25,
+    ) {
+        let mut value: f64 = 985_000.0;
+        let days = (0..).map(|day| 100.0 - 2.0 * f64::from(day));
+        let mut sent: Vec<(u32, f64, f64, bool)> = Vec::new();
+        for (((step, commit), order), day) in steps.iter().zip(order).zip(days) {
+            value = ((value + step) * 100.0).round() / 100.0 % 1e6;
+            sent.push((order, day, value, *commit));
+        }
+        sent.sort_by_key(|(order, ..)| *order);
+        let mut rig = Rig::new();
+        for (at_uplink, (_, day, value, commit)) in sent.iter().enumerate() {
+            if at_uplink == restart_at {
+                rig.commit();
+                rig = rig.restart();
+            }
+            let payload = at(*day, "active_energy_import", *value);
+            let uplink = Uplink {
+                topic: "city/em-9",
+                payload: payload.as_bytes(),
+                ..rig.uplink()
             };
-            let times = asked.times.iter();
-            let around = times.map(|time| {
-                let is_behind = |point: &Point| point.at <= time.as_nanos();
-                Around {
-                    before: newest.filter(is_behind),
-                    after: newest.filter(|point| !is_behind(point)),
-                }
-            });
-            Ok(Past {
-                newest,
-                doubted: (asked.device == "em-9").then(|| point(2, 3.0)),
-                since: (asked.device == "wm-1").then(|| point(30, 7.5).at),
-                around: around.collect(),
-            })
-        }),
-        device: Box::new(|_, _, _| Ok(false)),
-    });
-    let mut rig = rig;
-    rig.metered("em-9", &at(1.0, "active_energy_import", 4.0));
-    assert_eq!(rig.told().len(), 0, "was told, two days ago");
-    rig.metered("em-9", &at(20.0, "active_energy_import", 501.0));
-    assert_eq!(
-        rig.told(),
-        ["register_rollback"],
-        "back-fill above what came later"
-    );
-    rig.metered("wm-1", &at(0.0, "water_volume", 7.5));
-    assert_eq!(rig.told()[1..], ["register_not_advancing"]);
-    rig.metered("wm-new", &at(0.0, "water_volume", 0.25));
-    rig.metered("wm-new", &at(-0.01, "water_volume", 0.25));
-    assert_eq!(rig.told()[2..], ["meter_exchanged"]);
-    let detail = rig.detail("meter_exchanged");
-    assert_eq!(
-        (&*detail["metering_point"], &*detail["replaces"]),
-        ("p-2", "wm-old")
-    );
-    assert_eq!((&*detail["from"], &*detail["to"]), ("1234", "0.25"));
+            rig.intake.take(&uplink, &mut rig.pending);
+            if *commit {
+                rig.commit();
+            }
+        }
+        rig.commit();
+        let judged = rig.judged();
+        let values: Vec<f64> = judged.iter().map(|(value, _)| *value).collect();
+        let expected: Vec<f64> = sent.iter().map(|(_, _, value, _)| *value).collect();
+        proptest::prop_assert_eq!(values, expected, "none is changed");
+        proptest::prop_assert!(judged.iter().all(|(_, good)| *good), "{:?}", rig.told());
+        let told = rig.told();
+        proptest::prop_assert!(told.iter().all(|name| name == "register_rollover"));
+        proptest::prop_assert!(told.len() <= 1);
+    }
 }
 
 #[test]
@@ -362,4 +323,16 @@ fn without_a_device_time_a_reading_never_lies_before_a_clock_that_is_ahead() {
         "{:?}",
         rig.told()
     );
+}
+
+#[test]
+fn a_pack_with_relative_times_may_come_twice() {
+    let mut rig = Rig::new();
+    let pack = r#"[{"bn":"em-9:active_energy_import","bt":-60,"t":0,"v":5},{"t":30,"v":5.1},{"t":60,"v":5.2}]"#;
+    for secs in [0, 5] {
+        rig.clock.set(Timestamp::from_secs(NOW + secs));
+        assert_eq!(rig.payload("city/em-9/senml", pack), Verdict::Accepted);
+    }
+    let good: Vec<bool> = rig.judged().iter().map(|(_, good)| *good).collect();
+    assert_eq!(good, [true; 6], "{:?}", rig.told());
 }

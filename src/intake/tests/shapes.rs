@@ -73,6 +73,32 @@ fn units_become_canonical_and_what_was_sent_is_kept() {
     assert!(b.raw.is_empty());
 }
 
+/// CJ/T 188 counts in hundreds of MW.h: the register turns at what its digits hold of them, and what the meter
+/// showed is kept.
+#[test]
+fn hundreds_of_a_unit_become_canonical_and_what_was_shown_is_kept() {
+    let mut rig = Rig::new();
+    let frame = "682001000000000011812e1f9000230100000a999999990a00000000170000000035000000002c0000000000000000000000000000000000000c16";
+    assert_eq!(rig.payload("city/h-1/cjt188", frame), Verdict::Accepted);
+    let logged = rig.logged();
+    let [settled, now, ..] = logged.reports[0].readings.as_slice() else {
+        panic!("{logged:?}", logged = logged.reports)
+    };
+    let sent = |reading: &proto::Reading| {
+        let texts = [&reading.unit, &reading.raw, &reading.raw_unit];
+        (
+            number(reading),
+            texts.map(ToString::to_string),
+            reading.quality,
+        )
+    };
+    let texts = |raw: &str| ["kW.h", raw, "10*2.MW.h"].map(str::to_owned);
+    assert_eq!(sent(settled), (123_000.0, texts("1.23"), 1));
+    assert_eq!(settled.labels["freeze"], "settlement");
+    // The largest that eight digits hold is in the register's range, whatever the catalogue's is.
+    assert_eq!(sent(now), (99_999_999_000.0, texts("999999.99"), 1));
+}
+
 #[test]
 fn ranges_decide_the_quality() {
     let mut rig = Rig::new();

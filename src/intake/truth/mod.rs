@@ -64,7 +64,7 @@ pub(super) struct Truth {
 #[derive(Debug)]
 pub(super) struct Watched {
     /// Index into the records of its [`Pending`].
-    record: usize,
+    pub(super) record: usize,
     /// Index into the readings of its report.
     reading: usize,
     /// Hashes.
@@ -74,6 +74,8 @@ pub(super) struct Watched {
     value: f64,
     /// Has it a time of the device's?
     dated: bool,
+    /// Has it no time at all? Then it counts as taken when it came.
+    timeless: bool,
     rules: Rules,
     life: Life,
     found: Option<Box<Found>>,
@@ -264,7 +266,7 @@ impl Table {
             let is_of_life = life.0 <= newest.at && newest.at < life.1;
             is_of_life && (0..=AHEAD_NANOS_MAX).contains(&newest.at.saturating_sub(point.at))
         };
-        if let (false, Some(newest)) = (watched.dated, newest.filter(ahead)) {
+        if let (true, Some(newest)) = (watched.timeless, newest.filter(ahead)) {
             point.at = newest.at;
         }
         let past = found.map(|found| found.around).unwrap_or_default();

@@ -6,6 +6,7 @@ use crate::codecs::Sample;
 use crate::intake::normalise::Register;
 use crate::inventory::{Entry, Inventory};
 use crate::model::Timestamp;
+use std::borrow::Cow;
 
 /// Readings with a time of the device's that lie closer together than this are judged as if they did
 /// not: its clock is set now and then.
@@ -52,6 +53,24 @@ pub(super) fn of(
             APART_UNDATED_NANOS
         },
         still: i64::from(metric.growth.still_days.unwrap_or_default()) * DAY_NANOS,
+    }
+}
+
+impl Rules {
+    /// Of a frozen value. One that is told by how many periods it lies back (`storage`) has no time of
+    /// its own: it stands still for a period, and then grows by all of it at once.
+    pub(super) fn labelled(self, labels: &[(Cow<'_, str>, Cow<'_, str>)]) -> Self {
+        let has = |name: &str| labels.iter().any(|(label, _)| label == name);
+        let (is_stored, is_frozen) = (has("storage"), has("freeze"));
+        Self {
+            rate: self.rate.filter(|_| !is_stored),
+            still: if is_stored || is_frozen {
+                0
+            } else {
+                self.still
+            },
+            ..self
+        }
     }
 }
 

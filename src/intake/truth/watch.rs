@@ -48,6 +48,7 @@ impl Intake {
                 at: reading.observed_at.as_nanos(),
                 value: *value,
                 dated,
+                timeless: !dated && reading.observed_at == draft.received_at,
                 rules: rules::of(
                     &self.catalogue,
                     metric,
@@ -55,7 +56,8 @@ impl Intake {
                     &register,
                     sample,
                     dated,
-                ),
+                )
+                .labelled(&reading.labels),
                 life: rules::life(&knowledge.inventory, sender.entry, reading.observed_at),
                 found: None,
             });

@@ -175,7 +175,7 @@ impl Fleet {
         }
     }
 
-    /// Starts a load of requests that differ in time and register only, as fast as they are answered.
+    /// Starts a load of requests that differ in time only, as fast as they are answered.
     pub(super) fn spawn_max(
         self,
         (count, start, seed): (u64, Timestamp, u64),

@@ -1,7 +1,7 @@
 //! Where a connection gets its messages: a queue that a dispatcher fills, or a template of its own.
 //!
 //! The template is the fast path of the benches: one device, one topic, a packet encoded once in
-//! which packet id, time and a register's digits are patched. Nothing is formatted or allocated per
+//! which packet id and time are patched. Nothing is formatted or allocated per
 //! message, so the generator stays far cheaper than the gateway.
 use super::packet;
 use crate::model::Timestamp;

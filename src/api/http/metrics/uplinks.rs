@@ -98,6 +98,32 @@ pub(super) fn intake(out: &mut DescriptorEncoder<'_>, shared: &Shared) -> Result
         help,
         alone(stats.events_suppressed()),
     )?;
+    let found = stats
+        .findings()
+        .map(|(rule, count)| (vec![("rule", rule.as_str())], count));
+    let help = "Readings of registers of which something was found, told or not";
+    counters(out, "register_findings", help, found)?;
+    let help = "Registers whose last values are remembered";
+    gauges(
+        out,
+        "registers",
+        help,
+        alone(double(stats.registers_known())),
+    )?;
+    let help = "Registers that had to go from memory; history is asked about them";
+    counters(
+        out,
+        "register_evictions",
+        help,
+        alone(stats.register_evictions()),
+    )?;
+    let help = "Readings of registers that were judged without their past";
+    counters(
+        out,
+        "register_pasts_unknown",
+        help,
+        alone(stats.pasts_unknown()),
+    )?;
     let help = "Events lost while the log refused";
     counters(out, "events_lost", help, alone(stats.events_lost()))
 }

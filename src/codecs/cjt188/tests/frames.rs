@@ -142,6 +142,23 @@ fn answers_and_requests_are_events() {
     );
 }
 
+#[test]
+fn keys_are_for_nobodys_eyes() {
+    for data in ["a014 00 01 1122334455667788", "07a1 00 1122334455667788"] {
+        let out = decode(
+            &frame("68 10 01000000000011 04", &bytes(data)),
+            Dialect::default(),
+        )
+        .unwrap();
+        let shown = format!("{out:?}");
+        assert!(
+            !shown.contains("1122") && !shown.contains("17, 34"),
+            "{shown}"
+        );
+        assert!(notes(&out)[0].contains("key"), "{shown}");
+    }
+}
+
 /// linqiu126/mfunhcu, check sum put right.
 #[test]
 fn an_error_reply_is_an_event() {

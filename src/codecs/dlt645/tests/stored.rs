@@ -47,7 +47,7 @@ fn the_moment_may_be_in_another_frame() {
     let alone = decode(&computed(0x91, &answer(0x0506_0001, &MOMENT)));
     assert_eq!(
         samples(&alone),
-        ["freeze_time{freeze=daily,storage=1} 2025-11-01T00:00:00 @2025-11-01T00:00:00"]
+        ["freeze_time{freeze=daily} 2025-11-01T00:00:00 @2025-11-01T00:00:00"]
     );
     let value = computed(0x91, &answer(0x0506_0101, &[1, 0, 0, 0]));
     let moment = computed(0x91, &answer(0x0506_0001, &MOMENT));

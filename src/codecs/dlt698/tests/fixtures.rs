@@ -157,7 +157,7 @@ fn a_wrong_length_is_refused() {
     let fault = see(&bytes(frame)).result.unwrap_err();
     assert_eq!(
         fault.to_string(),
-        "malformed: length 19 at byte 1, by which it ends at 02; with 36 its head check (HCS) holds, and it \
+        "malformed: length 19 at byte 1, by which it ends at 00; with 36 its head check (HCS) holds, and it \
          ends with 16"
     );
 }

@@ -276,3 +276,23 @@ fn links_commands_and_nobody_are_told_apart() {
     );
     assert_eq!(see(&odd).readings, ["dlt698:00123 frequency 50.00 Hz"]);
 }
+
+#[test]
+fn status_words_are_flags_and_an_event() {
+    // Bit 0 of word 4, the first bit that is sent: phase a has lost its voltage.
+    let words = "04 10 0000 04 10 0000 04 10 0000 04 10 8000 04 10 0000 04 10 0000 04 10 0000";
+    let seen = see(&reply(&format!("8501 01 20140200 01 01 07 {words} 00 00")));
+    let set: Vec<&String> = seen
+        .readings
+        .iter()
+        .filter(|reading| reading.ends_with("true"))
+        .collect();
+    assert_eq!(set, ["dlt698:000000000001 voltage_loss phase=a true"]);
+    assert_eq!(seen.notes.len(), 1);
+    assert_eq!(seen.notes[0].name, "meter_alarm");
+    assert_eq!(detail(&seen.notes[0], "voltage_loss_a"), "true");
+    assert_eq!(detail(&seen.notes[0], "word"), "20140204");
+    // One word, asked for alone.
+    let seen = see(&reply("8501 01 20140207 01 04 10 8000 00 00"));
+    assert_eq!(detail(&seen.notes[0], "voltage_sequence_reversed"), "true");
+}

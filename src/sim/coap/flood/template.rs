@@ -14,7 +14,6 @@ const TOKEN_AT: usize = 4;
 pub(super) struct Template {
     datagram: Vec<u8>,
     time_at: usize,
-    register_at: usize,
     time_ms: u64,
 }
 
@@ -57,7 +56,6 @@ impl Template {
         let place = |before: &str| payload.find(before).map_or(0, |at| at + before.len());
         Self {
             time_at: payload_at + place(r#""bt":"#),
-            register_at: payload_at + place(r#""v":"#),
             datagram,
             time_ms,
         }
@@ -72,9 +70,6 @@ impl Template {
         self.patch_number(seconds_at, SECONDS_DIGITS, self.time_ms / 1_000);
         let millis_at = self.time_at + SECONDS_DIGITS + 1;
         self.patch_number(millis_at, MILLIS_DIGITS, self.time_ms % 1_000);
-        // The register's last whole digits.
-        let register_at = self.register_at + 2;
-        self.patch_number(register_at, 3, self.time_ms % 1_000);
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
