@@ -4,6 +4,7 @@ mod answers;
 mod damage;
 mod events;
 mod fixtures;
+mod of_1997;
 mod stored;
 mod vectors;
 

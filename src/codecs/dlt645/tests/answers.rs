@@ -166,20 +166,6 @@ fn some_meters_end_a_block_with_aa() {
     assert_eq!(faults(&two).len(), 1);
 }
 
-#[test]
-fn limits_behind_the_powers_of_1997_are_no_readings() {
-    let mut data = vec![0x3f, 0xb6];
-    data.extend([1; 16]);
-    let decoded = decode(&computed(0x81, &data));
-    assert_eq!(samples(&decoded).len(), 4);
-    assert_eq!(faults(&decoded), [""; 0]);
-    assert!(
-        pieces(&decoded)
-            .iter()
-            .any(|piece| piece.contains("limit of active power"))
-    );
-}
-
 /// A concentrator of all kinds of meters: an answer goes on behind a frame of another protocol.
 #[test]
 fn frames_of_other_protocols_tear_no_answer() {
