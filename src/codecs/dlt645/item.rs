@@ -263,6 +263,9 @@ const ALONE: &[([u8; 4], Quantity)] = &[
     ),
 ];
 
+/// 000B00xx, what was used since a settlement: now, or up to the one before.
+const CONSUMPTION: Quantity = number("active_energy_since_settlement", "kW.h", 4, 2, true);
+
 /// Money, which has no unit here: its currency is in no frame.
 const MONEY: &[([u8; 4], &str)] = &[
     ([0x00, 0x90, 0x02, 0x00], "remaining money"),
@@ -290,6 +293,7 @@ pub(super) fn named(di: [u8; 4]) -> Option<Item> {
 
 fn in_order(di: [u8; 4]) -> Option<Item> {
     match di {
+        [0x00, 0x0b, 0x00, back @ 0..=1] => Some(Item::Number(CONSUMPTION, settled(0, back, "")?)),
         [0x00, kind, tariff, settlement] => {
             let (quantity, labels) = of_energy(kind, tariff, settlement)?;
             Some(Item::Number(quantity, labels))

@@ -235,6 +235,19 @@ const COMPUTED: &[(u32, &[u8], &[&str])] = &[
         &[0x56, 0x34, 0x12, 0],
         &["remaining_energy 1234.56 kW.h"],
     ),
+    (
+        0x000b_0000,
+        &[0x56, 0x34, 0x12, 0],
+        &["active_energy_since_settlement 1234.56 kW.h"],
+    ),
+    (
+        0x000b_00ff,
+        &[1, 0, 0, 0, 2, 0, 0, 0],
+        &[
+            "active_energy_since_settlement 0.01 kW.h",
+            "active_energy_since_settlement{freeze=settlement,storage=1} 0.02 kW.h",
+        ],
+    ),
     (0x0090_0101, &[5, 0, 0, 0], &["overdraft_energy 0.05 kW.h"]),
     (
         0x0311_0000,
