@@ -242,6 +242,20 @@ fn explained(plant: &Plant) {
         (&"em-161".into(), &"conc-1".into())
     );
     assert_eq!(uplink["topic"], "city/conc-1");
+    // Who carried them has the uplink with what it brought, and not just with what was refused of it.
+    let (_, story) = plant.ask(&["explain", "conc-1", "--json"]);
+    let story: Value = serde_json::from_str(&story).unwrap();
+    let uplink = &story["uplinks"][0];
+    assert_eq!(story["verdict"]["code"], "parts", "{story}");
+    assert_eq!(uplink["accepted"], true, "{story}");
+    assert_eq!(
+        uplink["carried"]["say"],
+        "3 reports for 3 meters: em-161, em-2010, wm-1"
+    );
+    assert_eq!(uplink["refused"].as_array().unwrap().len(), 4, "{uplink}");
+    assert_eq!(uplink["events"][0]["device"], "em-161", "{uplink}");
+    assert_eq!(story["uplinks"].as_array().unwrap().len(), 1, "{story}");
+    error_alone(plant);
     let (_, story) = plant.ask(&["explain", "wm-2"]);
     assert!(story.contains("invalid_bcd"), "{story}");
     let (code, story) = plant.ask(&["explain", "dlt645:000000000555", "--json"]);
@@ -252,6 +266,30 @@ fn explained(plant: &Plant) {
         "{story}"
     );
     assert_eq!(story["strangers"][0]["topic"], "city/conc-1");
+}
+
+/// An uplink that became an event and nothing else is told of the meter and of who carried it.
+fn error_alone(plant: &Plant) {
+    plant.publish("city/conc-1", &error("201000000012"));
+    for device in ["em-2010", "conc-1"] {
+        let start = Instant::now();
+        let told = loop {
+            let (_, told) = plant.ask(&["explain", device]);
+            let last = told.split("\n\n").nth(1).unwrap_or_default().to_owned();
+            if last.contains("event ") && !last.contains("reports for") {
+                break last;
+            }
+            assert!(start.elapsed() < BOUND, "{device}: {told}");
+            thread::sleep(Duration::from_millis(10));
+        };
+        assert!(told.contains(" accepted\n"), "{told}");
+        assert!(told.contains(" at city/conc-1\n"), "{told}");
+        assert!(told.contains("  event    em-2010 meter_error"), "{told}");
+    }
+    let page = plant.gateway.get("/d/conc-1/explain").unwrap().1;
+    for said in ["3 reports for 3 meters", "The meter answers with an error"] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
 }
 
 /// The row comes into the inventory, and what was refused is taken.

@@ -227,7 +227,8 @@ fn reason_words<'r>(view: &View<'_>, reason: &'r str) -> &'r str {
     }
 }
 
-fn event_name<'n>(view: &View<'_>, name: &'n str) -> &'n str {
+/// Of an event, in words where it has any.
+pub(super) fn event_name<'n>(view: &View<'_>, name: &'n str) -> &'n str {
     text::names::event(name).map_or(name, |words| view.t(words))
 }
 
