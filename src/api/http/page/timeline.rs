@@ -275,14 +275,14 @@ fn refusal(view: &View<'_>, refused: &Refused) -> Markup {
 fn decode(view: &View<'_>, fields: &[Decoded]) -> Markup {
     html! {
         h3 { (view.t(text::DECODE)) }
-        table class="values" {
+        div class="wide" { table class="values" {
             thead class="unseen" { tr {
                 th scope="col" { (view.t(text::METRIC)) }
                 th scope="col" { (view.t(text::VALUE)) }
                 th scope="col" { (view.t(text::OBSERVED)) }
             } }
             tbody { @for field in fields { (decoded(view, field)) } }
-        }
+        } }
     }
 }
 
