@@ -5,7 +5,7 @@
 //!                  DI DI SER ..    readings by the layout of DI, type and length
 //! ```
 //! Meters differ where the standard is clear, and sources where it is not. What a frame shows by itself is
-//! taken from the frame: the order of DI's bytes by which one is known, the unit's place by which byte is one,
+//! taken from the frame: the order of DI's bytes by which one is known, the unit's place by how all fields read best,
 //! the clock's order by which one is a date. What it does not show is the profile's ([`Dialect`]): digits
 //! of litres, the status bits. Two layouts of one identifier have two lengths, and a length that has none is
 //! refused with those that have.

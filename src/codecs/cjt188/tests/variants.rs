@@ -42,7 +42,7 @@ fn a_frame_that_reads_both_ways_is_the_profiles() {
         water(both, Dialect::default())[0],
         "water_volume 110000.29 m3"
     );
-    // 2C is no digit, so that this reads one way only, whatever the profile says.
+    // 2C is no digit in both fields: this reads one way only, whatever the profile says.
     assert_eq!(water(both, first)[0], "water_volume 110000.29 m3");
     let both = "901f 00 29000011 29 29000011 29 00000000000000 0000";
     assert_eq!(
@@ -53,6 +53,46 @@ fn a_frame_that_reads_both_ways_is_the_profiles() {
     // 47 is tens of MJ/h, which no water meter counts.
     let leaning = "901f 00 47000011 29 47000011 29 00000000000000 0000";
     assert_eq!(water(leaning, first)[0], "water_volume 110000.47 L");
+}
+
+/// A unit byte that is none, beside a value that could be one: nothing is made of it, least of all zero.
+#[test]
+fn a_field_never_reads_the_other_way_than_its_frame() {
+    for (data, settled) in [
+        ("29000000 00 13000000 2c", "0.13 m3"),
+        ("29000000 00 29000000 2c", "0.29 m3"),
+        ("29000000 00 13000000 29", "0.13 L"),
+        ("29000000 00 29000000 29", "0.29 L"),
+    ] {
+        let data = bytes(&format!("1f90 00 {data} 31012211051520 0000"));
+        let out = decode(&frame("68 10 44332211003378 81", &data), Dialect::default()).unwrap();
+        assert_eq!(
+            lines(&out)[0],
+            format!("water_volume {settled} freeze=settlement")
+        );
+        assert_eq!(
+            faults(&out),
+            [
+                "unknown_unit: cjt188:10:78330011223344.water_volume: byte 18 is 00, which is no unit of CJ/T 188"
+            ]
+        );
+    }
+    // Nor of a field that stands alone, where the profile says that the unit is behind.
+    let data = bytes("d120 00 29000000 00");
+    let out = decode(&frame("68 10 44332211003378 81", &data), Dialect::default()).unwrap();
+    assert!(out.samples.is_empty() && faults(&out).len() == 1);
+    let first = Dialect {
+        unit_first: true,
+        ..Dialect::default()
+    };
+    assert_eq!(
+        water("d120 00 2900000000", first),
+        ["water_volume 0.00 L freeze=settlement storage=1"]
+    );
+    assert_eq!(
+        water("d120 00 2c 34100000", Dialect::default()),
+        ["water_volume 10.34 m3 freeze=settlement storage=1"]
+    );
 }
 
 /// Comment of an `OceanConnect` demo: litres, time year first.
