@@ -5,10 +5,10 @@
 //!                  DI DI SER ..    readings by the layout of DI, type and length
 //! ```
 //! Meters differ where the standard is clear, and sources where it is not. What a frame shows by itself is
-//! taken from the frame: the order of DI's bytes by which one is known, the unit's place by how all fields read best,
-//! the clock's order by which one is a date. What it does not show is the profile's ([`Dialect`]): digits
-//! of litres, the status bits. Two layouts of one identifier have two lengths, and a length that has none is
-//! refused with those that have.
+//! taken from the frame: the order of DI's bytes by which one is known, the unit's place by how its fields
+//! read best, the clock's order by which one is a date. What it does not show is the profile's ([`Dialect`]):
+//! digits of litres, the status bits. Two layouts of one identifier have two lengths, and a length that has
+//! none is refused with those that have.
 //!
 //! A frame's second start byte is a digit of its address, so that frames of DL/T 645 are tried before.
 mod clock;

@@ -214,6 +214,13 @@ fn the_status_is_read_as_the_profile_says() {
         ["valve_state fault", "battery_low false"]
     );
     assert_eq!(of("ffff", StatusBits::Ignored), (Vec::new(), Vec::new()));
+    // FF FF is no status, and no alarm; FF beside a vendor's byte is one.
+    for bits in [StatusBits::Standard, StatusBits::High, StatusBits::Flags] {
+        let (lines, alarms) = of("ffff", bits);
+        assert_eq!(lines, ["valve_state Null", "battery_low Null"]);
+        assert_eq!(alarms, Vec::<String>::new());
+    }
+    assert_eq!(of("ff00", StatusBits::Standard).1.len(), 1);
 }
 
 /// shiyuecamus/ng-gateway, `di_schema.rs`: 43 bytes with DI and SER.
