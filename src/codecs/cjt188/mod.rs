@@ -94,7 +94,30 @@ fn readings(frame: &Frame<'_>, dialect: Dialect, device: Option<u32>, out: &mut 
     let di = format!("DI {:04X}", identified.di);
     match &identified.meaning {
         Meaning::Readings(item) => {
-            reply::read(behind, item, frame.meter, dialect, device, out);
+            let Some((own, more)) = behind.split(item.bytes()) else {
+                return;
+            };
+            if !more.bytes.is_empty() && !reply::has_clock(own, item, dialect) {
+                let [len, sent] = [item.bytes() + BEFORE_DATA, frame.data.bytes.len()];
+                let sentence = format!(
+                    "{di} has {len} bytes with DI and SER; {sent} were sent, and in the first {len} there is \
+                     no clock where it belongs"
+                );
+                let group = empty(device, out);
+                refuse(behind, &di, group, Reason::Malformed, sentence, out);
+                return;
+            }
+            let group = reply::read(own, item, frame.meter, dialect, device, out);
+            if !more.bytes.is_empty() {
+                let sentence = format!(
+                    "{} bytes from byte {} on, {}, are not the standard's: its {di} has {} with DI and SER",
+                    more.bytes.len(),
+                    more.at,
+                    hex(more.bytes),
+                    item.bytes() + BEFORE_DATA,
+                );
+                refuse(more, &di, group, Reason::Malformed, sentence, out);
+            }
         }
         Meaning::Length(lengths) => {
             let [one, other] = lengths.map(|len| len.map(|len| (len + BEFORE_DATA).to_string()));

@@ -38,7 +38,15 @@ struct Value {
     unit_first: bool,
 }
 
-/// Reads what follows SER, laid out as `item`, into a group of its own.
+/// Is there a clock where the layout has one, set or not? Bytes that a maker has put before it are none.
+pub(super) fn has_clock(payload: Piece<'_>, item: &Item, dialect: Dialect) -> bool {
+    matches!(
+        clock_of(payload, item, dialect),
+        Some(Clock::At { .. } | Clock::Unset)
+    )
+}
+
+/// Reads what follows SER, laid out as `item`, into a group of its own, which it returns.
 pub(super) fn read(
     payload: Piece<'_>,
     item: &Item,
@@ -46,7 +54,7 @@ pub(super) fn read(
     dialect: Dialect,
     device: Option<u32>,
     out: &mut Decoded<'_>,
-) {
+) -> u32 {
     let clock = clock_of(payload, item, dialect);
     let time = match &clock {
         Some(Clock::At { text, .. }) => SentTime::Text(Cow::Owned(text.clone())),
@@ -67,7 +75,7 @@ pub(super) fn read(
     let mut rest = payload;
     for field in item.layout {
         let Some((own, behind)) = rest.split(field.bytes()) else {
-            return;
+            break;
         };
         rest = behind;
         match *field {
@@ -91,6 +99,7 @@ pub(super) fn read(
             Field::Status => reply.status(own, out),
         }
     }
+    reply.group
 }
 
 /// The clock of a reply, before what it dates.

@@ -255,6 +255,34 @@ fn heat_of_2018_is_told_by_its_length() {
     );
 }
 
+/// A maker's bytes behind the standard's cost themselves; put before the clock, they cost the reply.
+#[test]
+fn a_longer_reply_is_read_as_far_as_it_is_the_standards() {
+    let of = |kind: &str, data: &str| {
+        let head = format!("68 {kind} 01000000000011 81");
+        decode(&frame(&head, &bytes(data)), Dialect::default()).unwrap()
+    };
+    let standard = "901f 00 12340000 2c 11340000 2c 31012211051520 0100";
+    for (kind, metric) in [("10", "water_volume"), ("30", "gas_volume")] {
+        let out = of(kind, &format!("{standard} aabbcc"));
+        assert_eq!(lines(&out)[0], format!("{metric} 34.12 m3"));
+        assert_eq!(lines(&out).len(), 4);
+        assert_eq!(
+            faults(&out),
+            [format!(
+                "malformed: cjt188:{kind}:11000000000001.DI 901F: 3 bytes from byte 33 on, aabbcc, are not the \
+                 standard's: its DI 901F has 22 with DI and SER"
+            )]
+        );
+    }
+    let between = "901f 00 12340000 2c 11340000 2c 10340000 2c 31012211051520 0100";
+    for (kind, data) in [("10", between), ("20", standard), ("41", between)] {
+        let out = of(kind, data);
+        assert_eq!(lines(&out), Vec::<String>::new());
+        assert_eq!(faults(&out).len(), 1);
+    }
+}
+
 /// The same source: 26 bytes with DI and SER. Pressures have no unit there.
 #[test]
 fn frozen_data_of_2018_has_its_own_time() {
