@@ -307,7 +307,11 @@ impl Reply<'_> {
                 let ago = (!self.is_dated).then(|| label("storage", Cow::Owned(ago.to_string())));
                 [Some(kind), ago].into_iter().flatten().collect()
             }
-            None if settled => vec![label("freeze", Cow::Borrowed("settlement"))],
+            // The clock beside it is of now. D120 is the same value: one series.
+            None if settled => vec![
+                label("freeze", Cow::Borrowed("settlement")),
+                label("storage", Cow::Borrowed("1")),
+            ],
             None => Labels::new(),
         }
     }

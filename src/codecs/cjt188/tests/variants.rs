@@ -68,7 +68,7 @@ fn a_field_never_reads_the_other_way_than_its_frame() {
         let out = decode(&frame("68 10 44332211003378 81", &data), Dialect::default()).unwrap();
         assert_eq!(
             lines(&out)[0],
-            format!("water_volume {settled} freeze=settlement")
+            format!("water_volume {settled} freeze=settlement storage=1")
         );
         assert_eq!(
             faults(&out),
@@ -104,7 +104,7 @@ fn litres_have_the_profiles_digits() {
         lines(&out)[..2],
         [
             "water_volume 170.47 L",
-            "water_volume 148.51 L freeze=settlement"
+            "water_volume 148.51 L freeze=settlement storage=1"
         ]
     );
     assert_eq!(
@@ -136,7 +136,7 @@ fn ff_is_no_value() {
         lines[..2],
         [
             "water_volume 6046.00 m3",
-            "water_volume Null m3 freeze=settlement"
+            "water_volume Null m3 freeze=settlement storage=1"
         ]
     );
     let all = water(
@@ -156,7 +156,7 @@ fn hundreds_keep_what_was_shown() {
     assert_eq!(
         lines(&out)[..2],
         [
-            "heat_energy 123 MW.h freeze=settlement",
+            "heat_energy 123 MW.h freeze=settlement storage=1",
             "heat_energy 12.3 GJ"
         ]
     );
@@ -235,7 +235,7 @@ fn heat_of_2018_is_told_by_its_length() {
     assert_eq!(
         lines(&out)[..8],
         [
-            "heat_energy 10.00 kW.h freeze=settlement",
+            "heat_energy 10.00 kW.h freeze=settlement storage=1",
             "heat_energy 20.00 kW.h",
             "heat_power 1256.34 kW",
             "heat_flow 4.321 m3/h",
@@ -325,8 +325,8 @@ fn heat_and_cooling_of_2018_are_told_apart() {
     assert_eq!(
         lines(&out)[..4],
         [
-            "heat_energy 0.01 kW.h freeze=settlement",
-            "cooling_energy 0.02 kW.h freeze=settlement",
+            "heat_energy 0.01 kW.h freeze=settlement storage=1",
+            "cooling_energy 0.02 kW.h freeze=settlement storage=1",
             "heat_energy 0.03 kW.h",
             "cooling_energy 0.04 kW.h",
         ]
