@@ -4,7 +4,7 @@
 //!   are left out, and a report without any left is none. Who carried it is told if that is granted.
 //! - An event that names no kind is judged by what its device is now. Its details come from devices,
 //!   in words of theirs, and may hold any reading: a restricted grant gets those that the gateway
-//!   itself writes ([`PLAIN`]), and no others.
+//!   itself writes ([`PLAIN`]), of registers if it has the metric ([`OF_REGISTERS`]), and no others.
 //! - A reject is judged by what its device is now. Its bytes, its sentence, which quotes them, and the
 //!   name of its part hold what could not be read, of whatever metric and whichever device: for
 //!   grants of everything. Where it came from may be another device's place: for grants of all devices.
@@ -20,6 +20,16 @@ const PLAIN: [(&str, &[&str]); 3] = [
     ),
     ("will", &["reason"]),
     ("gap", &["reader", "from", "to"]),
+];
+
+/// Events of a register that the gateway writes, with numbers of the metric that their detail names, and
+/// of no other device: for whoever is granted that metric.
+const OF_REGISTERS: [&str; 5] = [
+    "register_rollover",
+    "register_rollback",
+    "register_conflict",
+    "register_not_advancing",
+    "consumption_implausible",
 ];
 
 /// A grant, and the devices as they are now.
@@ -76,6 +86,11 @@ impl<'a> Cut<'a> {
     /// Leaves of an event that is seen what is granted of it.
     pub fn details(&self, event: &mut proto::Event) {
         if self.grant.is_unrestricted() {
+            return;
+        }
+        let metric = event.detail.get("metric");
+        let sees = metric.is_some_and(|metric| self.grant.sees_metric(metric));
+        if sees && OF_REGISTERS.contains(&event.name.as_str()) {
             return;
         }
         let plain = PLAIN.iter().find(|(name, _)| *name == event.name);

@@ -1,7 +1,7 @@
 //! Frames of meters in one uplink: one, several, or those of a whole concentrator.
 //!
 //! ```text
-//!  payload --hex digits?--> bytes --split--> frames, damage, the rest --runs of one protocol--> read()
+//!  payload --hex digits?--> bytes --split--> frames, damage, the rest --by protocol--> read()
 //!  FE FE 68 .. 16 | 68 .. x6 | 41 42 43 | 68 .. 16
 //!  frame            damage     (ignored)  frame       one fault "frame at byte 9", two frames
 //! ```
@@ -26,8 +26,8 @@ pub struct Framing {
     pub(super) name: &'static str,
     /// Bytes of the frame that begins at the first byte, a 0x68. Its checks hold.
     pub(super) frame: fn(bytes: &[u8]) -> Result<usize, Unframed>,
-    /// Reads consecutive frames of this protocol, by their places in the payload. What is wrong with one is a
-    /// part of `out.faults`.
+    /// Reads frames of this protocol, by their places in the payload; those of others may lie between. What is
+    /// wrong with one is a part of `out.faults`.
     pub(super) read:
         fn(payload: &[u8], frames: &[Range<usize>], told: Told<'_>, out: &mut Decoded<'_>),
 }
@@ -128,7 +128,8 @@ fn bytes(
     result
 }
 
-/// Gives runs of one protocol to it. Damage ends a run: what a frame continues may be what was lost.
+/// Gives the frames of each protocol to it, whatever lies between them: an answer may go on behind a frame of
+/// another. Damage ends the runs: what a frame continues may be what was lost.
 fn read(
     payload: &[u8],
     framings: &[Framing],
@@ -136,27 +137,27 @@ fn read(
     told: Told<'_>,
     out: &mut Decoded<'_>,
 ) -> Result<(), Fault> {
-    let mut run: Vec<Range<usize>> = Vec::new();
-    let mut of = 0;
-    let flush = |of: usize, run: &mut Vec<Range<usize>>, out: &mut Decoded<'_>| {
-        if let Some(framing) = framings.get(of).filter(|_| !run.is_empty()) {
-            (framing.read)(payload, run, told, out);
+    // In the order of the first frame of each.
+    let mut runs: Vec<(usize, Vec<Range<usize>>)> = Vec::with_capacity(framings.len());
+    let flush = |runs: &mut Vec<(usize, Vec<Range<usize>>)>, out: &mut Decoded<'_>| {
+        for (of, run) in runs.drain(..) {
+            if let Some(framing) = framings.get(of) {
+                (framing.read)(payload, &run, told, out);
+            }
+            if out.samples.len() > told.limits.readings_max {
+                return Err(too_many(told.limits));
+            }
         }
-        run.clear();
-        let fits = out.samples.len() <= told.limits.readings_max;
-        fits.then_some(()).ok_or_else(|| too_many(told.limits))
+        Ok(())
     };
     for piece in pieces {
         match piece.what {
-            What::Frame(framing) => {
-                if framing != of {
-                    flush(of, &mut run, out)?;
-                    of = framing;
-                }
-                run.push(piece.at);
-            }
+            What::Frame(framing) => match runs.iter_mut().find(|(of, _)| *of == framing) {
+                Some((_, run)) => run.push(piece.at),
+                None => runs.push((framing, vec![piece.at])),
+            },
             What::Damage(fault) => {
-                flush(of, &mut run, out)?;
+                flush(&mut runs, out)?;
                 let part = format!("frame at byte {}", piece.at.start);
                 let byte = fault.byte.map(|byte| piece.at.start + byte);
                 out.faults.push(Fault {
@@ -168,7 +169,7 @@ fn read(
             What::Preamble | What::Envelope | What::Nothing => {}
         }
     }
-    flush(of, &mut run, out)?;
+    flush(&mut runs, out)?;
     quiet_requests(out);
     Ok(())
 }

@@ -8,6 +8,7 @@ use super::params::Params;
 use super::problem::Problem;
 use crate::access::{Grant, Pass};
 use crate::api::Shared;
+use crate::api::cut::Cut;
 use crate::api::selection::{Outside, Selection, Violations, check_metric};
 use crate::api::token::{MALFORMED, PageToken, request_hash};
 use crate::history::QueryError;
@@ -61,7 +62,7 @@ struct Item<'a> {
     sequence: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     received_at: Option<String>,
-    /// The concentrator that carried it.
+    /// The concentrator that carried it, if that is granted.
     #[serde(skip_serializing_if = "str::is_empty")]
     via: &'a str,
 }
@@ -147,12 +148,17 @@ fn page(shared: &Shared, wanted: Wanted) -> Result<Vec<u8>, Problem> {
     if !known && reports.is_empty() {
         return Err(super::devices::unknown(shared, &grant, &wanted.device));
     }
+    let cut = Cut::new(&shared.devices, &grant);
     let items = reports.iter().flat_map(|report| {
         report.readings.iter().map(|reading| Item {
             reading: json::Reading::from(reading),
             sequence: report.sequence,
             received_at: json::proto_time(report.received_at.as_ref()),
-            via: &report.via,
+            via: if cut.hides_via(&report.via) {
+                ""
+            } else {
+                &report.via
+            },
         })
     });
     let page = Page {

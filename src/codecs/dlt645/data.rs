@@ -32,6 +32,11 @@ impl Data {
         self.bytes.len().saturating_sub(self.at)
     }
 
+    /// Bytes that were taken.
+    pub(super) const fn taken(&self) -> usize {
+        self.at
+    }
+
     /// All that is not yet taken.
     pub(super) fn rest(&self) -> &[u8] {
         self.bytes.get(self.at..).unwrap_or_default()

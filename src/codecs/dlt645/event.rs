@@ -6,11 +6,13 @@ use super::control::{Edition, function};
 use super::data::hex;
 use super::frame::{Frame, digits};
 use super::show;
-use crate::codecs::{Decoded, Fault, Group, Note, Reason};
+use crate::codecs::{Decoded, Group, Note};
 use crate::model::proto::Severity;
 use std::borrow::Cow;
 use std::ops::Range;
 
+/// What the event of alarms is called.
+pub(super) const ALARM: &str = "meter_alarm";
 /// DI3 to DI1 of the passwords themselves.
 const PASSWORDS: [u8; 3] = [0x04, 0x00, 0x0c];
 
@@ -96,28 +98,32 @@ struct Event {
     detail: Vec<(Cow<'static, str>, Cow<'static, str>)>,
 }
 
-/// A refusal: its error byte in words.
+/// A refusal: its error in words. Most have one byte, that of the security module two; some meters send none.
 pub(super) fn refusal(payload: &[u8], frame: &Frame, device: Option<u32>, out: &mut Decoded<'_>) {
     let place = frame.data.clone();
-    let Some(error) = frame.meant(payload).next() else {
-        let group = open(device, out);
-        let part = out.place_of(group, "error", None);
-        let sentence = format!("refusal at byte {} without an error byte", frame.start);
-        out.faults
-            .push(Fault::part(Reason::Truncated, part, sentence));
-        return;
+    let is_secure = frame.control.function() == function::SECURITY;
+    let len = if is_secure { 2 } else { 1 };
+    let mut error: Vec<u8> = frame.meant(payload).take(len).collect();
+    let words = match *error.as_slice() {
+        [] => "no error named".to_owned(),
+        [error] if !is_secure => frame.control.error_words(error),
+        _ => {
+            error.reverse();
+            format!("security error {}", hex(&error))
+        }
     };
-    let words = frame.control.error_words(error);
-    out.show(|| {
-        let became = format!("error {error:02x}: {words}");
-        show::piece(payload, place.start..place.start + 1, became, "")
-    });
-    rest(payload, place.start + 1..place.end, out);
-    let detail = vec![
-        text("function", frame.control.name()),
-        text("error", format!("{error:02x}")),
-        text("words", words),
-    ];
+    let error = hex(&error);
+    let end = (place.start + len).min(place.end);
+    if end > place.start {
+        let became = format!("error {error}: {words}");
+        out.show(|| show::piece(payload, place.start..end, became, ""));
+    }
+    rest(payload, end..place.end, out);
+    let mut detail = vec![text("function", frame.control.name())];
+    if !error.is_empty() {
+        detail.push(text("error", error));
+    }
+    detail.push(text("words", words));
     note(
         device,
         out,

@@ -11,7 +11,7 @@ use super::data::Field;
 use super::frame::Frame;
 use super::item::{self, ACTIVE_POWER, Item, MINUTE, REACTIVE_POWER};
 use super::labels::{Labels, phase};
-use super::reader::Reader;
+use super::reader::{Reader, SEPARATOR};
 use super::{answer, show};
 use crate::codecs::Reason;
 use std::collections::BTreeMap;
@@ -23,11 +23,15 @@ const MOMENT: u8 = 0x00;
 const VARIABLES: u8 = 0x10;
 const BLOCK: u8 = 0xff;
 const HOURLY: u8 = 0x04;
-const SEPARATOR: u8 = 0xaa;
-/// Energies and demands of a block without separators: 8 energies of 4 bytes and 2 demands of 8, each with its
-/// tariffs, behind the moment and before 8 powers of 3 bytes.
+/// Parts of a block, and of one that has no more than import and export: which ones is set in the meter.
+const PARTS: &[u8] = &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, VARIABLES];
+const BRIEF_PARTS: &[u8] = &[1, 2, VARIABLES];
+const HOURLY_PARTS: &[u8] = &[1, 2];
+/// Bytes that each tariff has in a block: 8 energies of 4 and 2 demands of 8; or 2 energies.
 const PER_TARIFF: usize = 8 * 4 + 2 * 8;
-const BESIDE_TARIFFS: usize = MINUTE + 8 * 3;
+const PER_TARIFF_BRIEF: usize = 2 * 4;
+/// Bytes of the variables: 8 powers.
+const POWERS: usize = 8 * 3;
 const TARIFFS_MAX: usize = 64;
 
 /// By DI2; the last ones are of later supplements.
@@ -156,52 +160,87 @@ fn take_moment(labels: &mut Labels, reader: &mut Reader<'_, '_>) {
 }
 
 fn block(kind: u8, labels: &mut Labels, reader: &mut Reader<'_, '_>) -> bool {
-    let whats: &[u8] = if kind == HOURLY {
-        &[1, 2]
-    } else {
-        &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, VARIABLES]
-    };
     take_moment(labels, reader);
     if reader.data.rest().first() == Some(&SEPARATOR) {
         separator(reader);
-        for what in whats {
-            let items = items(kind, *what, *labels, TARIFFS_MAX);
-            until_separator(&items, reader);
-        }
+        separated(kind, *labels, reader);
     } else {
-        let len = reader.data.left() + MINUTE;
-        let tariffs = len.saturating_sub(BESIDE_TARIFFS);
-        let fits = tariffs > 0 && tariffs.is_multiple_of(PER_TARIFF);
-        if kind != HOURLY && !fits {
-            let sentence = format!(
-                "{len} bytes are no block of a freeze, with AA between its parts or without"
-            );
-            reader.fault(Reason::Malformed, sentence);
-            reader.is_cut = true;
-            reader.leftover();
-            return true;
-        }
-        for what in whats {
-            for item in items(kind, *what, *labels, tariffs / PER_TARIFF) {
-                reader.item(&item);
-            }
-        }
+        plain(kind, *labels, reader);
     }
     reader.leftover();
     true
 }
 
-/// Reads values until the separator behind them, or the end.
-fn until_separator(items: &[Item], reader: &mut Reader<'_, '_>) {
+/// Reads a block whose parts stand between separators.
+fn separated(kind: u8, labels: Labels, reader: &mut Reader<'_, '_>) {
+    let whats = if kind == HOURLY { HOURLY_PARTS } else { PARTS };
+    let part = |reader: &Reader<'_, '_>| {
+        let rest = reader.data.rest().iter();
+        rest.take_while(|byte| **byte != SEPARATOR).count()
+    };
+    let first = part(reader);
+    for what in whats {
+        // All energies have as many tariffs: what is as long as the variables instead is them.
+        let is_short = (3..=8).contains(what) && first != POWERS && part(reader) == POWERS;
+        let what = if is_short { VARIABLES } else { *what };
+        let items = items(kind, what, labels, TARIFFS_MAX);
+        let is_last = what == VARIABLES || Some(&what) == whats.last();
+        let goes_on = until_separator(&items, reader);
+        if is_last && goes_on && reader.data.left() > 0 {
+            reader.beyond();
+        }
+        if is_last || !goes_on {
+            return;
+        }
+    }
+}
+
+/// Reads a block without separators. Its length says how many tariffs it has, where no frame of it is missing.
+fn plain(kind: u8, labels: Labels, reader: &mut Reader<'_, '_>) {
+    let left = reader.data.left();
+    let ended = usize::from(reader.data.rest().last() == Some(&SEPARATOR));
+    let len = left.saturating_sub(POWERS + ended);
+    let fits = |of: usize| len > 0 && len.is_multiple_of(of) && !reader.is_cut;
+    let (whats, tariffs) = if kind == HOURLY {
+        (HOURLY_PARTS, 1)
+    } else if fits(PER_TARIFF) {
+        (PARTS, len / PER_TARIFF)
+    } else if fits(PER_TARIFF_BRIEF) {
+        (BRIEF_PARTS, len / PER_TARIFF_BRIEF)
+    } else {
+        if !reader.is_cut {
+            let sentence = format!(
+                "{} bytes are no block of a freeze, with AA between its parts or without",
+                left + MINUTE
+            );
+            reader.fault(Reason::Malformed, sentence);
+        }
+        reader.is_cut = true;
+        return;
+    };
+    for what in whats {
+        for item in items(kind, *what, labels, tariffs) {
+            reader.item(&item);
+        }
+    }
+    if reader.data.rest() == [SEPARATOR] {
+        reader.block_end();
+    }
+}
+
+/// Reads values until the separator behind them, or the end; `true`: there was a separator.
+fn until_separator(items: &[Item], reader: &mut Reader<'_, '_>) -> bool {
     for item in items {
         if reader.data.rest().first() == Some(&SEPARATOR) || reader.data.left() < item.width() {
             break;
         }
         reader.item(item);
     }
-    if reader.data.rest().first() == Some(&SEPARATOR) {
+    let ends = reader.data.rest().first() == Some(&SEPARATOR);
+    if ends {
         separator(reader);
     }
+    ends
 }
 
 /// Takes a separator.

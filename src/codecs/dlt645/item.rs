@@ -6,7 +6,8 @@
 //!  01    demand: the same, with the time of its occurrence
 //!  02    variable            phase 0..3      0, or the order of a harmonic
 //!  04    parameter
-//!  FF in one of the last three: a block of all values that this byte can name, in ascending order
+//!  FF in one of the last three: a block of all values that this byte can name, in ascending order, which is
+//!  read up to the first that is not known
 //! ```
 //! Freezes (05) and load records (06) have modules of their own.
 //!
@@ -45,6 +46,11 @@ pub(super) enum Item {
     Time,
     /// Both.
     Clock,
+    /// What is no reading, in words: of a block that must be read past it.
+    Setting {
+        words: &'static str,
+        width: usize,
+    },
     /// Digits that are no number: an address.
     Digits {
         metric: &'static str,
@@ -65,7 +71,7 @@ impl Item {
             Self::Date => 4,
             Self::Time => 3,
             Self::Clock => 7,
-            Self::Digits { width, .. } => *width,
+            Self::Digits { width, .. } | Self::Setting { width, .. } => *width,
         }
     }
 }
@@ -233,9 +239,61 @@ const OF_THE_METER: &[Quantity] = &[
 pub(super) const ACTIVE_DEMAND: Quantity = number("active_power_demand", "kW", 3, 4, true);
 pub(super) const REACTIVE_DEMAND: Quantity = number("reactive_power_demand", "kvar", 3, 4, true);
 
+/// Identifiers of the supplement of 2013 that stand alone: what is prepaid, and how often something was.
+const ALONE: &[([u8; 4], Quantity)] = &[
+    (
+        [0x00, 0x90, 0x01, 0x00],
+        number("remaining_energy", "kW.h", 4, 2, false),
+    ),
+    (
+        [0x00, 0x90, 0x01, 0x01],
+        number("overdraft_energy", "kW.h", 4, 2, false),
+    ),
+    (
+        [0x03, 0x11, 0x00, 0x00],
+        number("power_failure_count", "1", 3, 0, false),
+    ),
+    (
+        [0x03, 0x30, 0x0d, 0x00],
+        number("cover_open_count", "1", 3, 0, false),
+    ),
+    (
+        [0x03, 0x30, 0x0e, 0x00],
+        number("terminal_cover_open_count", "1", 3, 0, false),
+    ),
+];
+
+/// 000B00xx, what was used since a settlement: now, or up to the one before.
+const CONSUMPTION: Quantity = number("active_energy_since_settlement", "kW.h", 4, 2, true);
+
+/// Money, which has no unit here: its currency is in no frame.
+const MONEY: &[([u8; 4], &str)] = &[
+    ([0x00, 0x90, 0x02, 0x00], "remaining money"),
+    ([0x00, 0x90, 0x02, 0x01], "overdrawn money"),
+    ([0x02, 0x80, 0x00, 0x0b], "the price of the step"),
+    ([0x02, 0x80, 0x00, 0x20], "the price"),
+    ([0x02, 0x80, 0x00, 0x21], "the price of the tariff"),
+];
+
+/// What an identifier of money says.
+pub(super) fn money(di: [u8; 4]) -> Option<&'static str> {
+    let row = MONEY.iter().find(|row| row.0 == di)?;
+    Some(row.1)
+}
+
+fn alone(di: [u8; 4]) -> Option<Item> {
+    let (_, quantity) = ALONE.iter().find(|row| row.0 == di)?;
+    Some(Item::Number(*quantity, Labels::default()))
+}
+
 /// What the bytes DI3..DI0 name; `None`: nothing that is read.
 pub(super) fn named(di: [u8; 4]) -> Option<Item> {
+    alone(di).or_else(|| in_order(di))
+}
+
+fn in_order(di: [u8; 4]) -> Option<Item> {
     match di {
+        [0x00, 0x0b, 0x00, back @ 0..=1] => Some(Item::Number(CONSUMPTION, settled(0, back, "")?)),
         [0x00, kind, tariff, settlement] => {
             let (quantity, labels) = of_energy(kind, tariff, settlement)?;
             Some(Item::Number(quantity, labels))
@@ -290,8 +348,12 @@ pub(super) fn all(di: [u8; 4]) -> Vec<Item> {
     }
 }
 
+/// Members up to the first that has no name here: how long it is nobody knows, so that nothing behind it
+/// can be placed.
 fn block(di: impl Fn(u8) -> [u8; 4]) -> Vec<Item> {
-    (0..0xff).filter_map(|byte| named(di(byte))).collect()
+    let names = (0..0xff).map(|byte| named(di(byte)));
+    let known = names.skip_while(Option::is_none);
+    known.map_while(|item| item).collect()
 }
 
 fn settled(tariff: u8, settlement: u8, phase: &'static str) -> Option<Labels> {

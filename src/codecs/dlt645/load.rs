@@ -15,14 +15,13 @@ use super::item::{
     self, ACTIVE_DEMAND, ACTIVE_POWER, Item, MINUTE, Quantity, REACTIVE_DEMAND, REACTIVE_POWER,
 };
 use super::labels::{Labels, phase};
-use super::reader::Reader;
+use super::reader::{Reader, SEPARATOR};
 use super::show;
 use crate::codecs::Reason;
 
 /// DI3.
 pub(super) const GROUP: u8 = 0x06;
 const CLASSES: u8 = 6;
-const SEPARATOR: u8 = 0xaa;
 const START: [u8; 2] = [0xa0; 2];
 const WRONG: [u8; 2] = [0xe0; 2];
 const END: u8 = 0xe5;

@@ -6,6 +6,7 @@
 //!  item.rs    identifier -> quantities, labels                    old.rs      those of 1997
 //!  reader.rs  bytes --bcd.rs--> samples                           freeze.rs, load.rs  blocks of their own
 //!  status.rs  status words -> flags, alarms                       event.rs    frames without readings
+//!  report.rs  what a meter reports of its own accord
 //! ```
 //! Decisions: an answer may be shorter than its block (meters with 4 tariffs send 5 of 64 values), so what is
 //! there is taken, and only a rest that is no whole value is a fault. All FF is a value that the meter does
@@ -23,6 +24,7 @@ mod labels;
 mod load;
 mod old;
 mod reader;
+mod report;
 mod show;
 pub(super) mod status;
 
@@ -36,6 +38,9 @@ use super::frames::{self, Framing};
 use super::{Decoded, Fault, Reason, Told};
 use std::borrow::Cow;
 use std::ops::Range;
+
+/// Bytes of data that a frame may have are 200; what is well below them did not have to be cut.
+const LONG: usize = 180;
 
 pub(super) const FRAMING: Framing = Framing {
     name: "dlt645",
@@ -131,10 +136,13 @@ fn values(
         let place = heads(payload, frame, &name, None, out);
         event::rest(payload, place, out);
     }
-    let before = (out.samples.len(), out.faults.len());
+    let before = seen(out);
     let mut reader = Reader::new(payload, data, out, device, name);
-    reader.is_cut = answer.missing.is_some();
-    if answer::is_next(frame) {
+    let missing = answer
+        .missing
+        .filter(|_| !is_of_report(payload, frames, answer));
+    reader.is_cut = missing.is_some();
+    if answer::is_next(frame) && di != report::DI {
         orphan(payload, frame, &mut reader);
         return;
     }
@@ -146,12 +154,14 @@ fn values(
             freeze::read(di, moment, &mut reader)
         }
         [load::GROUP, ..] => load::read(di, &mut reader),
+        report::DI => report::read(&mut reader),
         _ => items(&item::all(di), &mut reader),
     };
     if !is_known {
         unknown(di, &mut reader);
     }
-    if let Some(number) = answer.missing {
+    let is_whole = is_known && !reader.has_rest && is_one(di, is_old, frame.data.len());
+    if let Some(number) = missing.filter(|number| *number > 1 || !is_whole) {
         let sentence = if is_old {
             "more frames follow, and are not in this uplink; what came before is kept".to_owned()
         } else {
@@ -161,10 +171,35 @@ fn values(
         };
         reader.fault(Reason::Truncated, sentence);
     }
-    if before == (reader.out.samples.len(), reader.out.faults.len()) {
+    if before == seen(reader.out) {
         let sentence = "no value behind the data identifier";
         reader.fault(Reason::Truncated, sentence.to_owned());
     }
+}
+
+/// Readings, faults and events.
+fn seen(out: &Decoded<'_>) -> (usize, usize, usize) {
+    (out.samples.len(), out.faults.len(), out.notes.len())
+}
+
+/// Is it one value, or so short a row of tariffs that it did not have to go on in a further frame? A meter
+/// that says so for all that has something to report.
+fn is_one(di: [u8; 4], is_old: bool, len: usize) -> bool {
+    !is_old && !di.contains(&0xff) && !di.starts_with(&[load::GROUP]) && len < LONG
+}
+
+/// Does the bit that says that more frames follow stand for the report that is beside the answer?
+fn is_of_report(payload: &[u8], frames: &[Frame], answer: &Answer) -> bool {
+    let Some(first) = frames.get(answer.first) else {
+        return false;
+    };
+    let is_alone = answer.more.is_empty() && answer.left_out.is_empty();
+    let is_report = |frame: &Frame| {
+        frame.address == first.address
+            && frame.control.is_reply()
+            && answer::identifier(payload, frame) == Some(report::DI)
+    };
+    is_alone && !is_report(first) && frames.iter().any(is_report)
 }
 
 fn items(items: &[item::Item], reader: &mut Reader<'_, '_>) -> bool {
@@ -221,6 +256,10 @@ fn unknown(di: [u8; 4], reader: &mut Reader<'_, '_>) {
         "a block over two of its bytes, of which nothing says how many values each has"
     } else {
         "no such data identifier is read"
+    };
+    let why = match item::money(di) {
+        Some(what) => format!("{what}, of which the frame does not say the currency"),
+        None => why.to_owned(),
     };
     let sentence = format!("{why}: {} bytes, {bytes}", reader.data.left());
     reader.fault(Reason::UnknownIdentifier, sentence);

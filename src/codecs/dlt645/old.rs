@@ -5,7 +5,7 @@
 //!  DI0  high: 1 import, 2 export, of reactive also 3 to 6: quadrants 1, 4, 2, 3
 //!       low: 0 total, 1 to 14 tariffs, F the block of them
 //!  B6xx variables: 1x voltage, 2x current, 3x active and 4x reactive power, 5x power factor
-//!  C010 date, C011 time
+//!  C010 date, C011 time, C032 number of the meter
 //! ```
 //! The edition knows no signs, and demands without their time, which has an identifier of its own.
 use super::item::{Item, Quantity};
@@ -32,6 +32,18 @@ const VARIABLES: &[(u8, Quantity, bool)] = &[
     (4, number("reactive_power", "kvar", 2, 2), true),
     (5, number("power_factor", "1", 2, 3), true),
 ];
+/// The block of active powers, and B634 and B635, which end it.
+const ACTIVE_POWERS: [u8; 2] = [0xb6, 0x3f];
+const LIMITS: [Item; 2] = [
+    Item::Setting {
+        words: "limit of active power, import",
+        width: 2,
+    },
+    Item::Setting {
+        words: "limit of active power, export",
+        width: 2,
+    },
+];
 const ACTIVE: [&str; 2] = ["active_energy_import", "active_energy_export"];
 const REACTIVE: [&str; 6] = [
     "reactive_energy_import",
@@ -48,7 +60,11 @@ pub(super) fn all(di: [u8; 2]) -> Vec<Item> {
     let [kind, which] = di;
     if which & 0xf == 0xf {
         let of = |low| named([kind, which & 0xf0 | low]);
-        return (0..=TARIFF_MAX).filter_map(of).collect();
+        let mut items: Vec<Item> = (0..=TARIFF_MAX).filter_map(of).collect();
+        if di == ACTIVE_POWERS {
+            items.extend(LIMITS);
+        }
+        return items;
     }
     named(di).into_iter().collect()
 }
@@ -82,6 +98,10 @@ fn named([kind, which]: [u8; 2]) -> Option<Item> {
         }
         (0xc, 0) if which == 0x10 => Some(Item::Date),
         (0xc, 0) if which == 0x11 => Some(Item::Time),
+        (0xc, 0) if which == 0x32 => Some(Item::Digits {
+            metric: "meter_number",
+            width: 6,
+        }),
         _ => None,
     }
 }

@@ -1,6 +1,7 @@
 //! Cuts the data of one answer into values.
 use super::bcd::{self, Bcd};
 use super::data::{Data, Field, hex};
+use super::event;
 use super::frame;
 use super::item::{Item, MINUTE, Quantity};
 use super::labels::Labels;
@@ -9,6 +10,9 @@ use super::status;
 use crate::codecs::{Decoded, Fault, Group, Note, Reason, Sample, Sent, SentTime};
 use crate::model::proto::Severity;
 use std::borrow::Cow;
+
+/// Stands between the parts of a block or behind the last: no decimal number begins with it.
+pub(super) const SEPARATOR: u8 = 0xaa;
 
 /// One answer of a meter, and where its readings go.
 pub(super) struct Reader<'r, 'o> {
@@ -23,6 +27,8 @@ pub(super) struct Reader<'r, 'o> {
     pub(super) di: String,
     /// Later parts of the data are missing: what is left over at the end is no further fault.
     pub(super) is_cut: bool,
+    /// Something was left behind the last whole value.
+    pub(super) has_rest: bool,
     /// Alarms that are set, and the words that said so.
     alarms: Vec<(String, String)>,
 }
@@ -47,6 +53,7 @@ impl<'r, 'o> Reader<'r, 'o> {
             group,
             di,
             is_cut: false,
+            has_rest: false,
             alarms: Vec::new(),
         }
     }
@@ -68,13 +75,23 @@ impl<'r, 'o> Reader<'r, 'o> {
         }
     }
 
-    /// Reads items until no bytes are left; what is left behind the last whole one is a fault.
+    /// Reads items until no bytes are left; what is left behind the last whole one is a fault. Some meters end
+    /// a block with AA.
     pub(super) fn items(&mut self, items: &[Item]) {
-        for item in items {
+        // Of a value that is longer than it should be nobody knows which bytes it is.
+        let is_other = matches!(items, [one] if self.data.left() > one.width());
+        for item in items.iter().filter(|_| !is_other) {
             if self.data.left() < item.width() {
                 break;
             }
             self.item(item);
+        }
+        if items.len() > 1 && self.data.rest() == [SEPARATOR] {
+            self.block_end();
+        }
+        let width: usize = items.iter().map(Item::width).sum();
+        if items.len() > 1 && self.data.left() > 0 && self.data.taken() >= width {
+            self.beyond();
         }
         self.leftover();
         self.finish();
@@ -95,6 +112,7 @@ impl<'r, 'o> Reader<'r, 'o> {
             Item::Time => self.digits(field, "meter_time"),
             Item::Clock => self.digits(field, "meter_clock"),
             Item::Digits { metric, .. } => self.digits(field, metric),
+            Item::Setting { words, .. } => self.show(field, words, None, "a setting"),
         }
     }
 
@@ -128,11 +146,15 @@ impl<'r, 'o> Reader<'r, 'o> {
         });
     }
 
-    fn demand(&mut self, field: Field, quantity: &Quantity, labels: Labels) {
+    /// A stored demand that says when it was has no place among the periods: the next one moves it on.
+    fn demand(&mut self, field: Field, quantity: &Quantity, mut labels: Labels) {
         let value = Data::part(field, 0, quantity.width);
         let minute = Data::part(field, quantity.width, MINUTE);
         let time = bcd::minute(self.data.bytes(minute));
         let became = show::time(time.as_deref());
+        if time.is_some() {
+            labels.storage = 0;
+        }
         let group = self.open(time);
         self.number(value, quantity, labels, group);
         self.show(minute, &became, None, "");
@@ -144,6 +166,8 @@ impl<'r, 'o> Reader<'r, 'o> {
         if let Bcd::Invalid(at) = bcd::read(bytes, false) {
             return self.invalid(field, at, metric, self.group);
         }
+        let is_set = bytes.iter().any(|byte| *byte != 0xff);
+        let is_zero = bytes.iter().all(|byte| *byte == 0);
         let text = match (metric, bytes) {
             ("meter_date", &[_, day, month, year]) => bcd::date(day, month, year),
             ("meter_time", &[second, minute, hour]) => bcd::time(second, minute, hour),
@@ -152,11 +176,11 @@ impl<'r, 'o> Reader<'r, 'o> {
                 let time = bcd::time(second, minute, hour);
                 date.zip(time).map(|(date, time)| format!("{date}T{time}"))
             }
-            _ => {
-                let is_set = bytes.iter().any(|byte| *byte != 0xff);
-                is_set.then(|| frame::digits(bytes))
-            }
+            _ => is_set.then(|| frame::digits(bytes)),
         };
+        if text.is_none() && is_set && !is_zero {
+            return self.no_time(field, metric);
+        }
         if let Some(clock) = text.as_ref().filter(|_| metric == "meter_clock") {
             self.set_time(clock.clone());
         }
@@ -224,10 +248,26 @@ impl<'r, 'o> Reader<'r, 'o> {
         detail.push((Cow::Borrowed("word"), Cow::Owned(words.join(" "))));
         self.out.notes.push(Note {
             group: self.group,
-            name: Cow::Borrowed("meter_alarm"),
+            name: Cow::Borrowed(event::ALARM),
             severity: Severity::Warning,
             detail,
         });
+    }
+
+    /// Takes the AA that ends a block.
+    pub(super) fn block_end(&mut self) {
+        if let Some(field) = self.data.take(1) {
+            self.show(field, "end of the block", None, "");
+        }
+    }
+
+    /// What is left, behind all of a block that is known.
+    pub(super) fn beyond(&mut self) {
+        let (left, bytes) = (self.data.left(), hex(self.data.rest()));
+        let sentence = format!("{left} bytes, {bytes}, behind what is known of the block");
+        self.fault(Reason::UnknownIdentifier, sentence);
+        self.has_rest = true;
+        self.is_cut = true;
     }
 
     /// What is left, behind the last whole value.
@@ -236,6 +276,7 @@ impl<'r, 'o> Reader<'r, 'o> {
         let Some(field) = self.data.take(left).filter(|_| left > 0) else {
             return;
         };
+        self.has_rest = true;
         let place = self.data.place(field, 0);
         let bytes = hex(self.data.bytes(field));
         if !self.is_cut {
@@ -243,7 +284,12 @@ impl<'r, 'o> Reader<'r, 'o> {
                 format!("{left} bytes from byte {place} on, {bytes}, are no whole value");
             self.fault(Reason::Truncated, sentence);
         }
-        self.show(field, "", None, "no whole value");
+        let note = if self.is_cut {
+            "not read"
+        } else {
+            "no whole value"
+        };
+        self.show(field, "", None, note);
     }
 
     fn invalid(&mut self, field: Field, at: usize, metric: &'static str, group: u32) {
@@ -259,6 +305,20 @@ impl<'r, 'o> Reader<'r, 'o> {
         self.out
             .faults
             .push(Fault::part(Reason::InvalidBcd, part, sentence));
+    }
+
+    /// Decimal digits that are no date or time. All zeros and all FF are not set.
+    fn no_time(&mut self, field: Field, metric: &'static str) {
+        let bytes = hex(self.data.bytes(field));
+        let sentence = format!(
+            "{bytes}, at byte {}, is no date or time",
+            self.data.place(field, 0)
+        );
+        self.show(field, metric, None, &sentence);
+        let part = self.out.place_of(self.group, metric, None);
+        self.out
+            .faults
+            .push(Fault::part(Reason::ImplausibleTime, part, sentence));
     }
 
     /// A fault of the answer.

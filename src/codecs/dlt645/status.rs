@@ -1,7 +1,7 @@
 //! The seven status words of a meter, 04000501 to 04000507 (DL/T 645-2007 annex C).
 //!
-//! Bits that the annex reserves say nothing. Bits 6 and 7 of word 3 are of the supplement of 2013, which
-//! meters in use follow; in older ones they are 0.
+//! Bits 8 to 15 of word 1, 6 and 7 of word 3, 9 and 10 of word 7 are of the supplement of 2013, which meters in
+//! use follow; in older ones they are 0. Other bits that the annex reserves are shown by their number.
 use super::labels::phase;
 use crate::codecs::Sent;
 use std::borrow::Cow;
@@ -31,6 +31,12 @@ const OF_THE_METER: &[Bit] = &[
     (3, "reading_battery_low", "", true),
     (4, "active_power_reversed", "", false),
     (5, "reactive_power_reversed", "", false),
+    (8, "control_loop_fault", "", true),
+    (9, "esam_fault", "", true),
+    (12, "program_fault", "", true),
+    (13, "memory_fault", "", true),
+    (14, "overdraft", "", true),
+    (15, "clock_fault", "", true),
 ];
 const DIRECTIONS: &[Bit] = &[
     (0, "active_power_reversed", "a", false),
@@ -68,6 +74,8 @@ const OF_ALL_PHASES: &[Bit] = &[
     (6, "demand_exceeded", "", true),
     (7, "power_factor_low", "", true),
     (8, "current_severely_unbalanced", "", true),
+    (9, "cover_open", "", true),
+    (10, "terminal_cover_open", "", true),
 ];
 
 const SUPPLY_WORD: u8 = 3;
@@ -134,6 +142,21 @@ fn supply(bits: Option<u16>) -> Option<Flag> {
     })
 }
 
+/// The flag of one bit: `voltage_loss_a`.
+pub(super) fn key(word: u8, bit: u8) -> Option<String> {
+    match (word, word.checked_sub(3).and_then(phase)) {
+        (4..=6, Some(phase)) => {
+            let metric = OF_A_PHASE.get(usize::from(bit))?;
+            Some(format!("{metric}_{phase}"))
+        }
+        (7, _) => {
+            let row = OF_ALL_PHASES.iter().find(|row| row.0 == bit)?;
+            Some(row.1.to_owned())
+        }
+        _ => None,
+    }
+}
+
 /// What is set, for who looks.
 pub(in crate::codecs) fn words(word: u8, bits: Option<u16>) -> String {
     let Some(set) = bits else {
@@ -147,7 +170,24 @@ pub(in crate::codecs) fn words(word: u8, bits: Option<u16>) -> String {
             State::Flag(false) | State::Absent => {}
         }
     }
+    for bit in (0..16).filter(|bit| set >> bit & 1 == 1) {
+        if !is_named(word, bit) {
+            words.push(format!("bit {bit}"));
+        }
+    }
     format!("{set:016b}: {}", words.join(", "))
+}
+
+fn is_named(word: u8, bit: u8) -> bool {
+    let bits = match word {
+        1 => OF_THE_METER,
+        2 => DIRECTIONS,
+        SUPPLY_WORD if bit == 1 || bit == 2 => return true,
+        SUPPLY_WORD => OPERATION,
+        7 => OF_ALL_PHASES,
+        _ => return usize::from(bit) < OF_A_PHASE.len(),
+    };
+    bits.iter().any(|row| row.0 == bit)
 }
 
 #[cfg(test)]
@@ -183,7 +223,35 @@ mod tests {
             ["voltage_sequence_reversed", "mains_failure"]
         );
         assert_eq!(set(1, 0x000c), ["clock_battery_low", "reading_battery_low"]);
+        assert_eq!(set(7, 0x0600), ["cover_open", "terminal_cover_open"]);
+        assert_eq!(
+            set(1, 0xff00),
+            [
+                "control_loop_fault",
+                "esam_fault",
+                "program_fault",
+                "memory_fault",
+                "overdraft",
+                "clock_fault"
+            ]
+        );
         assert!(set(2, 0xffff).is_empty() && set(3, 0xff7f).is_empty());
+    }
+
+    #[test]
+    fn bits_without_a_name_are_shown() {
+        assert_eq!(
+            words(4, Some(0x8001)),
+            "1000000000000001: voltage_loss_a, bit 15"
+        );
+        assert_eq!(
+            words(7, Some(0x0a00)),
+            "0000101000000000: cover_open, bit 11"
+        );
+        assert_eq!(
+            words(3, Some(0x0012)),
+            "0000000000010010: relay_open, power_supply auxiliary"
+        );
     }
 
     #[test]

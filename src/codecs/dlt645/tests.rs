@@ -4,6 +4,7 @@ mod answers;
 mod damage;
 mod events;
 mod fixtures;
+mod of_1997;
 mod stored;
 mod vectors;
 
@@ -61,6 +62,10 @@ fn split(payload: &[u8]) -> (Vec<Range<usize>>, Option<Fault>) {
 
 /// As the profile `dlt645` does.
 pub(super) fn decode(payload: &[u8]) -> Decoded<'static> {
+    decode_as(payload, &[FRAMING])
+}
+
+pub(super) fn decode_as(payload: &[u8], framings: &[Framing]) -> Decoded<'static> {
     let mut out = Decoded {
         trace: Some(Trace::default()),
         ..Decoded::default()
@@ -73,7 +78,7 @@ pub(super) fn decode(payload: &[u8]) -> Decoded<'static> {
         dialect_of: &|_| None,
     };
     // Without one frame there is nothing, and the error says why.
-    let _ = crate::codecs::frames::decode(payload, &[FRAMING], told, &mut out);
+    let _ = crate::codecs::frames::decode(payload, framings, told, &mut out);
     out
 }
 

@@ -201,7 +201,8 @@ fn frames_of_three_protocols_stand_in_a_row() {
     .concat();
     let seen = see(&payload);
     assert_eq!(seen.result, Ok(()));
-    assert_eq!(seen.frames, hexes(&[&a, &b, &c, &a]));
+    // Those of one protocol are read at once.
+    assert_eq!(seen.frames, hexes(&[&a, &a, &b, &c]));
     assert_eq!(seen.faults, []);
     let became: Vec<&str> = seen.trace.iter().map(|piece| &*piece.became).collect();
     assert_eq!(
@@ -432,9 +433,10 @@ fn good_frames_are_found_and_none_is_made_up() {
             }
         }
         let seen = see(&payload);
-        let mut left = seen.frames.iter();
+        let count = |of: &[String], frame: &String| of.iter().filter(|it| *it == frame).count();
         for frame in &good {
-            prop_assert!(left.any(|seen| seen == frame), "{} lost", frame);
+            let enough = count(&seen.frames, frame) >= count(&good, frame);
+            prop_assert!(enough, "{} lost", frame);
         }
         // What was inserted or lost may lie at an edge, or its neighbour may make up for it.
         for frame in &seen.frames {

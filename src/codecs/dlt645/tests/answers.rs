@@ -97,3 +97,86 @@ fn a_frame_within_an_envelope_is_found() {
     assert_eq!(decoded.devices, ["dlt645:151230011061"]);
     assert_eq!(faults(&decoded), [""; 0]);
 }
+
+/// Bit 5 of a complete answer says that there is something to report, and 04001501 says what.
+#[test]
+fn a_report_that_waits_cuts_no_answer() {
+    let alone = decode(&bytes("6861010000000068b1083333343359333333aa16"));
+    assert_eq!(samples(&alone), ["active_energy_import 0.26 kW.h"]);
+    assert_eq!(faults(&alone), [""; 0]);
+    let mut set = [0; 12];
+    set[1] = 0x04;
+    set[2] = 0x01;
+    set[10] = 0x10;
+    let report = |behind: &[u8]| answer(0x0400_1501, &[&set[..], behind].concat());
+    let block = computed(0xb1, &answer(0x0001_ff00, &[1, 0, 0, 0, 2, 0, 0, 0]));
+    for (control, behind) in [
+        (0x91, &[2, 1, 0x12, 0xaa][..]),
+        (0x92, &[2, 1, 0x12, 0xaa, 1]),
+        (0xb1, &[2, 1, 0x12]),
+        (0x91, &[]),
+    ] {
+        let decoded = decode(&[block.clone(), computed(control, &report(behind))].concat());
+        assert_eq!(faults(&decoded), [""; 0], "{control:02x}");
+        assert_eq!(values(&decoded), ["0.01", "0.02"]);
+        assert_eq!(
+            notes(&decoded),
+            ["meter_alarm cover_open=true, voltage_loss_a=true, clock_set=true, word=04001501"]
+        );
+    }
+    let calm = decode(&computed(0x91, &answer(0x0400_1501, &[0; 12])));
+    assert_eq!(faults(&calm), [""; 0]);
+    assert_eq!(
+        notes(&calm),
+        ["meter_answer function=read, di=04001501, data=000000000000000000000000"]
+    );
+    let short = decode(&computed(0x91, &answer(0x0400_1501, &[0; 11])));
+    assert_eq!(faults(&short).len(), 1);
+    let strange = decode(&computed(0x91, &report(&[2, 1, 0x12, 7, 7])));
+    assert_eq!(faults(&strange).len(), 1);
+    assert_eq!(strange.notes.len(), 1);
+}
+
+#[test]
+fn some_meters_end_a_block_with_aa() {
+    // Clou (terminal firmware strips one AA)
+    let decoded = decode(&bytes(
+        "68610100000000689119333234333433333334333333343333333433333334333333dd8616",
+    ));
+    assert_eq!(samples(&decoded).len(), 5);
+    assert_eq!(faults(&decoded), [""; 0]);
+    assert!(
+        pieces(&decoded)
+            .iter()
+            .any(|piece| piece.contains("end of the block"))
+    );
+    let [first, second, _] = parts();
+    let last = computed(0x92, &answer(0x0001_ff00, &[0x44, 0, 0, 0, 0xaa, 2]));
+    let decoded = decode(&[first, second, last].concat());
+    assert_eq!(values(&decoded), ["0.11", "0.22", "0.33", "0.44"]);
+    assert_eq!(faults(&decoded), [""; 0]);
+    // One value is no block, and two AA are no end.
+    let one = decode(&computed(0x91, &answer(0x0001_0000, &[1, 0, 0, 0, 0xaa])));
+    assert_eq!(faults(&one).len(), 1);
+    let two = decode(&computed(
+        0x91,
+        &answer(0x0201_ff00, &[1, 0x22, 0xaa, 0xaa]),
+    ));
+    assert_eq!(values(&two), ["220.1"]);
+    assert_eq!(faults(&two).len(), 1);
+}
+
+/// A concentrator of all kinds of meters: an answer goes on behind a frame of another protocol.
+#[test]
+fn frames_of_other_protocols_tear_no_answer() {
+    let water = bytes("6810443322110033788116901f00007766552c007766552c3101221105152021841316");
+    let [first, second, third] = parts();
+    let payload = [first, water.clone(), second, water, third].concat();
+    let decoded = decode_as(&payload, &[FRAMING, crate::codecs::cjt188::FRAMING]);
+    assert_eq!(faults(&decoded), [""; 0]);
+    assert_eq!(values(&decoded)[..4], ["0.11", "0.22", "0.33", "0.44"]);
+    assert_eq!(
+        decoded.devices,
+        ["dlt645:000000000161", "cjt188:10:78330011223344"]
+    );
+}

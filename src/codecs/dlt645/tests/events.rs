@@ -23,8 +23,18 @@ fn refusals_are_told_in_words() {
     );
     let none = decode(&computed(0xd1, &[]));
     assert_eq!(
-        faults(&none),
-        ["dlt645:000000000161.error truncated: refusal at byte 0 without an error byte"]
+        notes(&none),
+        ["meter_error function=read, words=no error named"]
+    );
+    assert!(none.faults.is_empty());
+    // SERR, two bytes with bits of its own.
+    assert_eq!(
+        notes(&decode(&computed(0xc3, &[0x02, 0x00]))),
+        ["meter_error function=security, error=0002, words=security error 0002"]
+    );
+    assert_eq!(
+        notes(&decode(&computed(0xc3, &[0x02]))),
+        ["meter_error function=security, error=02, words=security error 02"]
     );
 }
 
@@ -143,6 +153,12 @@ fn status_words_are_flags_and_one_event() {
             "{readings:#?}"
         );
     }
+    // Both covers (computed after bits 9 and 10 of the supplement of 2013).
+    let open = decode(&bytes("686101000000006891063a38333733391116"));
+    assert_eq!(
+        notes(&open),
+        ["meter_alarm cover_open=true, terminal_cover_open=true, word=04000507"]
+    );
     let calm = decode(&computed(0x91, &answer(0x0400_0507, &[0, 0])));
     assert!(calm.notes.is_empty());
 }
@@ -166,7 +182,10 @@ fn every_metric_is_in_the_catalogue() {
                     item::Item::Status(word) => status::flags(word, Some(0))
                         .iter()
                         .all(|flag| catalogue.metric(flag.metric).is_some()),
-                    item::Item::Date | item::Item::Time | item::Item::Clock => true,
+                    item::Item::Date
+                    | item::Item::Time
+                    | item::Item::Clock
+                    | item::Item::Setting { .. } => true,
                 };
                 if !known {
                     names.push(format!("{item:?}"));

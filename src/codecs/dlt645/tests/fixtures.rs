@@ -227,9 +227,35 @@ const COMPUTED: &[(u32, &[u8], &[&str])] = &[
         ],
         &[
             "active_power_demand_max{freeze=settlement,storage=1} 1.1234 kW",
-            "active_power_demand_max{freeze=settlement,tariff=1,storage=1} 0.0001 kW @2025-11-30T23:45:00",
+            "active_power_demand_max{freeze=settlement,tariff=1} 0.0001 kW @2025-11-30T23:45:00",
         ],
     ),
+    (
+        0x0090_0100,
+        &[0x56, 0x34, 0x12, 0],
+        &["remaining_energy 1234.56 kW.h"],
+    ),
+    (
+        0x000b_0000,
+        &[0x56, 0x34, 0x12, 0],
+        &["active_energy_since_settlement 1234.56 kW.h"],
+    ),
+    (
+        0x000b_00ff,
+        &[1, 0, 0, 0, 2, 0, 0, 0],
+        &[
+            "active_energy_since_settlement 0.01 kW.h",
+            "active_energy_since_settlement{freeze=settlement,storage=1} 0.02 kW.h",
+        ],
+    ),
+    (0x0090_0101, &[5, 0, 0, 0], &["overdraft_energy 0.05 kW.h"]),
+    (
+        0x0311_0000,
+        &[0x34, 0x12, 0],
+        &["power_failure_count 1234 1"],
+    ),
+    (0x0330_0d00, &[7, 0, 0], &["cover_open_count 7 1"]),
+    (0x0330_0e00, &[8, 0, 0], &["terminal_cover_open_count 8 1"]),
     (
         0x0280_00ff,
         &[1, 0, 0, 0, 0x50],
@@ -306,6 +332,27 @@ fn what_is_not_known_is_named() {
 }
 
 #[test]
+fn money_is_named_and_not_read() {
+    let decoded = decode(&computed(
+        0x91,
+        &answer(0x0090_0200, &[0x56, 0x34, 0x12, 0]),
+    ));
+    assert!(decoded.samples.is_empty());
+    assert_eq!(
+        faults(&decoded),
+        [
+            "dlt645:000000000161.00900200 unknown_identifier: remaining money, of which the frame does not say the \
+             currency: 4 bytes, 56341200"
+        ]
+    );
+    let shown = pieces(&decoded);
+    assert!(
+        shown.iter().any(|piece| piece.ends_with("| not read")),
+        "{shown:#?}"
+    );
+}
+
+#[test]
 fn a_block_over_two_bytes_is_not_cut() {
     let decoded = decode(&computed(0x91, &answer(0x0001_ffff, &[0; 8])));
     assert!(decoded.samples.is_empty());
@@ -314,6 +361,23 @@ fn a_block_over_two_bytes_is_not_cut() {
         [
             "dlt645:000000000161.0001FFFF unknown_identifier: a block over two of its bytes, of which nothing says \
              how many values each has: 8 bytes, 0000000000000000"
+        ]
+    );
+}
+
+/// 04000103, the period of a demand, has no name here: the clock of 0400010C is not read out of it.
+#[test]
+fn a_block_ends_where_nobody_knows_its_next_value() {
+    let data = [3, 0x12, 9, 7, 0x32, 0x41, 0x11, 0x15, 1, 0x80, 0];
+    let decoded = decode(&computed(0x91, &answer(0x0400_01ff, &data)));
+    assert_eq!(
+        samples(&decoded),
+        ["meter_date 2007-09-12", "meter_time 11:41:32"]
+    );
+    assert_eq!(
+        faults(&decoded),
+        [
+            "dlt645:000000000161.040001FF unknown_identifier: 4 bytes, 15018000, behind what is known of the block"
         ]
     );
 }
@@ -336,43 +400,24 @@ fn a_rest_that_is_no_value_is_a_fault() {
 }
 
 #[test]
-fn frames_of_1997_are_read() {
-    for (di, value, reading) in [
-        (
-            0x9010_u16,
-            &[0x56, 0x34, 0x12, 0][..],
-            "active_energy_import 1234.56 kW.h",
-        ),
-        (0xb611, &[0x20, 0x02], "voltage{phase=a} 220 V"),
-        (0xb621, &[0x23, 0x01], "current{phase=a} 1.23 A"),
-        (0xb630, &[0x34, 0x12, 0x01], "active_power 1.1234 kW"),
-        (
-            0xa010,
-            &[0x34, 0x12, 0x01],
-            "active_power_demand_max 1.1234 kW",
-        ),
-    ] {
-        let mut data = di.to_le_bytes().to_vec();
-        data.extend(value);
-        let decoded = decode(&computed(0x81, &data));
-        assert_eq!(samples(&decoded), [reading]);
-        assert_eq!(faults(&decoded), [""; 0]);
-    }
-    let unknown = decode(&computed(0x81, &[0x10, 0xb2, 1, 2]));
-    assert_eq!(
-        faults(&unknown),
-        [
-            "dlt645:000000000161.B210 unknown_identifier: no such data identifier is read: 2 bytes, 0102"
-        ]
-    );
-    // No numbers: the next frame goes on.
-    let mut both = computed(0xa1, &[0x1f, 0x90, 1, 0, 0, 0]);
-    both.extend(computed(0x82, &[0x1f, 0x90, 2, 0, 0, 0]));
-    assert_eq!(
-        samples(&decode(&both)),
-        [
-            "active_energy_import 0.01 kW.h",
-            "active_energy_import{tariff=1} 0.02 kW.h"
-        ]
-    );
+fn a_value_of_another_length_is_none() {
+    let decoded = decode(&computed(
+        0x91,
+        &answer(0x0001_0000, &[0x90, 0x78, 0x56, 0x34, 0x12, 0]),
+    ));
+    assert!(samples(&decoded).is_empty());
+    let told = faults(&decoded);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("6 bytes from byte 14 on"), "{told:?}");
+}
+
+#[test]
+fn digits_that_are_no_date_are_told() {
+    // Month 26.
+    let clock = [0x00, 0x30, 0x08, 0x01, 0x26, 0x26, 0x26];
+    let decoded = decode(&computed(0x91, &answer(0x0400_010c, &clock)));
+    assert!(samples(&decoded).is_empty());
+    assert_eq!(decoded.faults.list()[0].reason, Reason::ImplausibleTime);
+    let unset = decode(&computed(0x91, &answer(0x0400_010c, &[0; 7])));
+    assert_eq!(faults(&unset), [""; 0]);
 }

@@ -32,7 +32,7 @@ fn a_frozen_value_says_how_far_back_it_is() {
     ));
     assert_eq!(
         samples(&demand),
-        ["active_power_demand_max{freeze=timed,storage=1} 0.0001 kW @2025-11-30T23:45:00"]
+        ["active_power_demand_max{freeze=timed} 0.0001 kW @2025-11-30T23:45:00"]
     );
     let powers = samples(&decode(&computed(0x91, &answer(0x0501_1001, &[0; 24]))));
     assert_eq!(powers.len(), 8);
@@ -114,6 +114,49 @@ fn blocks_of_a_freeze_have_separators_or_not() {
             "dlt645:000000000161.0500FF01 malformed: 8 bytes are no block of a freeze, with AA between its parts or without"
         ]
     );
+}
+
+/// Of import, export and variables alone; with parts behind the variables; cut.
+#[test]
+fn blocks_of_a_freeze_have_the_parts_that_are_set() {
+    let two: [u8; 8] = [1, 0, 0, 0, 2, 0, 0, 0];
+    let parts: [&[u8]; 3] = [&two, &two, &[9; 24]];
+    let of = |parts: &[&[u8]], between: &[u8], behind: &[u8]| {
+        let data = [block(parts, between), behind.to_vec()].concat();
+        decode(&computed(0x91, &answer(0x0506_ff01, &data)))
+    };
+    for (between, behind) in [
+        (&[][..], &[][..]),
+        (&[], &[0xaa]),
+        (&[0xaa], &[]),
+        (&[0xaa], &[0xaa]),
+    ] {
+        let decoded = of(&parts, between, behind);
+        assert_eq!(faults(&decoded), [""; 0], "{between:?} {behind:?}");
+        let readings = samples(&decoded);
+        assert_eq!(readings.len(), 2 * 2 + 8, "{readings:#?}");
+        assert_eq!(
+            readings[3],
+            "active_energy_export{freeze=daily,tariff=1} 0.02 kW.h @2025-11-01T00:00:00"
+        );
+        assert!(readings[4].starts_with("active_power{freeze=daily} 9.0909 kW"));
+    }
+    let more = of(&parts, &[0xaa], &[0xaa, 1, 2, 3, 4, 5]);
+    assert_eq!(samples(&more).len(), 2 * 2 + 8);
+    assert_eq!(
+        faults(&more),
+        [
+            "dlt645:000000000161.0506FF01 unknown_identifier: 5 bytes, 0102030405, behind what is known of the block"
+        ]
+    );
+    let cut = of(&[&two, &[1, 0, 0]], &[0xaa], &[]);
+    assert_eq!(samples(&cut).len(), 2);
+    assert!(faults(&cut)[0].contains("truncated"), "{:?}", faults(&cut));
+    let first = computed(0xb1, &answer(0x0506_ff01, &block(&parts, &[])));
+    let first = decode(&first);
+    assert!(first.samples.is_empty());
+    assert_eq!(faults(&first).len(), 1, "{:?}", faults(&first));
+    assert!(faults(&first)[0].contains("more frames follow"));
 }
 
 /// All six classes.

@@ -127,6 +127,15 @@ fn labelled(reading: Reading, (tariff, back): (u8, u8)) -> Reading {
     }
 }
 
+/// Where its time is known, nothing says how many settlements ago it was.
+fn timed(reading: Reading, (tariff, back): (u8, u8), at: DateTime) -> Reading {
+    let reading = labelled(reading, (tariff, 0)).at(Some(at));
+    match back {
+        0 => reading,
+        _ => reading.label("freeze", "settlement"),
+    }
+}
+
 fn energy(rng: &mut Rng) -> (Item, Vec<Reading>) {
     let (energy, metric, unit) = one_of(rng, &ENERGIES);
     let place = (
@@ -173,8 +182,10 @@ fn demands(rng: &mut Rng) -> (Item, Vec<Reading>) {
     let demands: Vec<Demand> = (0..count).map(|_| demand()).collect();
     let readings = (0..).zip(&demands).map(|(tariff, demand)| {
         let reading = Reading::number(metric, unit, (demand.peak, 4));
-        let at = demand.at.filter(|_| demand.peak.is_some());
-        labelled(reading, (tariff, back)).at(at)
+        match demand.at.filter(|_| demand.peak.is_some()) {
+            Some(at) => timed(reading, (tariff, back), at),
+            None => labelled(reading, (tariff, back)),
+        }
     });
     let readings = readings.collect();
     (Item::demands(energy, back, &demands), readings)
