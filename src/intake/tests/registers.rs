@@ -1,5 +1,6 @@
 //! Registers: what is doubted, what is told, and that neither comes of what is not appended.
 mod lives;
+mod slips;
 
 use super::*;
 use crate::inventory::{Inventory, Unknown};

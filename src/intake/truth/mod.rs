@@ -20,8 +20,9 @@
 //!   silence is told once and stays UNCERTAIN.
 //! - **Episodes follow from the values** and have no state on the disk: what was doubted behind the last
 //!   good value says what was told; how long a register has stood still says whether that was.
-//! - **Without a device time** a reading counts as taken when it came, and never lies before one that
-//!   was taken up to an hour later: there a clock is ahead.
+//! - **Without a device time**, or with one that is ahead, a reading counts as taken when it came: a
+//!   clock that is set right must not make what it says then look late. Without one it never lies
+//!   before a reading that came up to an hour later either: there our own clock was ahead.
 mod judge;
 mod past;
 mod rules;
@@ -37,7 +38,7 @@ pub use verdict::Rule;
 
 use super::pending::{Pending, Record};
 use super::{Intake, lock};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Metric};
 use crate::log::record::{Kind, RecordView};
 use crate::model::{Quality, ReportView, Timestamp, Value, proto, set_quality};
 use judge::{Judged, Rules};
@@ -72,7 +73,7 @@ pub(super) struct Watched {
     device: u64,
     at: i64,
     value: f64,
-    /// Has it a time of the device's?
+    /// Has it a time of the device's, and one that is not ahead?
     dated: bool,
     /// Has it no time at all? Then it counts as taken when it came.
     timeless: bool,
@@ -347,7 +348,7 @@ impl Table {
             };
             let metric = catalogue.metric(reading.metric);
             if !(is_good || reading.quality == Some(Quality::Uncertain))
-                || !metric.is_some_and(|metric| metric.register)
+                || !metric.is_some_and(Metric::is_judged)
             {
                 continue;
             }
@@ -358,7 +359,7 @@ impl Table {
                 seed,
             );
             let mut series = self.get(key).unwrap_or_default();
-            let at = reading.observed_at.as_nanos();
+            let at = reading.observed_at.min(report.received_at).as_nanos();
             series.learn(Point { at, value }, is_good);
             self.put(key, series, now);
         }
