@@ -113,7 +113,14 @@ fn join(
     let mut field = Apdu::default();
     let after = (part.start + 2).min(part.end);
     field.append(payload, part.start..after, head.is_scrambled());
-    let [low, high] = *field.bytes.first_chunk::<2>()?;
+    let Some([low, high]) = field.bytes.first_chunk::<2>().copied() else {
+        let found = part.len();
+        let sentence =
+            format!("{found} bytes of data, and a part of an APDU begins with two of its number");
+        lost(frame, sentence, out);
+        piece(payload, part, "", out);
+        return None;
+    };
     let (number, kind) = (u16::from_le_bytes([low, high & 0x0f]), high >> 6);
     let words = ["the first", "the last", "a receipt", "a further one"];
     let word = words.get(usize::from(kind)).copied().unwrap_or_default();

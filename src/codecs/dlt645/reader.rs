@@ -78,7 +78,9 @@ impl<'r, 'o> Reader<'r, 'o> {
     /// Reads items until no bytes are left; what is left behind the last whole one is a fault. Some meters end
     /// a block with AA.
     pub(super) fn items(&mut self, items: &[Item]) {
-        for item in items {
+        // Of a value that is longer than it should be nobody knows which bytes it is.
+        let is_other = matches!(items, [one] if self.data.left() > one.width());
+        for item in items.iter().filter(|_| !is_other) {
             if self.data.left() < item.width() {
                 break;
             }
@@ -164,6 +166,8 @@ impl<'r, 'o> Reader<'r, 'o> {
         if let Bcd::Invalid(at) = bcd::read(bytes, false) {
             return self.invalid(field, at, metric, self.group);
         }
+        let is_set = bytes.iter().any(|byte| *byte != 0xff);
+        let is_zero = bytes.iter().all(|byte| *byte == 0);
         let text = match (metric, bytes) {
             ("meter_date", &[_, day, month, year]) => bcd::date(day, month, year),
             ("meter_time", &[second, minute, hour]) => bcd::time(second, minute, hour),
@@ -172,11 +176,11 @@ impl<'r, 'o> Reader<'r, 'o> {
                 let time = bcd::time(second, minute, hour);
                 date.zip(time).map(|(date, time)| format!("{date}T{time}"))
             }
-            _ => {
-                let is_set = bytes.iter().any(|byte| *byte != 0xff);
-                is_set.then(|| frame::digits(bytes))
-            }
+            _ => is_set.then(|| frame::digits(bytes)),
         };
+        if text.is_none() && is_set && !is_zero {
+            return self.no_time(field, metric);
+        }
         if let Some(clock) = text.as_ref().filter(|_| metric == "meter_clock") {
             self.set_time(clock.clone());
         }
@@ -301,6 +305,20 @@ impl<'r, 'o> Reader<'r, 'o> {
         self.out
             .faults
             .push(Fault::part(Reason::InvalidBcd, part, sentence));
+    }
+
+    /// Decimal digits that are no date or time. All zeros and all FF are not set.
+    fn no_time(&mut self, field: Field, metric: &'static str) {
+        let bytes = hex(self.data.bytes(field));
+        let sentence = format!(
+            "{bytes}, at byte {}, is no date or time",
+            self.data.place(field, 0)
+        );
+        self.show(field, metric, None, &sentence);
+        let part = self.out.place_of(self.group, metric, None);
+        self.out
+            .faults
+            .push(Fault::part(Reason::ImplausibleTime, part, sentence));
     }
 
     /// A fault of the answer.

@@ -398,3 +398,26 @@ fn a_rest_that_is_no_value_is_a_fault() {
         ["dlt645:000000000161.DI truncated: 2 bytes of data at byte 10; a data identifier has 4"]
     );
 }
+
+#[test]
+fn a_value_of_another_length_is_none() {
+    let decoded = decode(&computed(
+        0x91,
+        &answer(0x0001_0000, &[0x90, 0x78, 0x56, 0x34, 0x12, 0]),
+    ));
+    assert!(samples(&decoded).is_empty());
+    let told = faults(&decoded);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("6 bytes from byte 14 on"), "{told:?}");
+}
+
+#[test]
+fn digits_that_are_no_date_are_told() {
+    // Month 26.
+    let clock = [0x00, 0x30, 0x08, 0x01, 0x26, 0x26, 0x26];
+    let decoded = decode(&computed(0x91, &answer(0x0400_010c, &clock)));
+    assert!(samples(&decoded).is_empty());
+    assert_eq!(decoded.faults.list()[0].reason, Reason::ImplausibleTime);
+    let unset = decode(&computed(0x91, &answer(0x0400_010c, &[0; 7])));
+    assert_eq!(faults(&unset), [""; 0]);
+}

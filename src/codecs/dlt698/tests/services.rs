@@ -126,6 +126,15 @@ fn scrambled_and_split_frames_are_one_apdu() {
 }
 
 #[test]
+fn a_part_without_its_number_is_told() {
+    for len in 0..2 {
+        let seen = see(&sealed(0xe3, ADDRESS, &[0xf6, 0x40][..len]));
+        assert_eq!(seen.faults[0].reason, Reason::Truncated, "{len}");
+        assert_eq!(seen.faults[0].part, "frame at byte 0");
+    }
+}
+
+#[test]
 fn what_is_unknown_or_wrong_costs_itself() {
     let seen = see(&reply(
         "8502 01 03 f1000200 01 09 02 abcd  200f0200 01 0a 02 4142  200f0200 01 12 1387 00 00",
