@@ -7,6 +7,7 @@ use crate::intake::normalise::Register;
 use crate::inventory::{Entry, Inventory};
 use crate::model::Timestamp;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// Readings with a time of the device's that lie closer together than this are judged as if they did
 /// not: its clock is set now and then.
@@ -84,6 +85,17 @@ fn sent_step(catalogue: &Catalogue, metric: &Metric, sample: &Sample<'_>) -> Opt
     }
 }
 
+/// The rules for a register of which nothing is known but its metric.
+pub(super) fn usual(metric: &Metric, kind: &str) -> Rules {
+    Rules {
+        modulus: None,
+        rate: metric.growth.rate_max(kind),
+        step: metric.growth.step.unwrap_or_default(),
+        apart: APART_NANOS,
+        still: 0,
+    }
+}
+
 impl Rules {
     /// Of a frozen value. One that is told by how many periods it lies back (`storage`) has no time of
     /// its own: it stands still for a period, and then grows by all of it at once.
@@ -105,10 +117,11 @@ impl Rules {
 /// Do two rows of a device stand for one meter, read in one way?
 fn is_same_meter(one: Entry<'_>, other: Entry<'_>) -> bool {
     let number = |entry: Entry<'_>| entry.multiplier().map(f64::to_bits);
+    let aliases = |entry: Entry<'_>| entry.aliases().map(str::to_owned).collect::<BTreeSet<_>>();
     one.digits() == other.digits()
         && number(one) == number(other)
         && one.metering_point() == other.metering_point()
-        && one.aliases().eq(other.aliases())
+        && aliases(one) == aliases(other)
 }
 
 /// The time around `at` in which a device is one meter: between two rows of it that say otherwise.

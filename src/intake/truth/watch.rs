@@ -12,6 +12,9 @@ use crate::model::{Quality, ReadingDraft, ReportDraft, Timestamp, Value};
 use std::sync::atomic::Ordering;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+/// On its way for no longer than this a reading is live.
+const LIVE_NANOS: i64 = 2_000_000_000;
+
 impl Intake {
     /// Notes the registers of the report that is the last record.
     pub(in crate::intake) fn watch(
@@ -61,6 +64,7 @@ impl Intake {
                 )
                 .labelled(&reading.labels),
                 life: rules::life(&knowledge.inventory, sender.entry, taken_at),
+                live: dated && is_live(reading.observed_at, draft.received_at),
                 found: None,
             });
         }
@@ -238,6 +242,15 @@ impl Intake {
             last,
         })
     }
+}
+
+/// Is it a time of whole seconds, and hardly past?
+fn is_live(observed_at: Timestamp, received_at: Timestamp) -> bool {
+    let (_, nanos) = observed_at.as_secs_nanos();
+    let age = received_at
+        .as_nanos()
+        .saturating_sub(observed_at.as_nanos());
+    nanos == 0 && age <= LIVE_NANOS
 }
 
 fn key_of(device: &str, reading: &ReadingDraft<'_>, seed: u64) -> u64 {
