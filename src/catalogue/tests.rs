@@ -22,6 +22,15 @@ fn convert(metric: &str, value: f64, unit: &str) -> Result<f64, String> {
         .map_err(|error| error.to_string())
 }
 
+/// CJ/T 188: eight digits, four of them behind the point. A top bit that is set, by damage or as a sign of its
+/// maker's, makes 0.3412 of it 8000.3412.
+#[test]
+fn a_flow_with_its_top_bit_set_is_no_good_one() {
+    let catalogue = Catalogue::shipped();
+    let (min, max) = catalogue.metric("heat_flow").unwrap().range("meter.heat");
+    assert!(min > -8000.0 && max < 8000.0, "{min}..{max}");
+}
+
 #[test]
 fn shipped_files_have_no_problem() {
     let (catalogue, problems) = read_shipped();

@@ -1,7 +1,7 @@
 //! `citygate explain DEVICE`: the story of a device's last uplinks and of its silence, by a running gateway.
 use super::stores::{Gateway, ask};
 use super::{Error, Exit, output};
-use crate::api::explain::{Passage, Reading, Refused, Story, UPLINKS_DEFAULT, Uplink};
+use crate::api::explain::{Passage, Reading, Refused, Said, Story, UPLINKS_DEFAULT, Uplink};
 use crate::api::http::json::printable;
 use crate::model::Timestamp;
 use reqwest::Method;
@@ -129,13 +129,13 @@ fn uplink_lines(uplink: &Uplink, lines: &mut Vec<String>) {
         "" => String::new(),
         text => format!(" {name} {text}"),
     };
-    lines.push(format!(
-        "  arrived  {}{}{}{}",
-        uplink.source,
+    let arrived = [
+        uplink.source.clone(),
         named("from", &uplink.address),
         named("client", &uplink.client),
-        named("at", &uplink.topic)
-    ));
+        named("at", &uplink.topic),
+    ];
+    lines.push(format!("  arrived  {}", arrived.concat().trim_start()));
     let today = if uplink.route_is_todays {
         " (as configured now)"
     } else {
@@ -164,6 +164,13 @@ fn uplink_lines(uplink: &Uplink, lines: &mut Vec<String>) {
             uplink.readings_left_out
         ));
     }
+    if let Some(carried) = &uplink.carried {
+        lines.push(format!("  carried  {}", carried.say));
+    }
+    lines.extend(uplink.events.iter().map(event));
+    if uplink.events_left_out > 0 {
+        lines.push(format!("  event    .. and {} more", uplink.events_left_out));
+    }
     for refused in &uplink.refused {
         refused_lines(refused, lines);
     }
@@ -171,6 +178,18 @@ fn uplink_lines(uplink: &Uplink, lines: &mut Vec<String>) {
         lines.push(format!("  note     {}", uplink.note));
     }
     lines.extend(uplink.passages.iter().map(passage));
+}
+
+fn event(said: &Said) -> String {
+    let detail = said.detail.iter();
+    let detail: Vec<String> = detail
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
+    let detail = match detail.join(", ") {
+        none if none.is_empty() => none,
+        detail => format!(": {detail}"),
+    };
+    format!("  event    {} {}{detail}", said.device, said.name)
 }
 
 fn reading(reading: &Reading) -> String {

@@ -242,6 +242,20 @@ fn explained(plant: &Plant) {
         (&"em-161".into(), &"conc-1".into())
     );
     assert_eq!(uplink["topic"], "city/conc-1");
+    // Who carried them has the uplink with what it brought, and not just with what was refused of it.
+    let (_, story) = plant.ask(&["explain", "conc-1", "--json"]);
+    let story: Value = serde_json::from_str(&story).unwrap();
+    let uplink = &story["uplinks"][0];
+    assert_eq!(story["verdict"]["code"], "parts", "{story}");
+    assert_eq!(uplink["accepted"], true, "{story}");
+    assert_eq!(
+        uplink["carried"]["say"],
+        "4 reports for 4 meters: em-161, em-2010, wm-1, wm-2"
+    );
+    assert_eq!(uplink["refused"].as_array().unwrap().len(), 4, "{uplink}");
+    assert_eq!(uplink["events"][0]["device"], "em-161", "{uplink}");
+    assert_eq!(story["uplinks"].as_array().unwrap().len(), 1, "{story}");
+    error_alone(plant);
     let (_, story) = plant.ask(&["explain", "wm-2"]);
     assert!(story.contains("invalid_bcd"), "{story}");
     let (code, story) = plant.ask(&["explain", "dlt645:000000000555", "--json"]);
@@ -252,6 +266,30 @@ fn explained(plant: &Plant) {
         "{story}"
     );
     assert_eq!(story["strangers"][0]["topic"], "city/conc-1");
+}
+
+/// An uplink that became an event and nothing else is told of the meter and of who carried it.
+fn error_alone(plant: &Plant) {
+    plant.publish("city/conc-1", &error("201000000012"));
+    for device in ["em-2010", "conc-1"] {
+        let start = Instant::now();
+        let told = loop {
+            let (_, told) = plant.ask(&["explain", device]);
+            let last = told.split("\n\n").nth(1).unwrap_or_default().to_owned();
+            if last.contains("event ") && !last.contains("reports for") {
+                break last;
+            }
+            assert!(start.elapsed() < BOUND, "{device}: {told}");
+            thread::sleep(Duration::from_millis(10));
+        };
+        assert!(told.contains(" accepted\n"), "{told}");
+        assert!(told.contains(" at city/conc-1\n"), "{told}");
+        assert!(told.contains("  event    em-2010 meter_error"), "{told}");
+    }
+    let page = plant.gateway.get("/d/conc-1/explain").unwrap().1;
+    for said in ["4 reports for 4 meters", "The meter answers with an error"] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
 }
 
 /// The row comes into the inventory, and what was refused is taken.
@@ -303,6 +341,61 @@ fn frames_in_json_are_of_the_dtu_or_of_its_meters() {
     has(&plant.readings("dtu-2", 1), ["csq", "7", "", "", ""]);
     let strange = plant.rejects("dlt645:000000000078");
     assert_eq!(strange[0][0], "unknown_device", "{strange:?}");
+}
+
+/// Two strangers of one uplink: each reject leads to its own device's report, and to ask for one takes both.
+#[test]
+fn rejects_of_one_uplink_are_retried_together_and_lead_to_their_own_reports() {
+    let plant = Plant::new();
+    let frames = [
+        dlt645("000000000161", "00010000", "00000100"),
+        dlt645("000000000601", "00010000", "00000200"),
+        dlt645("000000000602", "00010000", "00000300"),
+    ];
+    plant.publish("city/conc-1", &frames.concat());
+    assert_eq!(plant.readings("em-161", 1).len(), 1);
+    let rows = "\
+em-601,meter.electricity,,370102,dlt645:000000000601,conc-1
+em-602,meter.electricity,,370102,dlt645:000000000602,conc-1
+";
+    let file = plant.dir.path().join("devices.csv");
+    fs::write(file, format!("{DEVICES}{rows}")).unwrap();
+    let (code, said) = plant.ask(&["reload"]);
+    assert_eq!(code, 0, "{said}");
+    let one = "dlt645:000000000602";
+    let (code, said) = plant.ask(&["rejects", "retry", "--device", one]);
+    assert_eq!(code, 0, "{said}");
+    let lines: Vec<&str> = said.lines().collect();
+    let report = |line: &str| {
+        let (_, after) = line.split_once("is report ").unwrap();
+        after.split_once(' ').unwrap().0.parse::<u64>().unwrap()
+    };
+    let (first, second) = (report(lines[0]), report(lines[1]));
+    assert_eq!(second, first + 1, "{said}");
+    assert!(
+        lines[0].starts_with('+') && !lines[1].starts_with('+'),
+        "{said}"
+    );
+    assert_eq!(
+        lines[2],
+        "the reject marked with + was not asked for: the rejects of one uplink are retried together"
+    );
+    assert!(lines[3].starts_with("2 recovered"), "{said}");
+    for (device, report) in [("601", first), ("602", second)] {
+        let path = format!("/v1/rejects?device=dlt645:000000000{device}");
+        let reject = &plant.json(&path)["rejects"][0];
+        assert_eq!(reject["recovered"], report.to_string(), "{device}");
+        let path = format!("/v1/rejects/{}", reject["sequence"].as_str().unwrap());
+        let shown = &plant.json(&path);
+        assert_eq!(shown["reject"]["recovered"], report.to_string(), "{shown}");
+        plant.readings(&format!("em-{device}"), 1);
+        let timeline = plant.json(&format!("/v1/devices/em-{device}/timeline"));
+        let own = format!("\"sequence\":\"{report}\"");
+        assert!(timeline.to_string().contains(&own), "{own} in {timeline}");
+    }
+    // Once more, by its number: the other one was there as well.
+    let (_, said) = plant.ask(&["rejects", "retry", "--all"]);
+    assert!(said.starts_with("0 recovered"), "{said}");
 }
 
 fn base64(bytes: &[u8]) -> String {

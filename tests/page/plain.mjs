@@ -59,6 +59,30 @@ assert.match(await text(page, "#pieces"), /byte 0/);
 assert.equal(await page.locator("#profile").inputValue(), "milesight", "the form keeps what was typed");
 await fits(page);
 await shot(page, "plain-360-decode");
+// Frames of meters have long names and many bytes: nothing is cut, and bytes are read in lines, not in columns.
+const frame = "fe fe fe fe 68 61 01 00 00 00 00 68 91 18 33 32 34 33 59 33 33 33 44 33 33 33 45 33 33 33 35 33 33 33 34 33 33 33 ef 16";
+await page.fill("#payload", frame);
+await page.fill("#profile", "dlt645");
+await page.click("form.decode button");
+await page.waitForSelector("#pieces");
+assert.match(await text(page, "#result"), /0\.26/);
+const cells = await page.evaluate(() => {
+  const right = (one) => one.getBoundingClientRect().right;
+  const all = [...document.querySelectorAll("#result td, #result th, #pieces td, #pieces th")];
+  const cut = all.filter((cell) => right(cell) > right(cell.closest("section")) + 0.5).map((cell) => cell.textContent);
+  const wide = Math.min(...[...document.querySelectorAll("#pieces tbody td:nth-child(2)")].map((cell) => cell.clientWidth));
+  const tall = Math.max(...[...document.querySelectorAll("#result td.age")].map((cell) => {
+    const lines = document.createRange();
+    lines.selectNodeContents(cell);
+    return new Set([...lines.getClientRects()].map((line) => line.top)).size;
+  }));
+  return { cut, wide, tall };
+});
+assert.deepEqual(cells.cut, [], "cells that are cut");
+assert.ok(cells.wide >= 180, `bytes have ${cells.wide} px`);
+assert.ok(cells.tall <= 2, `times are broken into ${cells.tall} lines`);
+await fits(page);
+await shot(page, "plain-360-decode-frames");
 await page.fill("#payload", "01 7x");
 page.expectProblem(/400/);
 await page.click("form.decode button");

@@ -1,4 +1,5 @@
 //! The last uplinks and rejects out of the timeline.
+use super::carried::Told;
 use super::{Doubt, ENTRIES_MAX, Named, READINGS_MAX, Reading, Refused, Uplink, passages};
 use crate::access::Grant;
 use crate::api::Shared;
@@ -6,6 +7,7 @@ use crate::api::timeline::{self, Arrived, Entry, Error, Wanted, What};
 use crate::catalogue::{Catalogue, Type};
 use crate::devices::Device;
 use crate::model::{Quality, Reject, Source, Timestamp, proto};
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 /// The newest `count` of a device, newest first, cut to the grant. Blocks on the disk.
@@ -29,27 +31,30 @@ pub(super) fn uplinks(
             grant: Arc::clone(grant),
         },
     )?;
-    let mut uplinks: Vec<Uplink> = Vec::new();
+    let mut told = Told::look(shared, grant, device, &page.entries, count)?;
+    let mut found = Vec::with_capacity(page.entries.len());
     for entry in &page.entries {
-        let uplink = match &entry.what {
-            What::Uplink(uplink) => accepted(shared, device, entry, uplink),
-            What::Reject(reject, recovered) => {
-                let uplink = refused(shared, entry, reject, *recovered);
-                match uplinks.last_mut() {
-                    // What is refused in part has both records, appended one beside the other.
-                    Some(last) if is_one(last, &uplink) => {
-                        join(last, uplink);
-                        continue;
-                    }
-                    _ => uplink,
-                }
+        match &entry.what {
+            What::Uplink(uplink) => {
+                let mut uplink = accepted(shared, device, entry, uplink);
+                told.add_to(&mut uplink);
+                found.push(uplink);
             }
-            What::Event(..) | What::State(..) => continue,
-        };
+            What::Reject(reject, recovered) => {
+                found.push(refused(shared, entry, reject, *recovered));
+            }
+            What::Event(..) | What::State(..) => {}
+        }
+    }
+    found.extend(told.others());
+    // Stable; what was refused in part has both records, and the rejects follow.
+    found.sort_by_key(|uplink| (Reverse(uplink.at), !uplink.accepted));
+    let mut uplinks: Vec<Uplink> = Vec::new();
+    for uplink in found {
         match uplinks.last_mut() {
-            Some(last) if !last.accepted && is_one(last, &uplink) => {
-                let parts = std::mem::replace(last, uplink);
-                last.refused = parts.refused;
+            Some(last) if !uplink.accepted && is_one(last, &uplink) => {
+                join(last, uplink);
+                continue;
             }
             _ => uplinks.push(uplink),
         }
@@ -151,13 +156,13 @@ fn route(reject: &Reject, todays: impl FnOnce() -> Option<String>) -> (String, b
     (todays.unwrap_or_default(), found)
 }
 
-fn source_name(number: i64) -> String {
+pub(super) fn source_name(number: i64) -> String {
     let source = Source::from_number(number);
     source.map_or("unspecified", Source::name).to_owned()
 }
 
 /// How topic and route lead to the device.
-fn named_by(uplink: &Uplink) -> Option<Named> {
+pub(super) fn named_by(uplink: &Uplink) -> Option<Named> {
     if uplink.route.is_empty() {
         return None;
     }
@@ -250,7 +255,7 @@ fn doubt(
     })
 }
 
-fn time_of(time: Option<&prost_types::Timestamp>) -> Timestamp {
+pub(super) fn time_of(time: Option<&prost_types::Timestamp>) -> Timestamp {
     time.and_then(|time| Timestamp::from_secs_nanos(time.seconds, time.nanos))
         .unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! The story of a device's last uplinks, and of its silence: for a field engineer at the pole.
 //!
 //! ```text
-//! timeline: its last uplinks and rejects --> when who had each: marks of history, registry, stores, streams
+//! timeline: its last uplinks and rejects, of a concentrator also what it carried --> when who had each: marks of history, registry, stores, streams
 //! registry: state, rhythm, parent, cell, way in --\
 //! links, log, strangers ---------------------------+--> verdict: one sentence --> HTTP, page, `citygate explain`
 //! ```
@@ -15,6 +15,7 @@
 //!   for the gateway's start, one look at the marks of each device (in `devices`), at `STRANGERS_MAX` strangers;
 //!   of who never came, a few walks through the rejects (`reach`).
 mod around;
+mod carried;
 mod gather;
 mod passages;
 mod reach;
@@ -24,7 +25,7 @@ mod uplink;
 mod verdict;
 
 pub use story::{Cell, Expected, Life, Link, Others, Parent, Story, Stranger, Subject};
-pub use uplink::{Doubt, Named, Passage, Reading, Refused, Uplink};
+pub use uplink::{Carried, Doubt, Named, Passage, Reading, Refused, Said, Uplink};
 pub use verdict::{Cause, Verdict};
 
 use super::Shared;
@@ -43,6 +44,12 @@ pub const UPLINKS_MAX: usize = 20;
 const ENTRIES_MAX: usize = 4 * UPLINKS_MAX;
 /// Readings of one uplink that are shown.
 const READINGS_MAX: usize = 64;
+/// Events of one uplink that are shown.
+const EVENTS_MAX: usize = 32;
+/// Names of devices in a concentrator's uplink that are shown.
+const NAMES_MAX: usize = 16;
+/// Devices that a concentrator carries whose last uplinks are looked for.
+const CHILDREN_MAX: usize = 512;
 /// Strangers that are compared, the latest first.
 const STRANGERS_MAX: usize = 1_000;
 

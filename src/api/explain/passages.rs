@@ -73,7 +73,10 @@ impl<'s> Passages<'s> {
             }
             passages.push(passage);
         }
-        passages.push(self.subscribers(uplink));
+        // Who asks for it is looked for by the device of the readings: here there are none of its own.
+        if !uplink.readings.is_empty() {
+            passages.push(self.subscribers(uplink));
+        }
         Ok(passages)
     }
 

@@ -13,7 +13,7 @@ pub struct Uplink {
     /// In the log of reports or rejects.
     #[serde(with = "text")]
     pub sequence: u64,
-    /// Readings came of it.
+    /// Readings or events came of it.
     pub accepted: bool,
     /// `mqtt`, `coap`, `broker` ..
     pub source: String,
@@ -52,6 +52,14 @@ pub struct Uplink {
     pub readings: Vec<Reading>,
     /// More readings than are shown.
     pub readings_left_out: usize,
+    /// Of a concentrator's: what it brought of others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carried: Option<Carried>,
+    /// Events that it became; of a concentrator's also those of what it carries.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Said>,
+    /// More events than are shown.
+    pub events_left_out: usize,
     /// What was refused of it.
     pub refused: Vec<Refused>,
     /// Why something of this is not there.
@@ -66,6 +74,38 @@ impl Uplink {
     pub(super) fn counts(&self) -> bool {
         self.accepted || self.refused.iter().any(Refused::stands)
     }
+}
+
+/// Reports of others in a concentrator's uplink, as far as they are granted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Carried {
+    /// How many.
+    pub reports: usize,
+    /// Of how many devices.
+    pub devices: usize,
+    /// All of them are meters.
+    pub meters: bool,
+    /// Their names, the first of them.
+    pub names: Vec<String>,
+    /// The same in words.
+    pub say: String,
+}
+
+/// An event that an uplink became.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Said {
+    /// Whose.
+    pub device: String,
+    /// Code.
+    pub name: String,
+    /// What it says.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub detail: BTreeMap<String, String>,
+    /// In the log of reports.
+    #[serde(with = "text")]
+    pub sequence: u64,
 }
 
 /// How an uplink names its device.

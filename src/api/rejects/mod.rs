@@ -3,6 +3,7 @@
 //! The log is read forward only, so a walk back is made from windows, each twice as large as the one
 //! before. The work of one walk is bounded: a filter that matches little gives few or none, and the
 //! place to go on from.
+mod own;
 pub mod retry;
 pub mod summary;
 
@@ -13,6 +14,7 @@ use crate::log::record::Kind;
 use crate::log::{ReadError, Start};
 use crate::model::{Reject, Timestamp};
 use crate::state;
+use own::Own;
 use prost::Message;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -52,7 +54,7 @@ pub struct Wanted {
 
 impl Wanted {
     /// Is it one of them, recovered or not?
-    fn covers(&self, shared: &Shared, reject: &Reject) -> bool {
+    pub fn covers(&self, shared: &Shared, reject: &Reject) -> bool {
         let at = Timestamp::from_nanos(reject.received_at_ns);
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|w| w == found);
         let device = self.device.as_ref();
@@ -132,6 +134,7 @@ pub fn walk(
         marks: &marks,
     };
     let mut page = Found::default();
+    let mut own = Own::new(shared, &wanted.grant);
     let (mut window, mut scanned, mut raw_bytes) = (WINDOW_MIN, 0, 0);
     while end > floor && page.rejects.len() < limit && scanned < SCAN_MAX {
         let start = floor.max(end.saturating_sub(window));
@@ -142,6 +145,9 @@ pub fn walk(
             if raw_bytes >= RAW_BYTES_MAX {
                 page.next = Some(item.sequence + 1);
                 return Ok(page);
+            }
+            if let Some(by) = &mut item.recovered {
+                *by = own.of(&item.reject, *by)?;
             }
             shared.cut(&wanted.grant).reject(&mut item.reject);
             raw_bytes += item.reject.raw.len();
@@ -246,7 +252,10 @@ pub fn one(shared: &Shared, grant: &Grant, sequence: u64) -> Result<Option<Item>
     let Some((sequence, mut reject)) = found else {
         return Ok(None);
     };
-    let recovered = shared.intake.marks()?.of(sequence, &reject)?;
+    let mut recovered = shared.intake.marks()?.of(sequence, &reject)?;
+    if let Some(by) = &mut recovered {
+        *by = Own::new(shared, grant).of(&reject, *by)?;
+    }
     shared.cut(grant).reject(&mut reject);
     Ok(Some(Item {
         sequence,

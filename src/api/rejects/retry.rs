@@ -5,6 +5,8 @@
 //! ```
 //! The caller bounds their number.
 use super::Error;
+use super::own::Own;
+use crate::access::Grant;
 use crate::api::Shared;
 use crate::history::Selection;
 use crate::intake::{Fate, Rejected, Retried, RetryError, Ticket};
@@ -127,6 +129,8 @@ pub struct Outcome {
 pub struct Outcomes {
     /// Oldest first.
     pub uplinks: Vec<Outcome>,
+    /// Rejects that were not asked for, and are of an uplink of which another was.
+    pub beside: BTreeSet<u64>,
     /// Sequences that are no rejects.
     pub unknown: Vec<u64>,
     /// Why it ended early, for a person. What came before it is done.
@@ -201,6 +205,32 @@ impl Outcome {
 }
 
 impl Outcomes {
+    /// Notes which rejects were not asked for.
+    pub fn note_beside(&mut self, asked: impl Fn(u64, &Reject) -> bool) {
+        let all = self.uplinks.iter().flat_map(|one| &one.rejected.rejects);
+        let beside = all.filter(|(sequence, reject)| !asked(*sequence, reject));
+        self.beside = beside.map(|(sequence, _)| *sequence).collect();
+    }
+
+    /// Names of each reject the report of its own device. Blocks on the disk; all is durable.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn name_own(&mut self, shared: &Shared) -> Result<(), ReadError> {
+        // Numbers alone are told.
+        let all = Grant::everything("retry");
+        let mut own = Own::new(shared, &all);
+        for Outcome { rejected, retried } in &mut self.uplinks {
+            for ((_, reject), (_, fate)) in rejected.rejects.iter().zip(&mut retried.fates) {
+                match fate {
+                    Fate::Recovered(by) | Fate::Before(by) => *by = own.of(reject, *by)?,
+                    Fate::Rejected(_) | Fate::Cannot(_) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// To wait for.
     pub fn ticket(&self) -> Ticket {
         let tickets = self.uplinks.iter().map(|uplink| uplink.retried.ticket);

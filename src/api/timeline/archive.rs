@@ -90,12 +90,31 @@ impl<'l> Archive<'l> {
         if self.bytes >= BYTES_MAX {
             return Ok(Look::Spent);
         }
+        self.hold(sequence)?;
+        let found = self.frame.as_ref().and_then(|frame| find(frame, sequence));
+        Ok(found.map_or(Look::Gone, |kept| Look::Found(Box::new(kept))))
+    }
+
+    /// The records of the uplink that brought this one, in their order; none: none did, or it is not to
+    /// be read. Blocks on the disk.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(super) fn beside(&mut self, sequence: u64) -> Result<Vec<(u64, Kept)>, ReadError> {
+        if self.bytes >= BYTES_MAX {
+            return Ok(Vec::new());
+        }
+        self.hold(sequence)?;
+        let found = self.frame.as_ref().map(|frame| beside(frame, sequence));
+        Ok(found.unwrap_or_default())
+    }
+
+    fn hold(&mut self, sequence: u64) -> Result<(), ReadError> {
         let holds = |frame: &Arc<Frame>| (frame.first..=frame.last).contains(&sequence);
         if !self.frame.as_ref().is_some_and(holds) {
             self.frame = self.read(sequence)?;
         }
-        let found = self.frame.as_ref().and_then(|frame| find(frame, sequence));
-        Ok(found.map_or(Look::Gone, |kept| Look::Found(Box::new(kept))))
+        Ok(())
     }
 
     fn read(&mut self, sequence: u64) -> Result<Option<Arc<Frame>>, ReadError> {
@@ -131,4 +150,39 @@ fn find(frame: &Frame, sequence: u64) -> Option<Kept> {
         }
     }
     None
+}
+
+/// The records of a frame that came by the same uplink as the one at `sequence`.
+fn beside(frame: &Frame, sequence: u64) -> Vec<(u64, Kept)> {
+    let mut found = Vec::new();
+    let (mut arrival, mut has) = (None, false);
+    for (at, record) in frame.records() {
+        if !matches!(record.arrived, record::Arrived::Before) {
+            if has {
+                break;
+            }
+            found.clear();
+            arrival = match record.arrived {
+                record::Arrived::Here(bytes) => Some(bytes),
+                record::Arrived::Not | record::Arrived::Before => None,
+            };
+        }
+        has |= at == sequence;
+        if arrival.is_some() {
+            found.push((at, record));
+        }
+    }
+    if !has {
+        return Vec::new();
+    }
+    let arrived = arrival.and_then(Arrived::parse);
+    let kept = found.into_iter().map(|(at, record)| {
+        let kept = Kept {
+            kind: record.kind,
+            body: record.body.to_vec(),
+            arrived: arrived.clone(),
+        };
+        (at, kept)
+    });
+    kept.collect()
 }

@@ -16,10 +16,12 @@ mod decode;
 mod merge;
 mod past;
 mod recent;
+mod together;
 
 pub use archive::Arrived;
 pub use decode::{Decoded, Which, entry};
 pub use merge::page;
+pub use together::{Together, Uplinks};
 
 use super::rejects;
 use crate::access::Grant;

@@ -36,6 +36,8 @@ struct Sum {
     before: u64,
     rejected: u64,
     cannot: u64,
+    /// Not asked for.
+    beside: usize,
 }
 
 impl Sum {
@@ -45,6 +47,8 @@ impl Sum {
         self.before += number("before");
         self.rejected += number("rejected");
         self.cannot += number("cannot");
+        let rejects = array(answer, "rejects").iter();
+        self.beside += rejects.filter(|reject| is_beside(reject)).count();
     }
 }
 
@@ -97,6 +101,9 @@ async fn retry(args: &Args) -> Result<Exit, Error> {
     }
     bar.finish_and_clear();
     if !args.gateway.json {
+        if let Some(more) = more(&sum) {
+            output::line(more)?;
+        }
         output::line(verdict(&sum, args.dry_run))?;
     }
     if !unknown.is_empty() {
@@ -160,8 +167,9 @@ fn show(answer: &Value, json: bool) -> io::Result<()> {
             "" => String::new(),
             part => format!(" {part}"),
         };
+        let beside = if is_beside(reject) { "+" } else { "" };
         output::line(format_args!(
-            "{} {} {}{part}: {fate}",
+            "{beside}{} {} {}{part}: {fate}",
             text("sequence"),
             text("deviceId"),
             text("reason")
@@ -173,6 +181,22 @@ fn show(answer: &Value, json: bool) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn is_beside(reject: &Value) -> bool {
+    reject.get("beside").and_then(Value::as_bool) == Some(true)
+}
+
+/// Why more was retried than what was asked for; `None`: it was not.
+fn more(sum: &Sum) -> Option<String> {
+    let (many, was) = match sum.beside {
+        0 => return None,
+        1 => ("reject".to_owned(), "was"),
+        many => (format!("{many} rejects"), "were"),
+    };
+    Some(format!(
+        "the {many} marked with + {was} not asked for: the rejects of one uplink are retried together"
+    ))
 }
 
 fn verdict(sum: &Sum, dry_run: bool) -> String {

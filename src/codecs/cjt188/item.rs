@@ -169,7 +169,7 @@ impl Item {
 /// What an identifier means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// Readings, laid out in as many bytes as there are.
+    /// Readings, laid out in as many bytes as there are, or in fewer.
     Readings(Item),
     /// Readings in another number of bytes: one of these.
     Length([Option<usize>; 2]),
@@ -228,7 +228,10 @@ fn meaning(di: u16, family: Family, len: usize) -> Meaning {
         return words(di).map_or(Meaning::Unknown, Meaning::Answer);
     }
     let found = known.clone().find(|item| item.bytes() == len);
-    match found {
+    // Some makers add bytes of their own to the standard's of water and gas. Of heat two layouts are known, and
+    // one with more bytes could be a third.
+    let grows = di == 0x901F && matches!(family, Family::Water | Family::Gas);
+    match found.or_else(|| known.clone().find(|item| grows && item.bytes() < len)) {
         Some(item) => Meaning::Readings(*item),
         None => Meaning::Length([known.next(), known.next()].map(|item| item.map(Item::bytes))),
     }

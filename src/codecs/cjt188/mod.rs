@@ -5,10 +5,10 @@
 //!                  DI DI SER ..    readings by the layout of DI, type and length
 //! ```
 //! Meters differ where the standard is clear, and sources where it is not. What a frame shows by itself is
-//! taken from the frame: the order of DI's bytes by which one is known, the unit's place by which byte is one,
-//! the clock's order by which one is a date. What it does not show is the profile's ([`Dialect`]): digits
-//! of litres, the status bits. Two layouts of one identifier have two lengths, and a length that has none is
-//! refused with those that have.
+//! taken from the frame: the order of DI's bytes by which one is known, the unit's place by how its fields
+//! read best, the clock's order by which one is a date. What it does not show is the profile's ([`Dialect`]):
+//! digits of litres, the status bits. Two layouts of one identifier have two lengths, and a length that has
+//! none is refused with those that have.
 //!
 //! A frame's second start byte is a digit of its address, so that frames of DL/T 645 are tried before.
 mod clock;
@@ -94,7 +94,30 @@ fn readings(frame: &Frame<'_>, dialect: Dialect, device: Option<u32>, out: &mut 
     let di = format!("DI {:04X}", identified.di);
     match &identified.meaning {
         Meaning::Readings(item) => {
-            reply::read(behind, item, frame.meter, dialect, device, out);
+            let Some((own, more)) = behind.split(item.bytes()) else {
+                return;
+            };
+            if !more.bytes.is_empty() && !reply::has_clock(own, item, dialect) {
+                let [len, sent] = [item.bytes() + BEFORE_DATA, frame.data.bytes.len()];
+                let sentence = format!(
+                    "{di} has {len} bytes with DI and SER; {sent} were sent, and in the first {len} there is \
+                     no clock where it belongs"
+                );
+                let group = empty(device, out);
+                refuse(behind, &di, group, Reason::Malformed, sentence, out);
+                return;
+            }
+            let group = reply::read(own, item, frame.meter, dialect, device, out);
+            if !more.bytes.is_empty() {
+                let sentence = format!(
+                    "{} bytes from byte {} on, {}, are not the standard's: its {di} has {} with DI and SER",
+                    more.bytes.len(),
+                    more.at,
+                    hex(more.bytes),
+                    item.bytes() + BEFORE_DATA,
+                );
+                refuse(more, &di, group, Reason::Malformed, sentence, out);
+            }
         }
         Meaning::Length(lengths) => {
             let [one, other] = lengths.map(|len| len.map(|len| (len + BEFORE_DATA).to_string()));

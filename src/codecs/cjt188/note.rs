@@ -87,6 +87,7 @@ fn error(frame: &Frame<'_>, dialect: Dialect, device: Option<u32>, out: &mut Dec
     };
     let first = state.bytes.first().copied().unwrap_or_default();
     let words = super::status::read(first, dialect.status)
+        .filter(|_| !super::status::is_absent(state.bytes))
         .map_or_else(String::new, super::status::Status::words);
     ser.show(out, || Fate::plain(format!("SER {}", number(ser.bytes))));
     state.show(out, || Fate {

@@ -1,15 +1,15 @@
 //! Readings of one reply: its fields in their order.
+mod state;
+
 use super::clock::{self, Clock};
 use super::item::{Field, Freeze, Item};
 use super::meter::{Meter, What};
 use super::piece::{Fate, Piece};
-use super::status;
 use super::unit::{Quantity, Unit};
 use super::value::{Digits, Order, digits, register_digits, scaled, text};
 use crate::codecs::dialect::Dialect;
 use crate::codecs::frames::hex;
-use crate::codecs::{AsSent, Decoded, Fault, Group, Note, Reason, Sample, Sent, SentTime};
-use crate::model::proto::Severity;
+use crate::codecs::{AsSent, Decoded, Fault, Group, Reason, Sample, Sent, SentTime};
 use std::borrow::Cow;
 
 type Labels = Vec<(Cow<'static, str>, Cow<'static, str>)>;
@@ -38,7 +38,15 @@ struct Value {
     unit_first: bool,
 }
 
-/// Reads what follows SER, laid out as `item`, into a group of its own.
+/// Is there a clock where the layout has one, set or not? Bytes that a maker has put before it are none.
+pub(super) fn has_clock(payload: Piece<'_>, item: &Item, dialect: Dialect) -> bool {
+    matches!(
+        clock_of(payload, item, dialect),
+        Some(Clock::At { .. } | Clock::Unset)
+    )
+}
+
+/// Reads what follows SER, laid out as `item`, into a group of its own, which it returns.
 pub(super) fn read(
     payload: Piece<'_>,
     item: &Item,
@@ -46,7 +54,7 @@ pub(super) fn read(
     dialect: Dialect,
     device: Option<u32>,
     out: &mut Decoded<'_>,
-) {
+) -> u32 {
     let clock = clock_of(payload, item, dialect);
     let time = match &clock {
         Some(Clock::At { text, .. }) => SentTime::Text(Cow::Owned(text.clone())),
@@ -67,7 +75,7 @@ pub(super) fn read(
     let mut rest = payload;
     for field in item.layout {
         let Some((own, behind)) = rest.split(field.bytes()) else {
-            return;
+            break;
         };
         rest = behind;
         match *field {
@@ -91,6 +99,7 @@ pub(super) fn read(
             Field::Status => reply.status(own, out),
         }
     }
+    reply.group
 }
 
 /// The clock of a reply, before what it dates.
@@ -298,84 +307,12 @@ impl Reply<'_> {
                 let ago = (!self.is_dated).then(|| label("storage", Cow::Owned(ago.to_string())));
                 [Some(kind), ago].into_iter().flatten().collect()
             }
-            None if settled => vec![label("freeze", Cow::Borrowed("settlement"))],
+            // The clock beside it is of now. D120 is the same value: one series.
+            None if settled => vec![
+                label("freeze", Cow::Borrowed("settlement")),
+                label("storage", Cow::Borrowed("1")),
+            ],
             None => Labels::new(),
-        }
-    }
-
-    fn status(&self, own: Piece<'_>, out: &mut Decoded<'_>) {
-        let Some((first, vendors)) = own.split(1) else {
-            return;
-        };
-        let byte = first.bytes.first().copied().unwrap_or_default();
-        match status::read(byte, self.dialect.status) {
-            Some(status) => self.bits(first, byte, hex(own.bytes), status, out),
-            None => first.show(out, || {
-                Fate::refused("status: the profile says that it means nothing")
-            }),
-        }
-        vendors.show(out, || Fate::refused("status: the vendor's own byte"));
-    }
-
-    /// The byte of ST that the standard knows.
-    fn bits(
-        &self,
-        own: Piece<'_>,
-        byte: u8,
-        word: String,
-        status: status::Status,
-        out: &mut Decoded<'_>,
-    ) {
-        let at = out.samples.len();
-        if let Some(valve) = status.valve {
-            out.samples
-                .push(self.flag("valve_state", Sent::Text(Cow::Borrowed(valve))));
-        } else {
-            let part = out.place_of(self.group, "valve_state", None);
-            let sentence = format!(
-                "byte {} is {byte:02x}: its valve bits have no meaning",
-                own.at
-            );
-            out.faults
-                .push(Fault::part(Reason::UnknownWord, part, sentence));
-        }
-        out.samples
-            .push(self.flag("battery_low", Sent::Flag(status.battery_low)));
-        own.show(out, || Fate {
-            became: if status.valve.is_some() {
-                "valve_state"
-            } else {
-                "battery_low"
-            }
-            .to_owned(),
-            sample: Some(at),
-            note: status.words(),
-        });
-        let alarms = status
-            .alarms()
-            .map(|alarm| (Cow::Borrowed(alarm), Cow::Borrowed("true")));
-        let mut detail: Vec<_> = alarms.collect();
-        if !detail.is_empty() {
-            detail.push((Cow::Borrowed("word"), Cow::Owned(word)));
-            out.notes.push(Note {
-                group: self.group,
-                name: Cow::Borrowed("meter_alarm"),
-                severity: Severity::Warning,
-                detail,
-            });
-        }
-    }
-
-    fn flag<'a>(&self, metric: &'static str, value: Sent<'a>) -> Sample<'a> {
-        Sample {
-            group: self.group,
-            item: None,
-            metric: Cow::Borrowed(metric),
-            value,
-            unit: Cow::Borrowed(""),
-            labels: Vec::new(),
-            origin: None,
-            digits: None,
         }
     }
 }

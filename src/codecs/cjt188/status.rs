@@ -34,6 +34,11 @@ pub(super) const fn read(byte: u8, bits: StatusBits) -> Option<Status> {
     })
 }
 
+/// All FF: the meter has no status. Every bit of it would be an alarm.
+pub(super) fn is_absent(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|byte| *byte == 0xFF)
+}
+
 impl Status {
     /// The alarms that are set.
     pub(super) fn alarms(self) -> impl Iterator<Item = &'static str> {

@@ -6,7 +6,6 @@ use super::unit::Unit;
 use crate::codecs::Sent;
 use crate::codecs::dialect::Dialect;
 use std::borrow::Cow;
-use std::cmp::Ordering;
 
 /// What up to four bytes of BCD hold, low byte first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,71 +96,56 @@ impl<'p> Pair<'p> {
         self.unit.bytes.first().and_then(|byte| Unit::of(*byte))
     }
 
-    /// How well it reads: the unit is one, and so are the digits.
-    fn grade(&self) -> u8 {
-        match (self.unit(), digits(self.value)) {
-            (None, _) => 0,
-            (Some(_), Digits::Bad(..)) => 1,
-            (Some(_), Digits::Number(_) | Digits::Absent) => 2,
-        }
+    /// How well it reads, 0 to 2: the unit measures what the field is for, and the digits are digits.
+    fn marks(&self, fits: &impl Fn(Unit) -> bool) -> i32 {
+        let unit = self.unit().is_some_and(fits);
+        let number = !matches!(digits(self.value), Digits::Bad(..));
+        i32::from(unit) + i32::from(number)
     }
 }
 
-/// Which fields of a frame have the unit first.
+/// Where the unit is, in every field of a frame: a meter does not change its mind between two fields, so that
+/// a field which reads only the other way is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Order {
-    /// What holds where a field reads both ways.
     unit_first: bool,
 }
 
-/// -1: the unit is behind; 1: it is before; 0: it reads equally well both ways.
-fn vote(field: Piece<'_>) -> i32 {
-    let grade = |unit_first| Pair::of(field, unit_first).map_or(0, |pair| pair.grade());
-    match grade(true).cmp(&grade(false)) {
-        Ordering::Less => -1,
-        Ordering::Equal => 0,
-        Ordering::Greater => 1,
-    }
-}
+/// By how much the order that is not the profile's must read better. One mark is what a single byte gives:
+/// `29 00 00 00 00` is 0.29 in a unit that is none, or no litres at all.
+const MARKS_MIN: i32 = 2;
 
-/// -1, 0, 1 as above, by which unit measures what the field is for.
-fn lean(field: Piece<'_>, fits: impl Fn(Unit) -> bool) -> i32 {
-    let fits = |unit_first| {
-        let unit = Pair::of(field, unit_first).and_then(|pair| pair.unit());
-        i32::from(unit.is_some_and(&fits))
-    };
-    fits(true) - fits(false)
+/// How much better a field reads with the unit first; below zero: with the unit behind.
+fn lead(field: Piece<'_>, fits: &impl Fn(Unit) -> bool) -> i32 {
+    let marks = |unit_first| Pair::of(field, unit_first).map_or(0, |pair| pair.marks(fits));
+    marks(true) - marks(false)
 }
 
 impl Order {
-    /// Fields that read one way only decide for the others; then the quantities that the units measure; then
-    /// the profile, whose default is the standard's order.
+    /// The profile's order, whose default is the standard's, unless the other reads better by
+    /// [`MARKS_MIN`].
     pub(super) fn of(payload: Piece<'_>, item: &Item, meter: Meter, dialect: Dialect) -> Self {
-        let (mut votes, mut leaning, mut rest) = (0, 0, payload);
+        let (mut leads, mut rest) = (0, payload);
         for field in item.layout {
             let Some((own, behind)) = rest.split(field.bytes()) else {
                 break;
             };
             rest = behind;
             if let Field::Measured { what, .. } = field {
-                votes += vote(own);
-                leaning += lean(own, |unit| unit.quantity == meter.quantity(*what));
+                leads += lead(own, &|unit| unit.quantity == meter.quantity(*what));
             }
         }
-        let by = |sum: i32| (sum != 0).then_some(sum > 0);
-        let unit_first = by(votes)
-            .or_else(|| by(leaning))
-            .unwrap_or(dialect.unit_first);
+        let unit_first = if leads.abs() < MARKS_MIN {
+            dialect.unit_first
+        } else {
+            leads > 0
+        };
         Self { unit_first }
     }
 
     /// Value and unit of a field, and whether the unit is first.
     pub(super) fn part(self, field: Piece<'_>) -> Option<(Pair<'_>, bool)> {
-        let unit_first = match vote(field) {
-            0 => self.unit_first,
-            vote => vote > 0,
-        };
-        Some((Pair::of(field, unit_first)?, unit_first))
+        Some((Pair::of(field, self.unit_first)?, self.unit_first))
     }
 }
 
@@ -169,6 +153,7 @@ impl Order {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::codecs::cjt188::unit::Quantity;
 
     fn piece(bytes: &[u8]) -> Piece<'_> {
         Piece { at: 10, bytes }
@@ -203,32 +188,15 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_is_where_it_reads_as_one() {
-        let part = |bytes, unit_first| {
-            let (pair, first) = Order { unit_first }.part(piece(bytes)).unwrap();
-            (pair.unit().map(|unit| unit.code), first)
-        };
-        assert_eq!(
-            part(&[0x19, 0x00, 0x00, 0x00, 0x2C], true),
-            (Some("m3"), false)
-        );
-        assert_eq!(
-            part(&[0x2C, 0x34, 0x10, 0x00, 0x00], false),
-            (Some("m3"), true)
-        );
-        // 13 is hundreds of GJ, but 2C is no digit.
-        assert_eq!(
-            part(&[0x13, 0x23, 0x33, 0x43, 0x2C], true),
-            (Some("m3"), false)
-        );
-        // Both ways: the frame decides.
-        assert_eq!(
-            part(&[0x05, 0x23, 0x33, 0x43, 0x08], false),
-            (Some("MW.h"), false)
-        );
-        assert_eq!(
-            part(&[0x05, 0x23, 0x33, 0x43, 0x08], true),
-            (Some("kW.h"), true)
-        );
+    fn a_field_tells_how_it_reads_better() {
+        let volume = |bytes| lead(piece(bytes), &|unit| unit.quantity == Quantity::Volume);
+        assert_eq!(volume(&[0x19, 0x00, 0x00, 0x00, 0x2C]), -2);
+        assert_eq!(volume(&[0x2C, 0x34, 0x10, 0x00, 0x00]), 2);
+        // 13 is hundreds of GJ, which is no volume, and 2C is no digit.
+        assert_eq!(volume(&[0x13, 0x23, 0x33, 0x43, 0x2C]), -2);
+        // A unit byte that is none, and a value that reads as one.
+        assert_eq!(volume(&[0x29, 0x00, 0x00, 0x00, 0x00]), 1);
+        assert_eq!(volume(&[0x29, 0x00, 0x00, 0x11, 0x29]), 0);
+        assert_eq!(volume(&[0xFF; 5]), 0);
     }
 }

@@ -323,7 +323,7 @@ impl Message<'_> {
 }
 
 /// The register at the last settlement.
-pub(super) const SETTLEMENT: Labels<'static> = &[("freeze", "settlement")];
+pub(super) const SETTLEMENT: Labels<'static> = &[("freeze", "settlement"), ("storage", "1")];
 
 /// Litres are whole ones, by the profile that the inventory names; cubic metres have two digits more.
 fn volume_shown(litres: bool, digits: i64) -> Shown {

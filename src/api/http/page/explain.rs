@@ -4,9 +4,10 @@ use super::layout::{Place, section};
 use super::live::Sections;
 use super::text;
 use super::text::story::{Teller, tell};
+use super::timeline::event_name;
 use super::view::{View, device_path};
 use super::{installed, sign, words};
-use crate::api::explain::{self, Reading, Refused, Story, Stranger, Uplink};
+use crate::api::explain::{self, Reading, Refused, Said, Story, Stranger, Uplink};
 use crate::api::http::Http;
 use crate::model::Value;
 use axum::extract::{Path, State};
@@ -135,11 +136,12 @@ fn uplink(view: &View<'_>, at: usize, uplink: &Uplink) -> Markup {
     } else {
         text::REFUSED
     };
-    let href = format!(
-        "{}/t/{letter}{}",
-        device_path(&uplink.device),
-        uplink.sequence
-    );
+    // What is carried is opened with the device that it is of.
+    let (of, sequence) = match uplink.events.first() {
+        Some(said) if uplink.readings.is_empty() => (&said.device, said.sequence),
+        _ => (&uplink.device, uplink.sequence),
+    };
+    let href = format!("{}/t/{letter}{sequence}", device_path(of));
     let facts = facts(uplink);
     html! {
         section id={ "uplink" (at) } {
@@ -147,6 +149,9 @@ fn uplink(view: &View<'_>, at: usize, uplink: &Uplink) -> Markup {
             div class="detail" {
                 @for refused in &uplink.refused { (self::refused(view, refused)) }
                 @if !uplink.readings.is_empty() { (readings(view, uplink)) }
+                @if let Some(carried) = &uplink.carried { p { (words::cut(&carried.say, 1_200)) } }
+                @for said in &uplink.events { (event(view, said)) }
+                @if uplink.events_left_out > 0 { p class="dim" { "+ " (uplink.events_left_out) } }
                 dl class="facts" {
                     @for (name, fact) in facts { @if !fact.is_empty() {
                         div { dt { (view.t(name)) } dd { (words::cut(&fact, 300)) } }
@@ -199,6 +204,17 @@ fn refused(view: &View<'_>, refused: &Refused) -> Markup {
             @if let Some(report) = &refused.recovered {
                 b { (view.t(text::REJECTS_RECOVERED)) } @if report != "0" { " " code { (report) } }
             } @else { (refused.advice) }
+        }
+    }
+}
+
+fn event(view: &View<'_>, said: &Said) -> Markup {
+    html! {
+        p {
+            (sign::sign("attention")) " " b { (words::cut(&said.device, 80)) } " " (event_name(view, &said.name))
+            @for (name, value) in &said.detail {
+                " " span class="dim" { (words::cut(name, 40)) " " (words::cut(value, 80)) }
+            }
         }
     }
 }

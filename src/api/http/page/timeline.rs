@@ -227,7 +227,8 @@ fn reason_words<'r>(view: &View<'_>, reason: &'r str) -> &'r str {
     }
 }
 
-fn event_name<'n>(view: &View<'_>, name: &'n str) -> &'n str {
+/// Of an event, in words where it has any.
+pub(super) fn event_name<'n>(view: &View<'_>, name: &'n str) -> &'n str {
     text::names::event(name).map_or(name, |words| view.t(words))
 }
 
@@ -274,14 +275,14 @@ fn refusal(view: &View<'_>, refused: &Refused) -> Markup {
 fn decode(view: &View<'_>, fields: &[Decoded]) -> Markup {
     html! {
         h3 { (view.t(text::DECODE)) }
-        table class="values" {
+        div class="wide" { table class="values" {
             thead class="unseen" { tr {
                 th scope="col" { (view.t(text::METRIC)) }
                 th scope="col" { (view.t(text::VALUE)) }
                 th scope="col" { (view.t(text::OBSERVED)) }
             } }
             tbody { @for field in fields { (decoded(view, field)) } }
-        }
+        } }
     }
 }
 

@@ -46,7 +46,10 @@ struct RetriedJson {
     part: String,
     /// `recovered`, `before`, `rejected` or `cannot`.
     outcome: &'static str,
-    /// The report that has it.
+    /// It was not asked for: another reject of its uplink was, and they are retried together.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    beside: bool,
+    /// The report of its device that has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<String>,
     /// Why it is rejected now.
@@ -96,6 +99,28 @@ pub(crate) enum Selected {
 
 /// Takes the selected ones once more. The second is where a filter goes on. Blocks on the disk.
 pub(crate) fn taken_again(
+    shared: &Shared,
+    selected: Selected,
+    trial: bool,
+    waiter: &Arc<Notify>,
+) -> Result<(Outcomes, Option<u64>), Problem> {
+    match &selected {
+        Selected::Sequences(asked) => {
+            let asked = asked.clone();
+            let (mut outcomes, next) = taken(shared, selected, trial, waiter)?;
+            outcomes.note_beside(|sequence, _| asked.contains(&sequence));
+            Ok((outcomes, next))
+        }
+        Selected::Filter(wanted, ..) => {
+            let wanted = wanted.clone();
+            let (mut outcomes, next) = taken(shared, selected, trial, waiter)?;
+            outcomes.note_beside(|_, reject| wanted.covers(shared, reject));
+            Ok((outcomes, next))
+        }
+    }
+}
+
+fn taken(
     shared: &Shared,
     selected: Selected,
     trial: bool,
@@ -239,7 +264,7 @@ pub(crate) async fn run(
 ) -> Result<Answer, Problem> {
     let waiter = Arc::new(Notify::new());
     let own = Arc::clone(&waiter);
-    let (outcomes, next) = http
+    let (mut outcomes, next) = http
         .read(move |shared| taken_again(shared, selected, trial, &own))
         .await?;
     if let (Some(why), true) = (&outcomes.stopped, outcomes.uplinks.is_empty()) {
@@ -251,17 +276,20 @@ pub(crate) async fn run(
             let detail = "what was retried is not durable (yet), for the disk is full or slow; retry once more, nothing comes twice";
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
         }
-        http.read(|shared| {
-            // In memory and in the log they are all the same; the next save takes them along.
-            if let Err(error) = shared.intake.save_marks() {
-                tracing::warn!(
-                    error = chain(&error),
-                    "recovered rejects are not saved as such"
-                );
-            }
-            Ok(())
-        })
-        .await?;
+        outcomes = http
+            .read(move |shared| {
+                let named = outcomes.name_own(shared);
+                named.map_err(|error| unreadable(&error.into()))?;
+                // In memory and in the log they are all the same; the next save takes them along.
+                if let Err(error) = shared.intake.save_marks() {
+                    tracing::warn!(
+                        error = chain(&error),
+                        "recovered rejects are not saved as such"
+                    );
+                }
+                Ok(outcomes)
+            })
+            .await?;
     }
     Ok(Answer {
         dry_run: trial,
@@ -301,6 +329,7 @@ impl From<Outcomes> for Answer {
                 *count += 1;
                 let (word, report, reason_now, sentence) = words(fate);
                 answer.rejects.push(RetriedJson {
+                    beside: outcomes.beside.contains(&sequence),
                     sequence,
                     received_at: json::time(Timestamp::from_nanos(reject.received_at_ns)),
                     device_id: reject.device_id,

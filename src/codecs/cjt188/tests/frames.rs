@@ -27,7 +27,7 @@ fn water() {
         lines(&out),
         [
             "water_volume 556677.00 m3",
-            "water_volume 556677.00 m3 freeze=settlement",
+            "water_volume 556677.00 m3 freeze=settlement storage=1",
             "valve_state closed",
             "battery_low false",
         ]
@@ -48,7 +48,7 @@ fn heat() {
     assert_eq!(
         lines(&out),
         [
-            "heat_energy 0.00 kW.h freeze=settlement",
+            "heat_energy 0.00 kW.h freeze=settlement storage=1",
             "heat_energy 0.00 kW.h",
             "heat_power 0.00 W",
             "heat_flow 0.0000 m3/h",
@@ -78,6 +78,17 @@ fn gas_and_settlements() {
         lines(&out),
         ["gas_volume 433323.13 m3 freeze=settlement storage=9"]
     );
+}
+
+/// The last settlement is one series, whichever identifier it was read by.
+#[test]
+fn the_last_settlement_has_one_name() {
+    let of = |data: &str| {
+        let head = "68 10 01000000000011 81";
+        lines(&decode(&frame(head, &bytes(data)), Dialect::default()).unwrap())
+    };
+    let now = of("901f 00 13233343 2c 14243444 2c 20160715095959 1122");
+    assert_eq!(now[1], of("d120 00 14243444 2c")[0]);
 }
 
 #[test]

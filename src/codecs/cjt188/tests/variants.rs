@@ -42,7 +42,7 @@ fn a_frame_that_reads_both_ways_is_the_profiles() {
         water(both, Dialect::default())[0],
         "water_volume 110000.29 m3"
     );
-    // 2C is no digit, so that this reads one way only, whatever the profile says.
+    // 2C is no digit in both fields: this reads one way only, whatever the profile says.
     assert_eq!(water(both, first)[0], "water_volume 110000.29 m3");
     let both = "901f 00 29000011 29 29000011 29 00000000000000 0000";
     assert_eq!(
@@ -55,6 +55,46 @@ fn a_frame_that_reads_both_ways_is_the_profiles() {
     assert_eq!(water(leaning, first)[0], "water_volume 110000.47 L");
 }
 
+/// A unit byte that is none, beside a value that could be one: nothing is made of it, least of all zero.
+#[test]
+fn a_field_never_reads_the_other_way_than_its_frame() {
+    for (data, settled) in [
+        ("29000000 00 13000000 2c", "0.13 m3"),
+        ("29000000 00 29000000 2c", "0.29 m3"),
+        ("29000000 00 13000000 29", "0.13 L"),
+        ("29000000 00 29000000 29", "0.29 L"),
+    ] {
+        let data = bytes(&format!("1f90 00 {data} 31012211051520 0000"));
+        let out = decode(&frame("68 10 44332211003378 81", &data), Dialect::default()).unwrap();
+        assert_eq!(
+            lines(&out)[0],
+            format!("water_volume {settled} freeze=settlement storage=1")
+        );
+        assert_eq!(
+            faults(&out),
+            [
+                "unknown_unit: cjt188:10:78330011223344.water_volume: byte 18 is 00, which is no unit of CJ/T 188"
+            ]
+        );
+    }
+    // Nor of a field that stands alone, where the profile says that the unit is behind.
+    let data = bytes("d120 00 29000000 00");
+    let out = decode(&frame("68 10 44332211003378 81", &data), Dialect::default()).unwrap();
+    assert!(out.samples.is_empty() && faults(&out).len() == 1);
+    let first = Dialect {
+        unit_first: true,
+        ..Dialect::default()
+    };
+    assert_eq!(
+        water("d120 00 2900000000", first),
+        ["water_volume 0.00 L freeze=settlement storage=1"]
+    );
+    assert_eq!(
+        water("d120 00 2c 34100000", Dialect::default()),
+        ["water_volume 10.34 m3 freeze=settlement storage=1"]
+    );
+}
+
 /// Comment of an `OceanConnect` demo: litres, time year first.
 #[test]
 fn litres_have_the_profiles_digits() {
@@ -64,7 +104,7 @@ fn litres_have_the_profiles_digits() {
         lines(&out)[..2],
         [
             "water_volume 170.47 L",
-            "water_volume 148.51 L freeze=settlement"
+            "water_volume 148.51 L freeze=settlement storage=1"
         ]
     );
     assert_eq!(
@@ -96,7 +136,7 @@ fn ff_is_no_value() {
         lines[..2],
         [
             "water_volume 6046.00 m3",
-            "water_volume Null m3 freeze=settlement"
+            "water_volume Null m3 freeze=settlement storage=1"
         ]
     );
     let all = water(
@@ -116,7 +156,7 @@ fn hundreds_keep_what_was_shown() {
     assert_eq!(
         lines(&out)[..2],
         [
-            "heat_energy 123 MW.h freeze=settlement",
+            "heat_energy 123 MW.h freeze=settlement storage=1",
             "heat_energy 12.3 GJ"
         ]
     );
@@ -174,6 +214,13 @@ fn the_status_is_read_as_the_profile_says() {
         ["valve_state fault", "battery_low false"]
     );
     assert_eq!(of("ffff", StatusBits::Ignored), (Vec::new(), Vec::new()));
+    // FF FF is no status, and no alarm; FF beside a vendor's byte is one.
+    for bits in [StatusBits::Standard, StatusBits::High, StatusBits::Flags] {
+        let (lines, alarms) = of("ffff", bits);
+        assert_eq!(lines, ["valve_state Null", "battery_low Null"]);
+        assert_eq!(alarms, Vec::<String>::new());
+    }
+    assert_eq!(of("ff00", StatusBits::Standard).1.len(), 1);
 }
 
 /// shiyuecamus/ng-gateway, `di_schema.rs`: 43 bytes with DI and SER.
@@ -188,7 +235,7 @@ fn heat_of_2018_is_told_by_its_length() {
     assert_eq!(
         lines(&out)[..8],
         [
-            "heat_energy 10.00 kW.h freeze=settlement",
+            "heat_energy 10.00 kW.h freeze=settlement storage=1",
             "heat_energy 20.00 kW.h",
             "heat_power 1256.34 kW",
             "heat_flow 4.321 m3/h",
@@ -206,6 +253,34 @@ fn heat_of_2018_is_told_by_its_length() {
         lines(&decode(&frame, dialect).unwrap())[3],
         "heat_flow 0.4321 m3/h"
     );
+}
+
+/// A maker's bytes behind the standard's cost themselves; put before the clock, they cost the reply.
+#[test]
+fn a_longer_reply_is_read_as_far_as_it_is_the_standards() {
+    let of = |kind: &str, data: &str| {
+        let head = format!("68 {kind} 01000000000011 81");
+        decode(&frame(&head, &bytes(data)), Dialect::default()).unwrap()
+    };
+    let standard = "901f 00 12340000 2c 11340000 2c 31012211051520 0100";
+    for (kind, metric) in [("10", "water_volume"), ("30", "gas_volume")] {
+        let out = of(kind, &format!("{standard} aabbcc"));
+        assert_eq!(lines(&out)[0], format!("{metric} 34.12 m3"));
+        assert_eq!(lines(&out).len(), 4);
+        assert_eq!(
+            faults(&out),
+            [format!(
+                "malformed: cjt188:{kind}:11000000000001.DI 901F: 3 bytes from byte 33 on, aabbcc, are not the \
+                 standard's: its DI 901F has 22 with DI and SER"
+            )]
+        );
+    }
+    let between = "901f 00 12340000 2c 11340000 2c 10340000 2c 31012211051520 0100";
+    for (kind, data) in [("10", between), ("20", standard), ("41", between)] {
+        let out = of(kind, data);
+        assert_eq!(lines(&out), Vec::<String>::new());
+        assert_eq!(faults(&out).len(), 1);
+    }
 }
 
 /// The same source: 26 bytes with DI and SER. Pressures have no unit there.
@@ -250,8 +325,8 @@ fn heat_and_cooling_of_2018_are_told_apart() {
     assert_eq!(
         lines(&out)[..4],
         [
-            "heat_energy 0.01 kW.h freeze=settlement",
-            "cooling_energy 0.02 kW.h freeze=settlement",
+            "heat_energy 0.01 kW.h freeze=settlement storage=1",
+            "cooling_energy 0.02 kW.h freeze=settlement storage=1",
             "heat_energy 0.03 kW.h",
             "cooling_energy 0.04 kW.h",
         ]

@@ -84,6 +84,11 @@ fn status(rng: &mut Rng) -> ([u8; 2], [Reading; 2]) {
     (bytes, [Reading::word("valve_state", word), battery])
 }
 
+/// As D120 has it, too.
+fn last_settlement(reading: Reading) -> Reading {
+    reading.label("freeze", "settlement").label("storage", "1")
+}
+
 fn volume(rng: &mut Rng) -> (Vec<u8>, Link, Vec<Reading>) {
     let link = link(rng, &[0x10, 0x11, 0x12, 0x13, 0x19, 0x30, 0x39]);
     let metric = if link.kind < 0x20 {
@@ -104,7 +109,7 @@ fn volume(rng: &mut Rng) -> (Vec<u8>, Link, Vec<Reading>) {
         status,
     }
     .encode(&mut out);
-    let settled = settled.label("freeze", "settlement");
+    let settled = last_settlement(settled);
     let readings = [now, settled].into_iter().chain(flags);
     (out, link, readings.map(|reading| reading.at(at)).collect())
 }
@@ -148,7 +153,7 @@ fn heat(rng: &mut Rng) -> (Vec<u8>, Link, Vec<Reading>) {
         heat.encode(&mut out);
     }
     let readings = [
-        settled.label("freeze", "settlement"),
+        last_settlement(settled),
         now,
         shown_power,
         shown_flow,

@@ -1,6 +1,7 @@
 //! Every text of the page in both languages. A [`Text`] has both fields, so a missing one does not compile.
 //!
 //! Numbers, ages and names are put in by functions that take the language: word order differs.
+mod carried;
 pub mod health;
 pub mod names;
 pub mod refusal;

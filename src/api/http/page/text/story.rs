@@ -99,6 +99,9 @@ impl Teller<'_> {
                 .as_ref()
                 .map_or_else(String::new, |why| self.doubt(why));
         }
+        if let Some(carried) = &mut uplink.carried {
+            carried.say = self.carried(carried);
+        }
         for refused in &mut uplink.refused {
             self.refused(refused);
         }
