@@ -113,7 +113,7 @@ impl Knowledge {
         let Some(named) = named.filter(|name| *name != sender.device && !sender.is_meter) else {
             return Ok(*sender);
         };
-        let entry = self.entry(named, at);
+        let entry = self.of_address(decoded, named, at);
         let before = self.before_exchange(sender, decoded, group, entry, at);
         self.of_named(sender, named, before.or(entry), at)
     }
@@ -171,7 +171,7 @@ impl Knowledge {
     ) -> Result<Sender<'d>, Fault> {
         let sender = self.claimed(sender, decoded, at)?;
         Ok(Sender {
-            is_meter: self.is_meter(&sender, decoded, at),
+            is_meter: self.is_meter(&sender, decoded),
             ..sender
         })
     }

@@ -226,7 +226,10 @@ fn decoded(
         let entry = match knowledge.of_group(&sender, &decoded, group, at) {
             Ok(of) => of.entry,
             // Nobody is asked whether it may report.
-            Err(_) => knowledge.entry(decoded.device_of(group).unwrap_or_default(), at),
+            Err(_) => {
+                let named = decoded.device_of(group).unwrap_or_default();
+                knowledge.of_address(&decoded, named, at)
+            }
         };
         let context = Context {
             catalogue,
@@ -279,7 +282,7 @@ fn sender<'a>(
         is_meter: false,
     };
     Sender {
-        is_meter: knowledge.is_meter(&sender, decoded, assumed.received_at),
+        is_meter: knowledge.is_meter(&sender, decoded),
         ..sender
     }
 }
@@ -314,7 +317,7 @@ fn known(
             continue;
         }
         let own = sender.is_meter.then_some(sender.entry);
-        let entry = own.unwrap_or_else(|| knowledge.entry(named, at));
+        let entry = own.unwrap_or_else(|| knowledge.of_address(decoded, named, at));
         let refused = if sender.is_meter {
             None
         } else {

@@ -199,6 +199,57 @@ fn one_strange_meter_of_a_concentrator_is_not_the_concentrator() {
 }
 
 #[test]
+fn a_meter_out_of_service_or_to_come_is_not_its_concentrator() {
+    let head = "id,kind,aliases,parent,valid_from,valid_to\ndtu,,,,,\n";
+    let out = "m-1,meter.electricity,dlt645:000000000111,dtu,,2026-11-01\n";
+    let to_come = "m-1,meter.electricity,dlt645:000000000111,dtu,2027-01-01,\n";
+    let elsewhere = out.replace(",dtu,", ",,");
+    let then = to_come.replace("m-1", "m-2");
+    let anew = "m-1,meter.electricity,dlt645:000000000112,dtu,2026-11-01,\n";
+    let frame = |address: &str| [energy(&format!("000000000{address}"), 26)];
+    let unknown = |address: &'static str| ["unknown_device", address, address, "dtu"];
+    for (rows, address, report, reject) in [
+        (out.to_owned(), "111", Some("m-1"), None),
+        (to_come.to_owned(), "111", Some("m-1"), None),
+        // It is of another parent, and none that is known is the topic's own.
+        (
+            elsewhere,
+            "111",
+            None,
+            Some(["other_device", "m-1", "m-1", "dtu"]),
+        ),
+        // Two had it in turn, or its device has another: nobody's.
+        (
+            format!("{out}{then}"),
+            "111",
+            None,
+            Some(unknown("dlt645:000000000111")),
+        ),
+        (
+            format!("{out}{anew}"),
+            "111",
+            None,
+            Some(unknown("dlt645:000000000111")),
+        ),
+        // Another, and there were children.
+        (
+            out.to_owned(),
+            "222",
+            None,
+            Some(unknown("dlt645:000000000222")),
+        ),
+    ] {
+        let mut rig = rig(&format!("{head}{rows}"), Unknown::Reject);
+        rig.frames("city/dtu/dlt645", &frame(address));
+        let logged = rig.logged();
+        let reported: Vec<_> = report.into_iter().map(|id| (id, "dtu", 1)).collect();
+        assert_eq!(reports(&logged), reported, "{rows}");
+        let rejected: Vec<_> = reject.into_iter().collect();
+        assert_eq!(rejects(&logged), rejected, "{rows}");
+    }
+}
+
+#[test]
 fn a_meter_that_gets_its_row_later_is_recovered() {
     let nothing = |_: &str, readings: &[ReadingDraft<'_>]| Ok(vec![false; readings.len()]);
     let row = "em-5,meter.electricity,,370102,dlt645:000000000555,c-1,,\n";
