@@ -1,7 +1,7 @@
 //! Addresses of meters in a payload: which device each is of.
 //!
 //! ```text
-//!  one address, which nobody knows, of a device without children   it is the device's own: one meter, one modem
+//!  one address, which nobody knows, of a device without children   it is the device's own, as `own` remembers
 //!  otherwise each is an alias in the inventory                     its device, `via` the sender; unknown: a part
 //!  a frame from before a meter exchange                            who had the address then, for some weeks
 //! ```
@@ -42,17 +42,28 @@ impl Meter {
 }
 
 impl Knowledge {
-    /// Is the one address in the payload the sender's own? One that is known means what the inventory
+    /// The addresses in a payload that may be the sender's own. One that is known means what the inventory
     /// says, and so does any of a device that carries others.
-    pub(super) fn is_meter(&self, sender: &Sender<'_>, decoded: &Decoded<'_>) -> bool {
-        let mut names = decoded.devices.iter();
-        let addressed = decoded.addressed && !sender.device.is_empty();
-        let Some(first) = names.next().filter(|_| addressed) else {
-            return false;
-        };
-        names.all(|name| name == first)
-            && self.inventory.entries_named(first).next().is_none()
-            && !self.inventory.is_parent(sender.device)
+    pub(super) fn unknown_addresses<'d>(
+        &'d self,
+        sender: &Sender<'_>,
+        decoded: &'d Decoded<'_>,
+    ) -> impl Iterator<Item = &'d str> + use<'d> {
+        let named = decoded.addressed && !sender.device.is_empty();
+        let may = named && !self.inventory.is_parent(sender.device);
+        let all = decoded.devices.iter().map(|name| &**name);
+        all.filter(move |name| may && self.inventory.entries_named(name).next().is_none())
+    }
+
+    /// The one of them that is the sender's own if nothing was heard of it before, or "".
+    pub(super) fn sole_address<'d>(
+        &'d self,
+        sender: &Sender<'_>,
+        decoded: &'d Decoded<'_>,
+    ) -> &'d str {
+        let first = self.unknown_addresses(sender, decoded).next();
+        let alone = |first: &&str| decoded.devices.iter().all(|name| name == first);
+        first.filter(alone).unwrap_or_default()
     }
 
     /// The row of a device that a payload names. An address that no row has now is that of the one device
@@ -107,7 +118,7 @@ impl Knowledge {
         run: Range<usize>,
         at: Timestamp,
     ) -> Range<usize> {
-        if !decoded.addressed || sender.is_meter {
+        if !decoded.addressed {
             return run;
         }
         let of = |group: u32| {
@@ -136,11 +147,11 @@ impl Knowledge {
         decoded: &Decoded<'_>,
         at: Timestamp,
     ) -> Vec<Meter> {
-        if !decoded.addressed || sender.is_meter {
+        if !decoded.addressed {
             return Vec::new();
         }
         let mut meters: Vec<Meter> = Vec::new();
-        for named in &decoded.devices {
+        for named in decoded.devices.iter().filter(|name| **name != sender.own) {
             let entry = self.of_address(decoded, named, at);
             let device = entry.map_or(&**named, Entry::id);
             let may = self.of_named(sender, named, entry, at);

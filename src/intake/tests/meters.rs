@@ -25,7 +25,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 }
 
 /// A reply of DL/T 645 that gives an import register, in hundredths.
-fn energy(address: &str, hundredths: u32) -> Vec<u8> {
+pub(super) fn energy(address: &str, hundredths: u32) -> Vec<u8> {
     let mut frame = vec![0x68];
     frame.extend(bytes(address).iter().rev());
     frame.extend([0x68, 0x91, 8, 0x33, 0x33, 0x34, 0x33]);
@@ -54,7 +54,7 @@ fn closed(mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
-fn rig(devices: &str, unknown: Unknown) -> Rig {
+pub(super) fn rig(devices: &str, unknown: Unknown) -> Rig {
     let mut rig = Rig::with(Setup {
         zone: "UTC",
         routes: "[[route]]\ntopic = 'bus/up'\nprofile = 'meters'\n",
@@ -88,7 +88,7 @@ fn know(rig: &mut Rig, devices: &str, unknown: Unknown) {
 }
 
 impl Rig {
-    fn frames(&mut self, topic: &str, frames: &[Vec<u8>]) -> Verdict {
+    pub(super) fn frames(&mut self, topic: &str, frames: &[Vec<u8>]) -> Verdict {
         let payload = frames.concat();
         let uplink = Uplink {
             topic,
@@ -100,7 +100,7 @@ impl Rig {
 }
 
 /// Device, via, and how many readings.
-fn reports(logged: &Logged) -> Vec<(&str, &str, usize)> {
+pub(super) fn reports(logged: &Logged) -> Vec<(&str, &str, usize)> {
     let reports = logged.reports.iter();
     reports
         .map(|report| (&*report.device_id, &*report.via, report.readings.len()))
@@ -108,7 +108,7 @@ fn reports(logged: &Logged) -> Vec<(&str, &str, usize)> {
 }
 
 /// Reason, part, device and via of each reject.
-fn rejects(logged: &Logged) -> Vec<[&str; 4]> {
+pub(super) fn rejects(logged: &Logged) -> Vec<[&str; 4]> {
     let rejects = logged.rejects.iter();
     rejects
         .map(|reject| {
