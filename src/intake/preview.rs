@@ -223,13 +223,12 @@ fn decoded(
     while let Some(next) = next_run(&decoded, run.end) {
         run = knowledge.of_one(&sender, &decoded, next, at);
         let group = decoded.samples.get(run.start).map_or(0, |s| s.group);
-        let entry = match knowledge.of_group(&sender, &decoded, group, at) {
-            Ok(of) => of.entry,
+        let entry = if let Ok(of) = knowledge.of_group(&sender, &decoded, group, at) {
+            of.entry
+        } else {
             // Nobody is asked whether it may report.
-            Err(_) => {
-                let named = decoded.device_of(group).unwrap_or_default();
-                knowledge.of_address(&decoded, named, at)
-            }
+            let named = decoded.device_of(group).unwrap_or_default();
+            knowledge.of_address(&decoded, named, at)
         };
         let context = Context {
             catalogue,
