@@ -24,9 +24,10 @@ const PLAIN: [(&str, &[&str]); 3] = [
 
 /// Events of a register that the gateway writes, with numbers of the metric that their detail names, and
 /// of no other device: for whoever is granted that metric.
-const OF_REGISTERS: [&str; 5] = [
+const OF_REGISTERS: [&str; 6] = [
     "register_rollover",
     "register_rollback",
+    "register_restarted",
     "register_conflict",
     "register_not_advancing",
     "consumption_implausible",

@@ -14,8 +14,12 @@ pub struct Growth {
     pub rate: Option<f64>,
     /// The same for kind prefixes: (prefix, most in an hour).
     pub rates: Vec<(Box<str>, f64)>,
+    /// One step of the last digit behind the point of the metric's `max`, where that has any.
+    pub step: Option<f64>,
     /// Days without an increase after which it is said not to advance.
     pub still_days: Option<u32>,
+    /// It is set to zero now and then, by right: what it shows is not judged.
+    pub resets: bool,
 }
 
 impl Growth {
@@ -30,7 +34,7 @@ impl Growth {
 
     /// Reads the keys of a metric; `max`: of a register.
     pub(super) fn read(section: &mut Section<'_>, catalogue: &Catalogue, max: Option<f64>) -> Self {
-        for key in ["rate_max", "rates", "still_days"] {
+        for key in ["rate_max", "rates", "still_days", "resets"] {
             if max.is_none() && section.has(key) {
                 section.problem(key, "", "only for a register");
             }
@@ -49,11 +53,13 @@ impl Growth {
         let days = section.integer("still_days", 1, 366);
         Self {
             modulus: max.and_then(modulus),
+            step: max.and_then(step),
             rate,
             rates: rates
                 .filter_map(|(kind, rate)| Some((kind, rate?)))
                 .collect(),
             still_days: days.and_then(|days| u32::try_from(days).ok()),
+            resets: section.flag("resets").unwrap_or_default(),
         }
     }
 }
@@ -73,6 +79,13 @@ fn modulus(max: f64) -> Option<f64> {
         .find(|power| (power - 1.0).to_bits() == max.to_bits())
 }
 
+/// One step of the last digit behind the point of `max`.
+fn step(max: f64) -> Option<f64> {
+    let shown = max.to_string();
+    let (_, behind) = shown.split_once('.')?;
+    Some(10_f64.powi(-i32::try_from(behind.len()).ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +102,13 @@ mod tests {
             (f64::INFINITY, None),
         ] {
             assert_eq!(modulus(max), expected, "{max}");
+        }
+    }
+
+    #[test]
+    fn a_register_steps_by_the_last_digit_of_its_maximum() {
+        for (max, expected) in [(999_999.99, Some(0.01)), (9_999.0, None)] {
+            assert_eq!(step(max), expected, "{max}");
         }
     }
 

@@ -66,6 +66,11 @@ pub struct Metric {
 }
 
 impl Metric {
+    /// Is it a register that only ever grows, so that what it shows can be judged by what it showed?
+    pub fn is_judged(&self) -> bool {
+        self.register && !self.growth.resets
+    }
+
     /// Range for a device of this kind: that of the longest kind prefix that matches, else the
     /// general one.
     pub fn range(&self, kind: &str) -> (f64, f64) {

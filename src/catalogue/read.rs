@@ -21,6 +21,7 @@
 //! rate_max = 80                    # most that a register grows in an hour; no limit if absent
 //! rates = [{ kind = "meter.heat", rate_max = 5 }]      # the same, by kind
 //! still_days = 30                  # a register that does not grow for so long is told of
+//! resets = false                   # a register that is set to zero by right: not judged
 //! multiplied = false               # an inventory's multiplier (CT x PT) applies to it
 //! absent = 255                     # the number that means "no value"
 //! molar_mass = 34.081              # g/mol, takes ppm for mg/m3 and back

@@ -149,6 +149,13 @@ impl<'a> Again<'a> {
         target.device.is_none() && !target.payload_names && !self.device.is_empty()
     }
 
+    /// Was all of a meter refused, as another's than the topic's device?
+    pub(super) fn refused(&self, address: &str, sender: &str) -> bool {
+        let parts = self.missing.iter().flat_map(|missing| &missing.parts);
+        let of_whole = self.missing.is_none() && self.device == address && sender != address;
+        of_whole || parts.into_iter().any(|(part, _)| *part == quote(address))
+    }
+
     /// Why what is there already is not known.
     pub(super) fn failed(&self) -> Option<String> {
         self.failed.borrow().clone()

@@ -158,6 +158,9 @@ impl Intake {
                 None if plan.append_log => Verdict::Accepted,
                 None => Verdict::Duplicate,
             };
+            if let Some(claim) = taken.claim {
+                self.settle_claim(claim, verdict == Verdict::Accepted);
+            }
             answers.push(Answer { ticket, verdict });
         }
         failed.subtract_from(&self.accounting);

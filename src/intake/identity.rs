@@ -110,10 +110,10 @@ impl Knowledge {
         at: Timestamp,
     ) -> Result<Sender<'d>, Fault> {
         let named = decoded.device_of(group);
-        let Some(named) = named.filter(|name| *name != sender.device && !sender.is_meter) else {
+        let Some(named) = named.filter(|name| ![sender.device, sender.own].contains(name)) else {
             return Ok(*sender);
         };
-        let entry = self.entry(named, at);
+        let entry = self.of_address(decoded, named, at);
         let before = self.before_exchange(sender, decoded, group, entry, at);
         self.of_named(sender, named, before.or(entry), at)
     }
@@ -164,19 +164,6 @@ impl Knowledge {
     /// # Errors
     /// Nobody is named, or another device than the route's.
     pub(super) fn identify<'d>(
-        &'d self,
-        sender: &Sender<'d>,
-        decoded: &'d Decoded<'_>,
-        at: Timestamp,
-    ) -> Result<Sender<'d>, Fault> {
-        let sender = self.claimed(sender, decoded, at)?;
-        Ok(Sender {
-            is_meter: self.is_meter(&sender, decoded, at),
-            ..sender
-        })
-    }
-
-    fn claimed<'d>(
         &'d self,
         sender: &Sender<'d>,
         decoded: &'d Decoded<'_>,

@@ -1,15 +1,17 @@
 //! Addresses of meters in a payload: which device each is of.
 //!
 //! ```text
-//!  one address, which nobody knows, of a device without children   it is the device's own: one meter, one modem
+//!  one address, which nobody knows, of a device without children   it is the device's own, as `own` remembers
 //!  otherwise each is an alias in the inventory                     its device, `via` the sender; unknown: a part
 //!  a frame from before a meter exchange                            who had the address then, for some weeks
 //! ```
+//! To know an address, and to have children, is to have a row of it at any time: a meter that was taken
+//! out, or is to come, still talks on its concentrator's bus.
 use super::Knowledge;
 use super::report::Sender;
 use super::time::{self, Judged};
 use crate::codecs::{Decoded, quote};
-use crate::inventory::Entry;
+use crate::inventory::{Entry, Standing};
 use crate::model::Timestamp;
 use std::ops::Range;
 use std::time::Duration;
@@ -40,22 +42,48 @@ impl Meter {
 }
 
 impl Knowledge {
-    /// Is the one address in the payload the sender's own? One that is known means what the inventory
+    /// The addresses in a payload that may be the sender's own. One that is known means what the inventory
     /// says, and so does any of a device that carries others.
-    pub(super) fn is_meter(
-        &self,
+    pub(super) fn unknown_addresses<'d>(
+        &'d self,
         sender: &Sender<'_>,
+        decoded: &'d Decoded<'_>,
+    ) -> impl Iterator<Item = &'d str> + use<'d> {
+        let named = decoded.addressed && !sender.device.is_empty();
+        let may = named && !self.inventory.is_parent(sender.device);
+        let all = decoded.devices.iter().map(|name| &**name);
+        all.filter(move |name| may && self.inventory.entries_named(name).next().is_none())
+    }
+
+    /// The one of them that is the sender's own if nothing was heard of it before, or "".
+    pub(super) fn sole_address<'d>(
+        &'d self,
+        sender: &Sender<'_>,
+        decoded: &'d Decoded<'_>,
+    ) -> &'d str {
+        let first = self.unknown_addresses(sender, decoded).next();
+        let alone = |first: &&str| decoded.devices.iter().all(|name| name == first);
+        first.filter(alone).unwrap_or_default()
+    }
+
+    /// The row of a device that a payload names. An address that no row has now is that of the one device
+    /// that has it at other times, if that is out of service or to come: one that two devices had in
+    /// turn, or whose device has another now, is nobody's.
+    pub(super) fn of_address<'k>(
+        &'k self,
         decoded: &Decoded<'_>,
+        named: &'k str,
         at: Timestamp,
-    ) -> bool {
-        let mut names = decoded.devices.iter();
-        let addressed = decoded.addressed && !sender.device.is_empty();
-        let Some(first) = names.next().filter(|_| addressed) else {
-            return false;
-        };
-        names.all(|name| name == first)
-            && self.entry(first, at).is_none()
-            && self.inventory.children(sender.device, at).next().is_none()
+    ) -> Option<Entry<'k>> {
+        let entry = self.entry(named, at);
+        if entry.is_some() || !decoded.addressed {
+            return entry;
+        }
+        let mut rows = self.inventory.entries_named(named);
+        let id = rows.next()?.id();
+        let alone = rows.all(|row| row.id() == id);
+        let standing = self.inventory.standing(id, at).filter(|_| alone)?;
+        (!matches!(standing, Standing::Valid(_))).then(|| standing.entry())
     }
 
     /// Who had the address of `now` when a frame was made that came after an exchange; `None`: the same.
@@ -90,12 +118,12 @@ impl Knowledge {
         run: Range<usize>,
         at: Timestamp,
     ) -> Range<usize> {
-        if !decoded.addressed || sender.is_meter {
+        if !decoded.addressed {
             return run;
         }
         let of = |group: u32| {
             let named = decoded.device_of(group)?;
-            let now = self.entry(named, at);
+            let now = self.of_address(decoded, named, at);
             let then = self.before_exchange(sender, decoded, group, now, at);
             then.map(Entry::id)
         };
@@ -119,12 +147,12 @@ impl Knowledge {
         decoded: &Decoded<'_>,
         at: Timestamp,
     ) -> Vec<Meter> {
-        if !decoded.addressed || sender.is_meter {
+        if !decoded.addressed {
             return Vec::new();
         }
         let mut meters: Vec<Meter> = Vec::new();
-        for named in &decoded.devices {
-            let entry = self.entry(named, at);
+        for named in decoded.devices.iter().filter(|name| **name != sender.own) {
+            let entry = self.of_address(decoded, named, at);
             let device = entry.map_or(&**named, Entry::id);
             let may = self.of_named(sender, named, entry, at);
             let meter = |named: &str, refused| Meter {

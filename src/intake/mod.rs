@@ -27,6 +27,7 @@ mod knowledge;
 mod meters;
 mod normalise;
 mod note;
+mod own;
 mod pending;
 mod plan;
 mod preview;
@@ -121,6 +122,7 @@ pub struct Intake {
     sightings: sightings::Sightings,
     recovered: recovered::Recovered,
     truth: truth::Truth,
+    owners: own::Owners,
     /// For appends that nobody waits for.
     nobody: Arc<Notify>,
 }
@@ -163,6 +165,7 @@ impl Intake {
             sightings: sightings::Sightings::default(),
             recovered: recovered::Recovered::default(),
             truth: truth::Truth::default(),
+            owners: own::Owners::default(),
             nobody: Arc::new(Notify::new()),
         }
     }

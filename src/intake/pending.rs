@@ -2,6 +2,7 @@
 use super::alarm::Alarm;
 use super::dedup::Transmission;
 use super::normalise::{ClockWrong, Origin};
+use super::own::Claim;
 use super::truth::Watched;
 use super::uplink::Verdict;
 use crate::codecs::{Decoded, Reason};
@@ -56,6 +57,8 @@ pub(super) struct Taken {
     pub(super) rejected: Verdict,
     /// Hashes of the address and of the device, if any, whose budgets the parts are charged to.
     pub(super) senders: (u64, Option<u64>),
+    /// An address is its device's own if it is appended.
+    pub(super) claim: Option<Claim>,
 }
 
 /// A report or event.

@@ -226,7 +226,10 @@ fn decoded(
         let entry = match knowledge.of_group(&sender, &decoded, group, at) {
             Ok(of) => of.entry,
             // Nobody is asked whether it may report.
-            Err(_) => knowledge.entry(decoded.device_of(group).unwrap_or_default(), at),
+            Err(_) => {
+                let named = decoded.device_of(group).unwrap_or_default();
+                knowledge.of_address(&decoded, named, at)
+            }
         };
         let context = Context {
             catalogue,
@@ -248,7 +251,7 @@ fn decoded(
         preview.readings.extend(messages(readings, assumed));
         preview.origins.extend(origins.iter().map(|origin| Place {
             device: origin.device(&decoded).unwrap_or_default().to_owned(),
-            is_own: sender.is_meter,
+            is_own: !sender.own.is_empty() && origin.device(&decoded) == Some(sender.own),
             path: origin.place(&decoded),
             sample: origin.sample(),
         }));
@@ -276,10 +279,10 @@ fn sender<'a>(
         again: None,
         via: "",
         site: assumed.zone,
-        is_meter: false,
+        own: "",
     };
     Sender {
-        is_meter: knowledge.is_meter(&sender, decoded, assumed.received_at),
+        own: knowledge.sole_address(&sender, decoded),
         ..sender
     }
 }
@@ -313,9 +316,10 @@ fn known(
         if all.iter().any(|known| known.named == **named) {
             continue;
         }
-        let own = sender.is_meter.then_some(sender.entry);
-        let entry = own.unwrap_or_else(|| knowledge.entry(named, at));
-        let refused = if sender.is_meter {
+        let is_own = *sender.own == **named;
+        let own = is_own.then_some(sender.entry);
+        let entry = own.unwrap_or_else(|| knowledge.of_address(decoded, named, at));
+        let refused = if is_own {
             None
         } else {
             knowledge.of_named(sender, named, entry, at).err()

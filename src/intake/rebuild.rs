@@ -92,6 +92,7 @@ impl Intake {
                     let restored = restore(&mut state.dedup, sequence, &record, now, over);
                     rebuilt.keys += u64::from(restored);
                     self.learn(&record, now);
+                    self.learn_carrier(&record);
                 }
             }
         }

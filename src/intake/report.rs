@@ -32,8 +32,8 @@ pub(super) struct Sender<'a> {
     pub(super) via: &'a str,
     /// The gateway's zone.
     pub(super) site: &'a TimeZone,
-    /// The one address of a meter in its payload is its own.
-    pub(super) is_meter: bool,
+    /// The address of a meter in its payload that is its own, or "".
+    pub(super) own: &'a str,
 }
 
 impl<'a> Sender<'a> {

@@ -2,6 +2,7 @@
 use super::again::Again;
 use super::dedup::Transmission;
 use super::meters::Meter;
+use super::own::Claim;
 use super::pending::{Part, Pending, Record, Taken};
 use super::report::Sender;
 use super::route::{self, Shape};
@@ -51,7 +52,13 @@ impl Intake {
             parts_key: None,
             rejected,
             senders: (0, None),
+            claim: seen.claim,
         };
+        if taken.records.is_empty()
+            && let Some(claim) = taken.claim.take()
+        {
+            self.settle_claim(claim, false);
+        }
         let mut first = None;
         if !faults.is_empty() {
             self.push_parts(uplink, &seen, &faults, pending, &mut taken);
@@ -205,7 +212,7 @@ impl Intake {
             again,
             via: "",
             site: &self.zone,
-            is_meter: false,
+            own: "",
         };
         match target.shape {
             Shape::Telemetry | Shape::Gateway => {
@@ -213,6 +220,7 @@ impl Intake {
                 let done = self.telemetry(uplink, &sender, settings, pending, faults, &mut found);
                 seen.alone = found.alone;
                 seen.meters = found.meters;
+                seen.claim = found.claim;
                 if let Some(device) = found.device {
                     seen.device = Cow::Owned(device);
                 }
@@ -262,11 +270,13 @@ impl Intake {
                 found.device = decoded.sender.as_deref().map(str::to_owned);
             }
             let sender = knowledge.identify(sender, &decoded, uplink.received_at)?;
+            let own = self.own_address(knowledge, &sender, &decoded, &mut found.claim);
+            let sender = Sender { own, ..sender };
             if sender.device != named {
                 found.device = Some(sender.device.to_owned());
             }
             // Where a part is no sample, nobody knows whose it is.
-            let own = |named: &Cow<'_, str>| sender.is_meter || *named == sender.device;
+            let own = |named: &Cow<'_, str>| [sender.own, sender.device].contains(&&**named);
             found.alone = decoded.faults.is_empty() && decoded.devices.iter().all(own);
             Ok(sender)
         });
@@ -307,6 +317,7 @@ struct Found {
     device: Option<String>,
     /// Whose its parts are.
     meters: Vec<Meter>,
+    claim: Option<Claim>,
 }
 
 /// What the log keeps of the uplink itself, but for `keep_raw` bytes of its payload nothing of that.
@@ -347,6 +358,7 @@ struct Seen<'a> {
     alone: bool,
     /// Whose its parts are, where that is another device.
     meters: Vec<Meter>,
+    claim: Option<Claim>,
 }
 
 /// The next samples of one device.

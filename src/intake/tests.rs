@@ -6,6 +6,7 @@ mod exchanges;
 mod identity;
 mod meters;
 mod model;
+mod owners;
 mod packs;
 mod refusals;
 mod registers;

@@ -249,6 +249,15 @@ impl Inventory {
         table.flat_map(move |table| table.rows_of(id).map(move |head| Entry::new(table, &head)))
     }
 
+    /// Every row that has a name, id or alias, in no order, whenever it holds.
+    pub fn entries_named<'i>(&'i self, name: &'i str) -> impl Iterator<Item = Entry<'i>> {
+        let table = self.table.as_deref().into_iter();
+        table.flat_map(move |table| {
+            let heads = table.rows_named(name);
+            heads.map(move |head| Entry::new(table, &head))
+        })
+    }
+
     /// The device that a row's device has replaced at its metering point: the last that was there
     /// before the row's `valid_from`.
     pub fn replaced_by<'i>(&'i self, entry: Entry<'_>) -> Option<Entry<'i>> {
@@ -300,6 +309,13 @@ impl Inventory {
             let valid = heads.filter(move |head| head.holds(at));
             valid.map(move |head| Entry::new(table, &head))
         })
+    }
+
+    /// Is it the parent in any row, whenever that holds?
+    pub fn is_parent(&self, id: &str) -> bool {
+        let parents = self.table.as_deref().map(|table| &table.parents);
+        let number = parents.and_then(|parents| parents.names.find(id));
+        number.is_some_and(|number| number != 0)
     }
 
     /// Rows whose id or an alias contains `part`, in the order of the file; ASCII letters match in

@@ -83,6 +83,16 @@ impl Table {
         })
     }
 
+    /// The rows that have a name, id or alias, in no order, whenever they hold. A token is no name.
+    pub fn rows_named<'t>(&'t self, name: &'t str) -> impl Iterator<Item = Head<'t>> {
+        let places = self.names.iter_hash(hash(name));
+        let places = places.filter(move |_| !name.starts_with(TOKEN));
+        places.filter_map(move |place| {
+            let (row, text) = name_at(&self.arena, *place);
+            (text == name).then(|| self.head(row))
+        })
+    }
+
     /// The last row of another device that had this one's metering point, of those that had ended
     /// when this one began.
     pub fn replaced_by(&self, head: &Head<'_>) -> Option<Head<'_>> {

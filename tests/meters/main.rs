@@ -362,6 +362,9 @@ em-602,meter.electricity,,370102,dlt645:000000000602,conc-1
     fs::write(file, format!("{DEVICES}{rows}")).unwrap();
     let (code, said) = plant.ask(&["reload"]);
     assert_eq!(code, 0, "{said}");
+    // It is there from then on, though nothing of it is.
+    let none = plant.json("/v1/devices/em-601/readings");
+    assert_eq!(none["readings"], serde_json::json!([]));
     let one = "dlt645:000000000602";
     let (code, said) = plant.ask(&["rejects", "retry", "--device", one]);
     assert_eq!(code, 0, "{said}");

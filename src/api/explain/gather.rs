@@ -50,10 +50,10 @@ pub(super) fn uplinks(
     // Stable; what was refused in part has both records, and the rejects follow.
     found.sort_by_key(|uplink| (Reverse(uplink.at), !uplink.accepted));
     let mut uplinks: Vec<Uplink> = Vec::new();
-    for uplink in found {
+    for mut uplink in found {
         match uplinks.last_mut() {
             Some(last) if !uplink.accepted && is_one(last, &uplink) => {
-                join(last, uplink);
+                last.refused.append(&mut uplink.refused);
                 continue;
             }
             _ => uplinks.push(uplink),
@@ -76,10 +76,6 @@ fn is_one(one: &Uplink, other: &Uplink) -> bool {
     // What was refused as a whole is no part of a report, were it the one that it became.
     let apart = one.accepted != other.accepted && !all(|refused| !refused.whole);
     one.at == other.at && all(|refused| !refused.part.is_empty()) && !apart
-}
-
-fn join(one: &mut Uplink, mut parts: Uplink) {
-    one.refused.append(&mut parts.refused);
 }
 
 fn accepted(shared: &Shared, device: &Device, entry: &Entry, of: &timeline::Uplink) -> Uplink {

@@ -145,7 +145,12 @@ fn page(shared: &Shared, wanted: Wanted) -> Result<Vec<u8>, Problem> {
     let selection = wanted.selection.into_history();
     let reports = shared.history.query(selection, wanted.from, wanted.to);
     let (reports, next) = take(reports, wanted.skip, wanted.limit).map_err(failure)?;
-    if !known && reports.is_empty() {
+    // What a reload has just brought is in the inventory a moment before the registry has it.
+    let listed = || {
+        let (knowledge, now) = (shared.intake.knowledge(), shared.clock.now());
+        knowledge.inventory.lookup(&wanted.device, now).is_some()
+    };
+    if !known && reports.is_empty() && !listed() {
         return Err(super::devices::unknown(shared, &grant, &wanted.device));
     }
     let cut = Cut::new(&shared.devices, &grant);

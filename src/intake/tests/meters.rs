@@ -25,7 +25,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 }
 
 /// A reply of DL/T 645 that gives an import register, in hundredths.
-fn energy(address: &str, hundredths: u32) -> Vec<u8> {
+pub(super) fn energy(address: &str, hundredths: u32) -> Vec<u8> {
     let mut frame = vec![0x68];
     frame.extend(bytes(address).iter().rev());
     frame.extend([0x68, 0x91, 8, 0x33, 0x33, 0x34, 0x33]);
@@ -54,7 +54,7 @@ fn closed(mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
-fn rig(devices: &str, unknown: Unknown) -> Rig {
+pub(super) fn rig(devices: &str, unknown: Unknown) -> Rig {
     let mut rig = Rig::with(Setup {
         zone: "UTC",
         routes: "[[route]]\ntopic = 'bus/up'\nprofile = 'meters'\n",
@@ -88,7 +88,7 @@ fn know(rig: &mut Rig, devices: &str, unknown: Unknown) {
 }
 
 impl Rig {
-    fn frames(&mut self, topic: &str, frames: &[Vec<u8>]) -> Verdict {
+    pub(super) fn frames(&mut self, topic: &str, frames: &[Vec<u8>]) -> Verdict {
         let payload = frames.concat();
         let uplink = Uplink {
             topic,
@@ -100,7 +100,7 @@ impl Rig {
 }
 
 /// Device, via, and how many readings.
-fn reports(logged: &Logged) -> Vec<(&str, &str, usize)> {
+pub(super) fn reports(logged: &Logged) -> Vec<(&str, &str, usize)> {
     let reports = logged.reports.iter();
     reports
         .map(|report| (&*report.device_id, &*report.via, report.readings.len()))
@@ -108,7 +108,7 @@ fn reports(logged: &Logged) -> Vec<(&str, &str, usize)> {
 }
 
 /// Reason, part, device and via of each reject.
-fn rejects(logged: &Logged) -> Vec<[&str; 4]> {
+pub(super) fn rejects(logged: &Logged) -> Vec<[&str; 4]> {
     let rejects = logged.rejects.iter();
     rejects
         .map(|reject| {
@@ -196,6 +196,57 @@ fn one_strange_meter_of_a_concentrator_is_not_the_concentrator() {
     let logged = rig.logged();
     assert_eq!(reports(&logged), [("dlt645:000000000555", "c-1", 1)]);
     assert_eq!(rejects(&logged)[0][2..], ["dlt645:000000000555", "c-1"]);
+}
+
+#[test]
+fn a_meter_out_of_service_or_to_come_is_not_its_concentrator() {
+    let head = "id,kind,aliases,parent,valid_from,valid_to\ndtu,,,,,\n";
+    let out = "m-1,meter.electricity,dlt645:000000000111,dtu,,2026-11-01\n";
+    let to_come = "m-1,meter.electricity,dlt645:000000000111,dtu,2027-01-01,\n";
+    let elsewhere = out.replace(",dtu,", ",,");
+    let then = to_come.replace("m-1", "m-2");
+    let anew = "m-1,meter.electricity,dlt645:000000000112,dtu,2026-11-01,\n";
+    let frame = |address: &str| [energy(&format!("000000000{address}"), 26)];
+    let unknown = |address: &'static str| ["unknown_device", address, address, "dtu"];
+    for (rows, address, report, reject) in [
+        (out.to_owned(), "111", Some("m-1"), None),
+        (to_come.to_owned(), "111", Some("m-1"), None),
+        // It is of another parent, and none that is known is the topic's own.
+        (
+            elsewhere,
+            "111",
+            None,
+            Some(["other_device", "m-1", "m-1", "dtu"]),
+        ),
+        // Two had it in turn, or its device has another: nobody's.
+        (
+            format!("{out}{then}"),
+            "111",
+            None,
+            Some(unknown("dlt645:000000000111")),
+        ),
+        (
+            format!("{out}{anew}"),
+            "111",
+            None,
+            Some(unknown("dlt645:000000000111")),
+        ),
+        // Another, and there were children.
+        (
+            out.to_owned(),
+            "222",
+            None,
+            Some(unknown("dlt645:000000000222")),
+        ),
+    ] {
+        let mut rig = rig(&format!("{head}{rows}"), Unknown::Reject);
+        rig.frames("city/dtu/dlt645", &frame(address));
+        let logged = rig.logged();
+        let reported: Vec<_> = report.into_iter().map(|id| (id, "dtu", 1)).collect();
+        assert_eq!(reports(&logged), reported, "{rows}");
+        let rejected: Vec<_> = reject.into_iter().collect();
+        assert_eq!(rejects(&logged), rejected, "{rows}");
+    }
 }
 
 #[test]

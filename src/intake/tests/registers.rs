@@ -1,5 +1,7 @@
 //! Registers: what is doubted, what is told, and that neither comes of what is not appended.
 mod lives;
+mod restarts;
+mod slips;
 
 use super::*;
 use crate::inventory::{Inventory, Unknown};
@@ -104,6 +106,9 @@ fn a_rollback_is_doubted_until_the_last_good_value_is_reached() {
         (2.0, 2.0),
     ] {
         rig.metered("em-9", &at(days, "active_energy_import", value));
+        if value > 500.0 {
+            rig.clock.set(Timestamp::from_secs(NOW + 3_600));
+        }
     }
     let good: Vec<bool> = rig.judged().iter().map(|(_, good)| *good).collect();
     assert_eq!(good, [true, false, false, true, false]);
@@ -147,7 +152,8 @@ fn two_values_of_one_time_are_a_conflict_and_one_is_none() {
     for payload in payloads {
         rig.metered("gm-1", payload);
     }
-    assert_eq!(rig.told(), ["register_conflict", "register_conflict"]);
+    assert_eq!(rig.told(), ["register_conflict"], "one an hour");
+    assert_eq!(rig.intake.stats().events_suppressed(), 1);
     let volumes: Vec<_> = rig
         .judged()
         .into_iter()
@@ -174,6 +180,7 @@ fn back_fill_is_judged_between_its_neighbours_and_moves_nothing() {
     .map(|(days, value)| at(days, "water_volume", value))
     .into();
     rig.metered("wm-1", &format!("[{}]", array.join(",")));
+    rig.clock.set(Timestamp::from_secs(NOW + 3_600));
     rig.metered("wm-1", &at(6.0, "water_volume", 101.0));
     rig.metered("wm-1", &at(-0.01, "water_volume", 110.5));
     let good: Vec<bool> = rig.judged().iter().map(|(_, good)| *good).collect();

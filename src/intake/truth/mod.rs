@@ -16,12 +16,16 @@
 //!   past, and a redelivery brings no second event. What is slow, history, was asked in take, without
 //!   a lock. A report is written with GOOD before; to doubt one is to change one byte of it.
 //! - **The last good value stays the reference** while values are doubted, until one fits again or the
-//!   inventory says that the meter is another. Nothing else forgives: a meter that was swapped in
-//!   silence is told once and stays UNCERTAIN.
+//!   inventory says that the meter is another, or three in a row contradict it and not each other:
+//!   then it was the reference that was wrong, or the meter was swapped in silence. That is told.
+//! - **A rule is told of once an hour** for one register: two meters under one name must not fill the
+//!   log with events.
 //! - **Episodes follow from the values** and have no state on the disk: what was doubted behind the last
 //!   good value says what was told; how long a register has stood still says whether that was.
-//! - **Without a device time** a reading counts as taken when it came, and never lies before one that
-//!   was taken up to an hour later: there a clock is ahead.
+//! - **Without a device time**, or with one that is ahead, a reading counts as taken when it came: a
+//!   clock that is set right must not make what it says then look late. Without one it never lies
+//!   before a reading that came up to an hour later either: there our own clock was ahead.
+mod decide;
 mod judge;
 mod past;
 mod rules;
@@ -37,21 +41,17 @@ pub use verdict::Rule;
 
 use super::pending::{Pending, Record};
 use super::{Intake, lock};
-use crate::catalogue::Catalogue;
 use crate::log::record::{Kind, RecordView};
-use crate::model::{Quality, ReportView, Timestamp, Value, proto, set_quality};
-use judge::{Judged, Rules};
+use crate::model::{Quality, ReportView, Timestamp, proto, set_quality};
+use judge::Rules;
 use prost::Message;
-use series::{IMPLAUSIBLE, Life, ROLLBACK};
+use series::Life;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, OnceLock};
 use table::Table;
 use verdict::{Exchanged, Said};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
-
-/// A device's clock may be ahead by so much: `time` believes it until then.
-const AHEAD_NANOS_MAX: i64 = 3_600_000_000_000;
 
 /// What is known of registers.
 #[derive(Debug, Default)]
@@ -72,12 +72,14 @@ pub(super) struct Watched {
     device: u64,
     at: i64,
     value: f64,
-    /// Has it a time of the device's?
+    /// Has it a time of the device's, and one that is not ahead?
     dated: bool,
     /// Has it no time at all? Then it counts as taken when it came.
     timeless: bool,
     rules: Rules,
     life: Life,
+    /// Has it a time of whole seconds, hardly before its reception?
+    live: bool,
     found: Option<Box<Found>>,
 }
 
@@ -243,124 +245,4 @@ fn event(report: &[u8], watched: &Watched, said: &Said) -> Option<Vec<u8>> {
     let reading = report.readings().nth(watched.reading)?.ok()?;
     let event = said.event(&report, &reading, watched.value);
     Some(event.encode_to_vec())
-}
-
-impl Table {
-    fn judge(&mut self, watched: &Watched, now: u32) -> Verdict {
-        let mut series = self.get(watched.series).unwrap_or_default();
-        let found = watched.found.as_deref();
-        if let Some(past) = found.and_then(|found| found.past.as_ref()) {
-            series.complete(past);
-        }
-        let newest = series.newest();
-        let mut verdict = Verdict {
-            exchanged: self.exchange(watched, newest, now),
-            ..Verdict::default()
-        };
-        let (rules, life) = (&watched.rules, watched.life);
-        let mut point = Point {
-            at: watched.at,
-            value: watched.value,
-        };
-        let ahead = |newest: &Point| {
-            let is_of_life = life.0 <= newest.at && newest.at < life.1;
-            is_of_life && (0..=AHEAD_NANOS_MAX).contains(&newest.at.saturating_sub(point.at))
-        };
-        if let (true, Some(newest)) = (watched.timeless, newest.filter(ahead)) {
-            point.at = newest.at;
-        }
-        let past = found.map(|found| found.around).unwrap_or_default();
-        let around = series.around(point.at, life, past);
-        let is_late = newest.is_some_and(|newest| point.at < newest.at);
-        let same = around
-            .before
-            .filter(|before| watched.dated && before.at == point.at);
-        if let Some(same) = same {
-            verdict.is_doubted = rules.differs(same.value, point.value);
-            verdict.said = verdict.is_doubted.then_some(Said::Conflict(same));
-            return verdict;
-        }
-        let judged = rules.between(around, point);
-        let (rule, said) = match judged {
-            Judged::Good | Judged::Rollover { .. } => {
-                let rolled = matches!(judged, Judged::Rollover { .. });
-                let since = series.accept(point, around.before, rolled, rules.still);
-                let said = match judged {
-                    Judged::Rollover { delta } => Some(Said::Rollover {
-                        before: around.before,
-                        delta,
-                        modulus: rules.modulus.unwrap_or_default(),
-                    }),
-                    _ => since.map(|since| Said::NotAdvancing { since }),
-                };
-                (0, said)
-            }
-            Judged::Rollback => (ROLLBACK, Some(Said::Rollback(around))),
-            Judged::Implausible {
-                delta,
-                hours,
-                limit,
-            } => {
-                let said = Said::Implausible {
-                    around,
-                    delta,
-                    hours,
-                    limit,
-                };
-                (IMPLAUSIBLE, Some(said))
-            }
-        };
-        verdict.is_doubted = rule != 0;
-        verdict.said = said;
-        // An episode is one of the newest values; what comes late and fits nowhere is told by itself.
-        if verdict.is_doubted && !is_late && !series.tell(rule, rules) {
-            verdict.is_known = verdict.said.take().map(|said| said.rule());
-        }
-        self.put(watched.series, series, now);
-        verdict
-    }
-
-    /// Is this the first that is heard of a meter in another's place?
-    fn exchange(&mut self, watched: &Watched, newest: Option<Point>, now: u32) -> Option<Said> {
-        let (from, _) = watched.life;
-        let known = watched
-            .found
-            .as_ref()
-            .and_then(|found| found.exchanged.as_ref());
-        let crossing = newest.filter(|newest| newest.at < from && from <= watched.at);
-        let replaces = known.filter(|known| newest.is_none() && !known.replaces.is_empty());
-        if (crossing.is_none() && replaces.is_none()) || self.is_told(watched.device, from) {
-            return None;
-        }
-        self.tell(watched.device, from, now);
-        let mut exchanged = known.cloned().unwrap_or_default();
-        exchanged.at = from;
-        exchanged.last = crossing.or(exchanged.last);
-        Some(Said::Exchanged(exchanged))
-    }
-
-    fn learn(&mut self, report: &ReportView<'_>, catalogue: &Catalogue, seed: u64, now: u32) {
-        for reading in report.readings().flatten() {
-            let is_good = reading.quality == Some(Quality::Good);
-            let Value::Number(value) = reading.value else {
-                continue;
-            };
-            let metric = catalogue.metric(reading.metric);
-            if !(is_good || reading.quality == Some(Quality::Uncertain))
-                || !metric.is_some_and(|metric| metric.register)
-            {
-                continue;
-            }
-            let key = series_key(
-                report.device_id,
-                reading.metric,
-                reading.labels.iter(),
-                seed,
-            );
-            let mut series = self.get(key).unwrap_or_default();
-            let at = reading.observed_at.as_nanos();
-            series.learn(Point { at, value }, is_good);
-            self.put(key, series, now);
-        }
-    }
 }

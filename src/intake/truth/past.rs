@@ -32,6 +32,32 @@ pub struct Past {
     pub around: Vec<Around>,
 }
 
+impl Past {
+    /// Nothing that is known was taken later than now: there a clock was ahead.
+    pub(super) fn end_before(&mut self, now: Timestamp) {
+        let last = now.as_nanos().saturating_sub(1);
+        let around = self.around.iter_mut();
+        let around = around.flat_map(|around| [&mut around.before, &mut around.after]);
+        let known = [&mut self.newest, &mut self.doubted].into_iter();
+        for point in known.chain(around).flatten() {
+            point.at = point.at.min(last);
+        }
+    }
+}
+
+impl Around {
+    /// The same, where the times of its points have changed.
+    pub(super) fn as_of(self, at: i64) -> Self {
+        match self.after {
+            Some(after) if after.at <= at => Self {
+                before: Some(after),
+                after: None,
+            },
+            _ => self,
+        }
+    }
+}
+
 /// Answers about one register. The error is for a person; the reading is judged without the past then.
 pub type OfSeries = dyn Fn(&Asked<'_>) -> Result<Past, String> + Send + Sync;
 /// Has a device given a reading of one of these metrics since a time?

@@ -2,11 +2,12 @@
 use super::judge::Rules;
 use super::series::{FOR_EVER, Life};
 use crate::catalogue::{Catalogue, Metric};
-use crate::codecs::Sample;
+use crate::codecs::{Sample, Sent};
 use crate::intake::normalise::Register;
 use crate::inventory::{Entry, Inventory};
 use crate::model::Timestamp;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// Readings with a time of the device's that lie closer together than this are judged as if they did
 /// not: its clock is set now and then.
@@ -41,7 +42,14 @@ pub(super) fn of(
         Some((all, behind)) => canonical(power(all.saturating_sub(behind), 1)),
         None => metric.growth.modulus.map(|modulus| modulus * multiplier),
     };
-    let step = digits.and_then(|(_, behind)| canonical(power(behind, -1)));
+    let step = match digits {
+        Some((_, behind)) => canonical(power(behind, -1)),
+        None => sample.and_then(|sample| sent_step(catalogue, metric, sample)),
+    };
+    let step = match (digits, step) {
+        (None, Some(step)) => Some(step * multiplier),
+        (_, step) => step,
+    };
     let rate = metric.growth.rate_max(kind);
     Rules {
         modulus,
@@ -53,6 +61,38 @@ pub(super) fn of(
             APART_UNDATED_NANOS
         },
         still: i64::from(metric.growth.still_days.unwrap_or_default()) * DAY_NANOS,
+    }
+}
+
+/// One step of the last digit that was sent, in the canonical unit. JSON leaves zeros behind the point
+/// out, so a whole number has the step of the catalogue's `max`. A binary number has no digits.
+fn sent_step(catalogue: &Catalogue, metric: &Metric, sample: &Sample<'_>) -> Option<f64> {
+    let (text, unit) = match (&sample.origin, &sample.value) {
+        (Some(sent), _) => (&sent.text, &sent.unit),
+        (None, Sent::Number(_, text)) => (text, &sample.unit),
+        _ => return None,
+    };
+    if text.is_empty() || text.contains(['e', 'E', 'x']) {
+        return None;
+    }
+    let Some((_, behind)) = text.split_once('.') else {
+        return metric.growth.step;
+    };
+    let step = 10_f64.powi(-i32::try_from(behind.len()).ok()?);
+    match unit.as_ref() {
+        "" => Some(step),
+        unit => catalogue.convert(metric, step, unit).ok(),
+    }
+}
+
+/// The rules for a register of which nothing is known but its metric.
+pub(super) fn usual(metric: &Metric, kind: &str) -> Rules {
+    Rules {
+        modulus: None,
+        rate: metric.growth.rate_max(kind),
+        step: metric.growth.step.unwrap_or_default(),
+        apart: APART_NANOS,
+        still: 0,
     }
 }
 
@@ -77,10 +117,11 @@ impl Rules {
 /// Do two rows of a device stand for one meter, read in one way?
 fn is_same_meter(one: Entry<'_>, other: Entry<'_>) -> bool {
     let number = |entry: Entry<'_>| entry.multiplier().map(f64::to_bits);
+    let aliases = |entry: Entry<'_>| entry.aliases().map(str::to_owned).collect::<BTreeSet<_>>();
     one.digits() == other.digits()
         && number(one) == number(other)
         && one.metering_point() == other.metering_point()
-        && one.aliases().eq(other.aliases())
+        && aliases(one) == aliases(other)
 }
 
 /// The time around `at` in which a device is one meter: between two rows of it that say otherwise.

@@ -1,6 +1,7 @@
 //! What is remembered of one register.
 use super::judge::{Around, Judged, Rules};
 use super::past::Past;
+use super::verdict::Rule;
 
 /// A good value of a register.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,6 +26,11 @@ const RING: usize = 3;
 pub(super) const ROLLBACK: u8 = 1;
 pub(super) const IMPLAUSIBLE: u8 = 2;
 
+/// So many readings that contradict the reference, and not one another, are the next reference.
+const RUN: u8 = 3;
+/// A rule is told of at most once in an hour of reception, in seconds.
+const HOLD_SECS: u32 = 3_600;
+
 /// One register. A copy costs less than a place to undo changes in.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Series {
@@ -34,12 +40,20 @@ pub(super) struct Series {
     back: Point,
     /// Read from the log or history: the newest that was doubted. What was told of it follows from it.
     doubted: Point,
+    /// The last of those doubted that fit to each other, and the time of their first.
+    run: Point,
+    run_since: i64,
     /// Since when the value is what it is, as far as known.
     since: i64,
     /// Is all known that was before? Not of what comes from the log's tail, until history was asked.
     is_whole: bool,
     /// Bits of what was told in this episode.
     told: u8,
+    /// How many are in `run`.
+    run_length: u8,
+    /// Bits of the rules told of in the hour that began at `hour`.
+    held: u8,
+    hour: u32,
 }
 
 impl Default for Series {
@@ -48,9 +62,14 @@ impl Default for Series {
             points: [NONE; RING],
             back: NONE,
             doubted: NONE,
+            run: NONE,
+            run_since: 0,
             since: i64::MAX,
             is_whole: false,
             told: 0,
+            run_length: 0,
+            held: 0,
+            hour: 0,
         }
     }
 }
@@ -118,6 +137,38 @@ impl Series {
         new
     }
 
+    /// Takes a doubted point that is not late. Is it the last of a run that fits together, and is that
+    /// long enough? What a queue gives away at once, or copies of one reading, are no run: it lasts as
+    /// long at least as the rules hold two readings apart.
+    pub(super) fn restarts(&mut self, point: Point, rules: &Rules) -> bool {
+        if self.run_length > 0 && point.at <= self.run.at {
+            return false;
+        }
+        let fits = matches!(
+            rules.step(self.run, point),
+            Judged::Good | Judged::Rollover { .. }
+        );
+        if self.run_length > 0 && fits {
+            self.run_length = self.run_length.saturating_add(1);
+        } else {
+            self.run_length = 1;
+            self.run_since = point.at;
+        }
+        self.run = point;
+        self.run_length >= RUN && point.at.saturating_sub(self.run_since) >= rules.apart
+    }
+
+    /// May this rule be told of at this second? Then it is.
+    pub(super) fn may_tell(&mut self, rule: Rule, now: u32) -> bool {
+        if self.held == 0 || now.wrapping_sub(self.hour) >= HOLD_SECS {
+            (self.hour, self.held) = (now, 0);
+        }
+        let bit = 1 << rule as u8;
+        let is_free = self.held & bit == 0;
+        self.held |= bit;
+        is_free
+    }
+
     /// Takes a good point, which followed `before` and perhaps rolled over. Returns since when the
     /// register has stood still if now is the time to say so: `still` nanoseconds after that, once.
     pub(super) fn accept(
@@ -148,6 +199,7 @@ impl Series {
         self.push(kept);
         self.doubted = NONE;
         self.told = 0;
+        self.run_length = 0;
         stands
     }
 
@@ -179,13 +231,18 @@ impl Series {
     }
 
     /// Takes what lies in the log's tail: good or doubted.
-    pub(super) fn learn(&mut self, point: Point, is_good: bool) {
+    pub(super) fn learn(&mut self, point: Point, is_good: bool, rules: &Rules) {
         let newest = self.newest();
         if is_good {
-            let rolled = newest.is_some_and(|newest| point.value < newest.value / 2.0);
+            // A lower one was judged good: it rolled over, or is another meter's, or begins anew.
+            let is_lower = |newest: Point| {
+                point.value < newest.value && rules.differs(newest.value, point.value)
+            };
+            let rolled = newest.is_some_and(is_lower);
             self.accept(point, newest, rolled, 0);
         } else if newest.is_none_or(|newest| newest.at < point.at) {
             self.doubted = point;
+            self.restarts(point, rules);
         }
     }
 
@@ -231,6 +288,6 @@ impl Series {
 mod tests {
     #[test]
     fn a_series_is_as_small_as_said() {
-        assert_eq!(size_of::<super::Series>(), 96);
+        assert_eq!(size_of::<super::Series>(), 120);
     }
 }

@@ -4,14 +4,14 @@
 //!  judge under the lock --> table, each change with what was there before --> undo
 //!  append: done    the changes stay         failed    undo, last change first
 //! ```
-//! Memory per register: 96 bytes, beside 24 of key, list and age and 5 to 10 of hash table. What had to
+//! Memory per register: 120 bytes, beside 24 of key, list and age and 5 to 10 of hash table. What had to
 //! go is asked of history when it is needed again, so a table that is too small costs time and no truth.
 use super::series::Series;
 use super::verdict::Rule;
 use crate::intake::aged::Aged;
 use crate::log::{Log, Settled};
 
-/// Registers remembered: some 130 MB. A meter of electricity with tariffs has ten.
+/// Registers remembered: some 150 MB. A meter of electricity with tariffs has ten.
 const REGISTERS_MAX: usize = 1_000_000;
 /// Devices of whose exchange is known that it was told.
 const EXCHANGES_MAX: usize = 65_536;

@@ -20,17 +20,20 @@ pub enum Rule {
     NotAdvancing,
     /// It is another meter's.
     Exchanged,
+    /// It goes on from another value.
+    Restarted,
 }
 
 impl Rule {
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Rollover,
         Self::Rollback,
         Self::Implausible,
         Self::Conflict,
         Self::NotAdvancing,
         Self::Exchanged,
+        Self::Restarted,
     ];
 
     /// The event's name.
@@ -42,6 +45,7 @@ impl Rule {
             Self::Conflict => "register_conflict",
             Self::NotAdvancing => "register_not_advancing",
             Self::Exchanged => "meter_exchanged",
+            Self::Restarted => "register_restarted",
         }
     }
 }
@@ -66,6 +70,8 @@ pub(super) enum Said {
         since: i64,
     },
     Exchanged(Exchanged),
+    /// What was the reference until now.
+    Restarted(Option<Point>),
 }
 
 /// One meter has taken the place of another.
@@ -90,12 +96,16 @@ impl Said {
             Self::Conflict(_) => Rule::Conflict,
             Self::NotAdvancing { .. } => Rule::NotAdvancing,
             Self::Exchanged(_) => Rule::Exchanged,
+            Self::Restarted(_) => Rule::Restarted,
         }
     }
 
     const fn severity(&self) -> Severity {
         match self {
-            Self::Rollback(_) | Self::Implausible { .. } | Self::Conflict(_) => Severity::Warning,
+            Self::Rollback(_)
+            | Self::Implausible { .. }
+            | Self::Conflict(_)
+            | Self::Restarted(_) => Severity::Warning,
             Self::Rollover { .. } | Self::NotAdvancing { .. } | Self::Exchanged(_) => {
                 Severity::Info
             }
@@ -144,6 +154,7 @@ impl Said {
                 detail.number("limit", *limit);
             }
             Self::Conflict(known) => detail.point("from", Some(*known)),
+            Self::Restarted(known) => detail.point("from", *known),
             Self::NotAdvancing { since } => {
                 let since = Timestamp::from_nanos(*since);
                 detail.put("since", since.to_string());

@@ -12,6 +12,9 @@ use crate::model::{Quality, ReadingDraft, ReportDraft, Timestamp, Value};
 use std::sync::atomic::Ordering;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+/// On its way for no longer than this a reading is live.
+const LIVE_NANOS: i64 = 2_000_000_000;
+
 impl Intake {
     /// Notes the registers of the report that is the last record.
     pub(in crate::intake) fn watch(
@@ -34,21 +37,23 @@ impl Intake {
                 continue;
             };
             let metric = self.catalogue.metric(reading.metric);
-            let Some(metric) = metric.filter(|metric| metric.register) else {
+            let Some(metric) = metric.filter(|metric| metric.is_judged()) else {
                 continue;
             };
             let hash = || xxh3_64_with_seed(draft.device_id.as_bytes(), self.seed);
             let sample = decoded.samples.get(origin.sample());
-            let dated = origin.is_dated();
+            let is_ahead = reading.observed_at > draft.received_at;
+            let dated = origin.is_dated() && !is_ahead;
+            let taken_at = reading.observed_at.min(draft.received_at);
             pending.watched.push(Watched {
                 record,
                 reading: index,
                 series: key_of(draft.device_id, reading, self.seed),
                 device: *device.get_or_insert_with(hash),
-                at: reading.observed_at.as_nanos(),
+                at: taken_at.as_nanos(),
                 value: *value,
                 dated,
-                timeless: !dated && reading.observed_at == draft.received_at,
+                timeless: !origin.is_dated() && reading.observed_at == draft.received_at,
                 rules: rules::of(
                     &self.catalogue,
                     metric,
@@ -58,15 +63,21 @@ impl Intake {
                     dated,
                 )
                 .labelled(&reading.labels),
-                life: rules::life(&knowledge.inventory, sender.entry, reading.observed_at),
+                life: rules::life(&knowledge.inventory, sender.entry, taken_at),
+                live: dated && is_live(reading.observed_at, draft.received_at),
                 found: None,
             });
         }
         let Some(watched) = pending.watched.get_mut(first..) else {
             return;
         };
-        if !watched.is_sorted_by_key(|watched| watched.at) {
-            watched.sort_by_key(|watched| watched.at);
+        // As the device tells them: those ahead count as taken at one time.
+        let told = |watched: &Watched| {
+            let reading = draft.readings.get(watched.reading);
+            reading.map(|reading| reading.observed_at)
+        };
+        if !watched.is_sorted_by_key(told) {
+            watched.sort_by_key(told);
         }
         if let Some(look_back) = self.truth.look_back.get() {
             self.look_back(look_back, draft, sender, knowledge, watched);
@@ -153,9 +164,10 @@ impl Intake {
         let Some(mut past) = self.ask(look_back, &asked) else {
             return;
         };
+        past.end_before(draft.received_at);
         let around = std::mem::take(&mut past.around);
         for (watched, around) in own.iter_mut().zip(around) {
-            watched.found.get_or_insert_default().around = around;
+            watched.found.get_or_insert_default().around = around.as_of(watched.at);
         }
         if let Some(first) = own.first_mut() {
             first.found.get_or_insert_default().past = Some(past);
@@ -201,7 +213,7 @@ impl Intake {
             None => Some(knowledge.inventory.replaced_by(entry)?),
         };
         let from = Timestamp::from_nanos(from);
-        let registers = self.catalogue.metrics().filter(|metric| metric.register);
+        let registers = self.catalogue.metrics().filter(|metric| metric.is_judged());
         let registers: Vec<&str> = registers.map(|metric| &*metric.name).collect();
         match (look_back.device)(draft.device_id, &registers, from) {
             // Another register of it has been heard since, and was told of.
@@ -230,6 +242,15 @@ impl Intake {
             last,
         })
     }
+}
+
+/// Is it a time of whole seconds, and hardly past?
+fn is_live(observed_at: Timestamp, received_at: Timestamp) -> bool {
+    let (_, nanos) = observed_at.as_secs_nanos();
+    let age = received_at
+        .as_nanos()
+        .saturating_sub(observed_at.as_nanos());
+    nanos == 0 && age <= LIVE_NANOS
 }
 
 fn key_of(device: &str, reading: &ReadingDraft<'_>, seed: u64) -> u64 {

@@ -90,7 +90,16 @@ fn told(play: &Play<'_>, message: &mut Message<'_>, meter: &Meter, course: &Cour
             let event = ("register_rollover", "SEVERITY_INFO");
             message.event(meter, event, clock, &grew.detail(WATER));
         }
-        Role::RollsBack if day >= begins => {
+        Role::RollsBack if day == begins + 2 => {
+            let of = |day: usize| shown(meter, course, day)[0];
+            let grew = Grew {
+                from: begins.checked_sub(1).map(of),
+                to: of(day),
+            };
+            let event = ("register_restarted", "SEVERITY_WARNING");
+            message.event(meter, event, clock, &grew.detail(("gas_volume", "")));
+        }
+        Role::RollsBack if (begins..begins + 2).contains(&day) => {
             message.doubt("gas_volume", &[], Quality::Uncertain);
             if here {
                 let event = ("register_rollback", "SEVERITY_WARNING");

@@ -34,6 +34,20 @@ fn a_meter_that_was_exchanged_in_silence_is_good_once_the_inventory_says_so() {
 }
 
 #[test]
+fn the_order_of_aliases_makes_no_other_meter() {
+    let mut rig = Rig::new();
+    let devices = "\
+id,kind,aliases,valid_from,valid_to
+em-3,meter.electricity,sn:1;sn:2,,2026-11-20
+em-3,meter.electricity,sn:2;sn:1,2026-11-20,
+";
+    know(&rig, devices);
+    rig.metered("em-3", &at(10.0, "active_energy_import", 10.0));
+    rig.metered("em-3", &at(0.0, "active_energy_import", 11.0));
+    assert_eq!(rig.told().len(), 0, "{:?}", rig.told());
+}
+
+#[test]
 fn history_says_what_memory_has_not() {
     let rig = Rig::new();
     know(&rig, DEVICES);

@@ -78,7 +78,8 @@ fn clock(rng: &mut Rng) -> (Clock, Option<DateTime>) {
 fn status(rng: &mut Rng) -> ([u8; 2], [Reading; 2]) {
     let (valve, word) = one_of(rng, &VALVES);
     let low = rng.chance(0.3);
-    let vendors = u8::try_from(rng.below(256)).unwrap();
+    // FF FF is no status at all.
+    let vendors = u8::try_from(rng.below(255)).unwrap();
     let bytes = [valve | u8::from(low) << 2 | vendors & 0xf8, vendors];
     let battery = Reading::word("battery_low", &low.to_string());
     (bytes, [Reading::word("valve_state", word), battery])

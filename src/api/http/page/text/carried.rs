@@ -1,10 +1,16 @@
 //! What a concentrator's uplink brought, in words.
 use super::story::Teller;
-use crate::api::explain::Carried;
+use crate::api::explain::{Carried, Uplink};
 
 impl Teller<'_> {
+    pub(super) fn tell_carried(&self, uplink: &mut Uplink) {
+        if let Some(carried) = &mut uplink.carried {
+            carried.say = self.carried(carried);
+        }
+    }
+
     /// "3 reports for 2 meters: em-1, gm-1"
-    pub(super) fn carried(&self, carried: &Carried) -> String {
+    fn carried(&self, carried: &Carried) -> String {
         let (reports, devices) = (carried.reports, carried.devices);
         let names = carried.names.join(", ");
         let (en, zh) = match (carried.meters, devices) {

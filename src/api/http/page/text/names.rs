@@ -46,6 +46,10 @@ pub fn event(name: &str) -> Option<Text> {
         "meter_exchanged" => text!("The meter was exchanged", "已换表"),
         "register_rollover" => text!("The register went through zero", "表底数过零（翻转）"),
         "register_rollback" => text!("The register went back", "表底数倒走"),
+        "register_restarted" => text!(
+            "The register goes on from another value",
+            "表底数从新值重新起计"
+        ),
         "register_not_advancing" => text!("The register stands still", "表底数长期不变"),
         "register_conflict" => text!("One time, two register values", "同一时刻两个表底数"),
         "consumption_implausible" => text!("More was counted than can be", "用量超出可能的最大值"),

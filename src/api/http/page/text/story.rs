@@ -99,9 +99,7 @@ impl Teller<'_> {
                 .as_ref()
                 .map_or_else(String::new, |why| self.doubt(why));
         }
-        if let Some(carried) = &mut uplink.carried {
-            carried.say = self.carried(carried);
-        }
+        self.tell_carried(uplink);
         for refused in &mut uplink.refused {
             self.refused(refused);
         }
