@@ -7,7 +7,8 @@
 //! ```
 //! A frame is what a protocol's own length and checks say, never what lies between two 0x16: a 0x16 is also
 //! a value. What holds no frame and looks like none is a transparent DTU's header or trailer, or the envelope
-//! of Q/GDW 376.1, and is shown and ignored. What looks like a frame and is none is one fault.
+//! of Q/GDW 376.1, and is shown and ignored. What looks like a frame and is none is one fault; so is what
+//! would be one but for its start byte, or is as long and ends as one.
 //!
 //! Bytes are counted after hexadecimal digits were turned into bytes; only the trace counts in the text.
 mod split;

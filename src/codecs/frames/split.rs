@@ -3,6 +3,8 @@
 //! Each 0x68 is tried by every protocol. After damage the next byte is tried, so that a broken length costs
 //! one frame. Candidates between two frames are settled when the next frame is found, since only then it is
 //! known how far a broken one can reach.
+mod lost;
+
 use super::{Framing, Unframed};
 use crate::codecs::{Fault, Reason};
 use std::ops::Range;
@@ -97,7 +99,7 @@ pub(super) fn split(payload: &[u8], framings: &[Framing]) -> Vec<Piece> {
     while let Some(start) = scan.next_start(at) {
         if scan.checked > CHECKED_MAX * payload.len().max(SHORT_MAX) {
             scan.give_up(start);
-            return scan.pieces;
+            return lost::find(payload, framings, scan.pieces);
         }
         at = match scan.look(start) {
             Look::Frame(framing, len) => {
@@ -118,7 +120,7 @@ pub(super) fn split(payload: &[u8], framings: &[Framing]) -> Vec<Piece> {
         };
     }
     scan.close(payload.len());
-    scan.pieces
+    lost::find(payload, framings, scan.pieces)
 }
 
 impl Scan<'_> {

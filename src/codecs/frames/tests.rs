@@ -234,6 +234,47 @@ fn a_bad_frame_costs_itself() {
 }
 
 #[test]
+fn a_frame_without_its_start_byte_is_named() {
+    let (a, b) = (meter_645(1, &[1, 2, 3]), meter_188(2, &[4; 22]));
+    let c = meter_698(&[7; 30]);
+    for (frame, wrong) in [(&a, 0), (&a, 7), (&b, 0), (&b, 1), (&c, 0)] {
+        let mut bad = frame.clone();
+        bad[wrong] ^= 0x10;
+        for payload in [
+            [a.as_slice(), &bad, &b].concat(),
+            [a.as_slice(), &b, &[0xfe, 0xfe], &bad, &[0xfe]].concat(),
+            [bad.as_slice(), &a, &[0xfe], &b].concat(),
+        ] {
+            let at = payload.windows(bad.len()).position(|part| part == bad);
+            let seen = see(&payload);
+            assert_eq!(seen.frames, hexes(&[&a, &b]), "{wrong}");
+            assert_eq!(seen.faults.len(), 1, "{wrong}: {:?}", seen.faults);
+            assert_eq!(
+                seen.faults[0].part,
+                format!("frame at byte {}", at.unwrap())
+            );
+        }
+    }
+    // Among a header and a trailer, and without another frame: by its sum alone.
+    let mut bad = a.clone();
+    bad[0] = 0x60;
+    let fault = see(&[b"IMEI".as_slice(), &bad, b"\r\n"].concat())
+        .result
+        .unwrap_err();
+    assert_eq!(fault.byte, Some(4), "{fault}");
+    // Numbers and text are no frames, whatever they end with.
+    for head in [
+        &b"868411056758782,AT+CSQ\x1a"[..],
+        &[
+            0x86, 0x84, 0x11, 0x05, 0x67, 0x58, 0x78, 0x20, 0x26, 0x11, 0x26, 0x16,
+        ],
+    ] {
+        let seen = see(&[head, &a].concat());
+        assert_eq!((seen.frames, seen.faults), (hexes(&[&a]), vec![]));
+    }
+}
+
+#[test]
 fn cut_frames_are_named_wherever_they_are_cut() {
     let (a, b) = (meter_645(1, &[1, 2, 3]), meter_188(2, &[4; 22]));
     for keep in 1..b.len() {
