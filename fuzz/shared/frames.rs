@@ -5,9 +5,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 const LIMITS: Limits = Limits { readings_max: 1_000 };
-/// Bytes that decoding may hold for each byte of the payload, and for any at all: a sample of some 250 bytes can come out
-/// of two bytes, faults and texts are bounded by their number.
-const FACTOR: usize = 512;
+/// Bytes that decoding may hold for each byte of the payload, and for any at all: two bytes of a status word are ten flags
+/// of some 250 bytes each; faults and texts are bounded by their number.
+const FACTOR: usize = 2_048;
 const BASE: usize = 64 << 10;
 
 /// Counts what is held.
