@@ -10,11 +10,15 @@ use super::series::Series;
 use super::verdict::Rule;
 use crate::intake::aged::Aged;
 use crate::log::{Log, Settled};
+use std::collections::VecDeque;
 
 /// Registers remembered: some 150 MB. A meter of electricity with tariffs has ten.
 const REGISTERS_MAX: usize = 1_000_000;
 /// Devices of whose exchange is known that it was told.
 const EXCHANGES_MAX: usize = 65_536;
+/// Appends with registers whose fate is awaited: some ten times what a log has under way. Past it the table
+/// is emptied, as after one that failed.
+const UNSETTLED_MAX: usize = 65_536;
 /// Changes whose place is kept for the next batch.
 const UNDO_KEPT_MAX: usize = 4_096;
 
@@ -32,8 +36,8 @@ pub(super) struct Table {
     changes: Vec<Change>,
     counts: [u64; Rule::ALL.len()],
     suppressed: u64,
-    /// The last sequence that the table has taken in.
-    last: u64,
+    /// Last sequences of the appends that the table has taken in and that may still fail, in order.
+    unsettled: VecDeque<u64>,
     /// Evictions of tables that were emptied.
     evicted: u64,
 }
@@ -52,7 +56,7 @@ impl Table {
             changes: Vec::new(),
             counts: [0; Rule::ALL.len()],
             suppressed: 0,
-            last: 0,
+            unsettled: VecDeque::new(),
             evicted: 0,
         }
     }
@@ -97,9 +101,11 @@ impl Table {
     /// What was judged is appended: `last` is its last sequence. Returns what the rules found, and how
     /// often that was not said.
     pub(super) fn settle(&mut self, last: u64) -> ([u64; Rule::ALL.len()], u64) {
+        if last != 0 && !self.changes.is_empty() {
+            self.unsettled.push_back(last);
+        }
         self.changes.clear();
         self.changes.shrink_to(UNDO_KEPT_MAX);
-        self.last = self.last.max(last);
         let counts = std::mem::replace(&mut self.counts, [0; Rule::ALL.len()]);
         (counts, std::mem::take(&mut self.suppressed))
     }
@@ -123,10 +129,22 @@ impl Table {
 
     /// The disk failed, and what was taken in is not there: nobody knows which values those were.
     pub(super) fn forget_voided(&mut self, log: &Log) {
-        if self.last != 0 && log.settled(self.last) == Settled::Voided {
-            let evicted = self.evicted();
-            *self = Self::default();
-            self.evicted = evicted;
+        self.forget_where(|sequence| log.settled(sequence));
+    }
+
+    fn forget_where(&mut self, settled: impl Fn(u64) -> Settled) {
+        while let Some(first) = self.unsettled.front() {
+            match settled(*first) {
+                Settled::Durable => {
+                    self.unsettled.pop_front();
+                }
+                Settled::Pending if self.unsettled.len() <= UNSETTLED_MAX => return,
+                Settled::Pending | Settled::Voided => {
+                    let evicted = self.evicted();
+                    *self = Self::default();
+                    self.evicted = evicted;
+                }
+            }
         }
     }
 
@@ -138,5 +156,36 @@ impl Table {
     /// Registers that had to go, so far.
     pub(super) const fn evicted(&self) -> u64 {
         self.evicted + self.series.evicted()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_append_that_fails_behind_one_that_does_not_is_forgotten() {
+        let judged = |table: &mut Table, key: u64, last: u64| {
+            table.put(key, Series::default(), 0);
+            table.settle(last);
+        };
+        let mut table = Table::default();
+        judged(&mut table, 1, 10);
+        // Without registers.
+        table.settle(11);
+        judged(&mut table, 2, 12);
+        table.forget_where(|sequence| match sequence {
+            10 => Settled::Pending,
+            _ => Settled::Durable,
+        });
+        assert_eq!(table.len(), 2);
+        table.forget_where(|sequence| match sequence {
+            10 => Settled::Voided,
+            _ => Settled::Durable,
+        });
+        assert_eq!(table.len(), 0);
+        judged(&mut table, 1, 13);
+        table.forget_where(|_| Settled::Durable);
+        assert_eq!(table.len(), 1);
     }
 }
