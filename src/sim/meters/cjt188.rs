@@ -161,7 +161,7 @@ impl Link {
 pub struct Quantity {
     /// Without the point; `None`: all FF.
     pub digits: Option<i64>,
-    /// Of [`unit`], or any other byte.
+    /// Of [`mod@unit`], or any other byte.
     pub unit: u8,
 }
 

@@ -44,7 +44,7 @@ pub enum Model {
     Heat {
         /// 20 heat, 21 cooling (hexadecimal).
         kind: u8,
-        /// Of [`unit`]: what it counts in.
+        /// Of [`mod@unit`]: what it counts in.
         unit: u8,
     },
 }
