@@ -63,6 +63,11 @@ const FRAMES_MAX: usize = 5461;
 /// Bytes that a piece of the trace shows.
 const SHOWN_MAX: usize = 64;
 
+/// Sum of bytes, modulo 256: CS of DL/T 645, CJ/T 188 and Q/GDW 376.1.
+pub(super) fn checksum(bytes: &[u8]) -> u8 {
+    bytes.iter().fold(0, |sum, byte| sum.wrapping_add(*byte))
+}
+
 /// Hexadecimal digits of bytes, cut to a readable length.
 pub(super) fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len().min(SHOWN_MAX) + 2);

@@ -31,11 +31,8 @@ impl Fault {
         Self::Repeated,
     ];
 
-    /// One of them with probability `share`. Both draws happen always, so that the rate of faults does
-    /// not change the other values of a device.
+    /// One of them with probability `share`, which does not change the other values of a device.
     pub(super) fn draw(rng: &mut Rng, share: f64) -> Option<Self> {
-        let (hit, which) = (rng.chance(share), rng.below(Self::ALL.len() as u64));
-        let fault = usize::try_from(which).ok().and_then(|at| Self::ALL.get(at));
-        fault.copied().filter(|_| hit)
+        rng.draw(&Self::ALL, share)
     }
 }

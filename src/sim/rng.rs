@@ -46,6 +46,14 @@ impl Rng {
         self.unit() < p
     }
 
+    /// One of `all` with probability `share`. Both draws happen always, so that how often it hits does not
+    /// change what is drawn after it.
+    pub fn draw<T: Copy>(&mut self, all: &[T], share: f64) -> Option<T> {
+        let (hit, which) = (self.chance(share), self.below(all.len() as u64));
+        let one = usize::try_from(which).ok().and_then(|at| all.get(at));
+        one.copied().filter(|_| hit)
+    }
+
     /// Uniform in `0..n`; 0 when `n` is 0. (The bias of the remainder is below 1e-9 for the small `n` here.)
     pub const fn below(&mut self, n: u64) -> u64 {
         if n == 0 { 0 } else { self.next_u64() % n }

@@ -1,7 +1,7 @@
 //! The frame around the data: `68 T A0..A6 C L DATA CS 16`.
 use super::meter::Meter;
 use super::piece::{Fate, Piece};
-use crate::codecs::frames::Unframed;
+use crate::codecs::frames::{Unframed, checksum};
 use crate::codecs::{Decoded, Fault, Reason};
 
 /// `68 T A0..A6 C L`.
@@ -86,7 +86,7 @@ pub(super) fn measure(bytes: &[u8]) -> Result<usize, Unframed> {
     let whole = HEAD_BYTES + usize::from(*len) + TAIL_BYTES;
     let frame = bytes.get(..whole);
     match frame.and_then(<[u8]>::split_last_chunk::<TAIL_BYTES>) {
-        Some((before, [sent, END])) if sum(before) == *sent => Ok(whole),
+        Some((before, [sent, END])) if checksum(before) == *sent => Ok(whole),
         // Only what the standard has can be damaged: a vendor's function is known by its sum.
         _ if Control(*control).function().is_none() => Err(Unframed::Other),
         None => {
@@ -98,7 +98,7 @@ pub(super) fn measure(bytes: &[u8]) -> Result<usize, Unframed> {
             Err(Unframed::Damaged(fault))
         }
         Some((before, [sent, END])) => {
-            let (at, sum) = (before.len(), sum(before));
+            let (at, sum) = (before.len(), checksum(before));
             let sentence =
                 format!("check sum at byte {at} is {sent:02x}; the bytes before it give {sum:02x}");
             let fault = Fault::whole(Reason::BadChecksum, sentence).at(at);
@@ -111,11 +111,6 @@ pub(super) fn measure(bytes: &[u8]) -> Result<usize, Unframed> {
             Err(Unframed::Damaged(fault))
         }
     }
-}
-
-/// CS: of all bytes before it, modulo 256.
-fn sum(bytes: &[u8]) -> u8 {
-    bytes.iter().fold(0, |sum, byte| sum.wrapping_add(*byte))
 }
 
 impl<'p> Frame<'p> {

@@ -3,7 +3,7 @@
 //! Data bytes are sent + 0x33; the check sum is taken over the bytes as sent, from the first 68.
 //! An address is 12 decimal digits, lowest byte first; `AA` stands for any two digits.
 use super::control::Control;
-use crate::codecs::frames::Unframed;
+use crate::codecs::frames::{Unframed, checksum};
 use crate::codecs::{Fault, Reason};
 use std::ops::Range;
 
@@ -95,11 +95,6 @@ fn broken(reason: Reason, sentence: String, (at, len): (usize, usize)) -> Unfram
 fn cut(len: usize, whole: usize) -> Unframed {
     let sentence = format!("it ends after {len} bytes of {whole}");
     Unframed::Damaged(Fault::whole(Reason::Truncated, sentence).at(len))
-}
-
-/// Sum of bytes, modulo 256.
-pub(super) fn checksum(bytes: &[u8]) -> u8 {
-    bytes.iter().fold(0, |sum, byte| sum.wrapping_add(*byte))
 }
 
 /// A byte of a data field as it is meant.

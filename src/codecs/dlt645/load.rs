@@ -9,7 +9,6 @@
 //!
 //! Values have the record's time and no label: they are what an earlier reading would have been.
 use super::bcd;
-use super::frame::checksum;
 use super::freeze::separator;
 use super::item::{
     self, ACTIVE_DEMAND, ACTIVE_POWER, Item, MINUTE, Quantity, REACTIVE_DEMAND, REACTIVE_POWER,
@@ -18,6 +17,7 @@ use super::labels::{Labels, phase};
 use super::reader::{Reader, SEPARATOR};
 use super::show;
 use crate::codecs::Reason;
+use crate::codecs::frames::checksum;
 
 /// DI3.
 pub(super) const GROUP: u8 = 0x06;

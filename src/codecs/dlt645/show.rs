@@ -1,6 +1,7 @@
 //! A frame field by field, for `decode` and the trace.
 use super::data::{Data, Field, hex};
-use super::frame::{Frame, checksum, digits, meant};
+use super::frame::{Frame, digits, meant};
+use crate::codecs::frames::checksum;
 use crate::codecs::{Decoded, Spot, Traced};
 use std::ops::Range;
 

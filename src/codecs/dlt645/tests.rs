@@ -28,7 +28,7 @@ pub(super) fn computed_of(address: [u8; 6], control: u8, data: &[u8]) -> Vec<u8>
     frame.extend(address);
     frame.extend([0x68, control, u8::try_from(data.len()).unwrap()]);
     frame.extend(data.iter().map(|byte| byte.wrapping_add(0x33)));
-    frame.push(frame::checksum(&frame));
+    frame.push(crate::codecs::frames::checksum(&frame));
     frame.push(0x16);
     frame
 }

@@ -5,7 +5,7 @@
 //! known how far a broken one can reach.
 mod lost;
 
-use super::{Framing, Unframed};
+use super::{Framing, Unframed, checksum};
 use crate::codecs::{Fault, Reason};
 use std::ops::Range;
 
@@ -244,10 +244,7 @@ impl Scan<'_> {
     }
 
     fn sum_holds(&self, at: usize, len: usize) -> bool {
-        let sum = self
-            .payload
-            .get(at..at + len)
-            .map(|bytes| bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte)));
+        let sum = self.payload.get(at..at + len).map(checksum);
         sum.is_some() && sum == self.byte(at + len) && self.byte(at + len + 1) == Some(0x16)
     }
 

@@ -34,11 +34,9 @@ impl Line {
         Self::Repeated,
     ];
 
-    /// One of them with probability `share`; both draws happen always, as with the other devices.
+    /// One of them with probability `share`, as with the other devices.
     pub(super) fn draw(rng: &mut Rng, share: f64) -> Option<Self> {
-        let (hit, which) = (rng.chance(share), rng.below(Self::ALL.len() as u64));
-        let fault = usize::try_from(which).ok().and_then(|at| Self::ALL.get(at));
-        fault.copied().filter(|_| hit)
+        rng.draw(&Self::ALL, share)
     }
 
     /// The frames one after another, damaged in this way if it is one of the line's.

@@ -91,7 +91,7 @@ fn a_frame_within_an_envelope_is_found() {
     let len = (u16::try_from(body.len()).unwrap() << 2 | 2).to_le_bytes();
     let mut payload = vec![0x68, len[0], len[1], len[0], len[1], 0x68];
     payload.extend(&body);
-    payload.extend([frame::checksum(&body), 0x16]);
+    payload.extend([crate::codecs::frames::checksum(&body), 0x16]);
     let decoded = decode(&payload);
     assert_eq!(samples(&decoded), ["active_energy_import 6.78 kW.h"]);
     assert_eq!(decoded.devices, ["dlt645:151230011061"]);

@@ -172,7 +172,7 @@ fn record(parts: &[&[u8]]) -> Vec<u8> {
 fn framed(data: &[u8]) -> Vec<u8> {
     let mut record = vec![0xa0, 0xa0, u8::try_from(data.len()).unwrap()];
     record.extend(data);
-    record.push(frame::checksum(&record));
+    record.push(crate::codecs::frames::checksum(&record));
     record.push(0xe5);
     record
 }
@@ -221,7 +221,7 @@ fn wrong_load_records_are_left_and_the_next_is_read() {
     let mut marked = good.clone();
     marked[..2].copy_from_slice(&[0xe0, 0xe0]);
     let sum = marked.len() - 2;
-    marked[sum] = frame::checksum(&marked[..sum]);
+    marked[sum] = crate::codecs::frames::checksum(&marked[..sum]);
     let timeless = framed(&[0; 5]);
     let strange = framed(&[&MOMENT[..], &[1, 2, 3]].concat());
     let data = [broken, marked, timeless, strange, good, vec![0xa0, 0xa0]].concat();
